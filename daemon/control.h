@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The control socket: RUNTIME/control, sd-bus peer to peer (no bus daemon), for huyingctl on this machine.
+ *
+ * Interface org.huying.Gateway1 at /org/huying/Gateway1; every answer is one JSON text, so that the interface need
+ * not change when the facts grow:
+ *   Status() → s · List(b all) → s · Show(t incident) → s · Workers() → s
+ *   Act(s worker, s json) → s      the action of DESIGN.md section 5 as that worker (a desk, a drill); the reply as JSON
+ *   Alarm(s device, s json) → s    a device's alarm (drill, tests); the receipt as JSON
+ *   Import(s folder) → s           {"result":"ok","devices":…} or {"result":"refused","file":…,"line":…,"column":…,"text":…}
+ * The peer's credentials: root, the daemon's own user, or its group (mode 0660).
+ */
+#include "protocols/port.h"
+
+typedef struct Control Control;
+
+/* What the gateway answers by itself. ret_json is malloc'd, the caller's. 0 or a negative errno. */
+typedef struct ControlHost {
+        void *userdata;
+        int (*status)(void *userdata, char **ret_json);
+        int (*list)(void *userdata, bool all, char **ret_json);
+        int (*show)(void *userdata, uint64_t incident, char **ret_json); /* {"result":"unknown"} when not in memory */
+        int (*workers)(void *userdata, char **ret_json);
+        /* Answers now when refused; else after the commit through control_answer(hold). */
+        int (*import)(void *userdata, const char *folder, uint64_t hold, char **ret_json);
+} ControlHost;
+
+/* *ret_port gives VIA_CONTROL holds and takes receipt() and reply(). */
+int control_new(Control **ret, PortHost *, const ControlHost *, const char *runtime_directory, Port *ret_port);
+Control *control_free(Control *);
+void control_answer(Control *, uint64_t hold, const char *json);

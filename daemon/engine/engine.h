@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The alarm engine: time and events go in, effects come out.
+ *
+ * Pure: no I/O, no clock, no allocation, no randomness. The same calls give the same effects and the same
+ * state to the byte, which is what the simulator and the replay stand on. SEMANTICS.md is the specification;
+ * engine.c dispatches, incident.c owns one incident's life, ladder.c owns tiers, rounds and notices, check.c
+ * holds every invariant as an assertion.
+ */
+#include "engine/effect.h"
+
+#define OUTCOMES_MAX   32
+#define STATE_BLOB_MAX 4096
+
+/* Results > 0 of engine_step() and engine_expire(): documented conditions. */
+enum {
+        ENGINE_E_MORE = 1, /* the list is full: hand it over, then call engine_expire() again */
+};
+/* Results > 0 of engine_restore(). */
+enum {
+        ENGINE_E_FULL = 1,    /* no room: the incident was not restored */
+        ENGINE_E_VERSION = 2, /* the blob is of a later version */
+        ENGINE_E_BROKEN = 3,  /* the blob contradicts itself */
+};
+
+typedef struct Limits {
+        uint32_t incidents_max; /* open (and resolved, not yet closed) incidents */
+        uint32_t keys_max;
+} Limits;
+
+typedef struct Tier {
+        bool present;
+        uint64_t delay_us; /* from the start of the round */
+        uint32_t roles;    /* bit Role */
+} Tier;
+
+/* One ladder. A copy is taken into each incident when it opens: a new configuration never alters a running one. */
+typedef struct ClassPolicy {
+        uint8_t priority; /* 1 … 5 */
+        Tier tiers[TIERS_MAX];
+        uint64_t renotify_us;   /* newest tier again; 0: never */
+        uint64_t receipt_us;    /* delivery receipt awaited; 0: not */
+        uint64_t loop_us;       /* all tiers again when the ladder is exhausted; never 0 */
+        uint64_t arrive_by_us;  /* from acceptance; 0: no such limit */
+        uint64_t handle_by_us;  /* from arrival; 0: no such limit */
+        uint64_t arrive_max_us; /* from opening, moved by nothing; 0: none */
+        uint64_t reopen_us;     /* after RESOLVED */
+        uint32_t outcomes;      /* bit: index into Policy.outcomes */
+} ClassPolicy;
+
+typedef struct Policy {
+        ClassPolicy classes[CLASS_MAX];
+        char outcomes[OUTCOMES_MAX][WORD_SIZE]; /* "" = unused */
+        char default_grid[CODE_SIZE];           /* for sources that we cannot place */
+        uint64_t presence_lost_us;              /* 180 s */
+        uint64_t presence_grace_us;             /* 60 s after our or the broker's restart: unknown counts as present */
+        uint32_t exec_channels;                 /* programs that are called with the tiers; 0: none */
+        uint8_t exec_priority;                  /* … for incidents of this priority or more urgent */
+} Policy;
+
+/* One incident's row in the store: the columns that queries need, and the rest as a versioned blob. */
+typedef struct StateRow {
+        uint64_t id, last_seq;
+        uint8_t group, class, state, priority, tier;
+        uint32_t round, device, resident, dwelling, grid, owner;
+        int64_t opened_us, accepted_us, arrived_us, resolved_us, closed_us; /* wall; 0: not (yet) */
+        int64_t due_wall_us;  /* the next deadline; 0: none (closed) */
+        uint64_t due_boot_us; /* the same in CLOCK_BOOTTIME of … */
+        uint32_t boot;        /* … this boot */
+        char source[CODE_SIZE], outcome[WORD_SIZE];
+        uint32_t blob_size;   /* 0 when closed */
+        uint8_t blob[STATE_BLOB_MAX];
+} StateRow;
+
+typedef struct Engine Engine;
+
+/* Bytes for these limits; the memory must be aligned to 64 and zeroed, and outlive the engine. */
+size_t engine_size(const Limits *);
+Engine *engine_init(void *memory, size_t size, const Limits *, const Policy *);
+
+/* A new configuration: for incidents opened from now on. */
+void engine_policy_set(Engine *, const Policy *);
+/* The registry to look people and places up in; it must outlive its use. An EVENT_ROSTER should follow. */
+void engine_registry_set(Engine *, const Registry *);
+/* Numbering goes on from these (both at least 1). Only ever upwards. */
+void engine_numbers_set(Engine *, uint64_t next_incident, uint64_t next_seq);
+uint64_t engine_next_incident(const Engine *);
+uint64_t engine_next_seq(const Engine *);
+
+/*
+ * Rows in id order at start; also merges into a running engine after degraded mode. Deadlines of this boot keep
+ * their CLOCK_BOOTTIME; those of another boot are converted by the wall clock if trusted, else treated as
+ * SEMANTICS.md section 4 says. Overdue ones fire at the next engine_expire(), marked late.
+ */
+int engine_restore(Engine *, const StateRow *, Now);
+void engine_restore_key(Engine *, const KeyRow *); /* oldest first */
+void engine_restore_duty(Engine *, uint32_t worker, bool on, int64_t wall_us);
+
+/*
+ * Steps one event (everything due by `now` must have been expired before). The list is cleared first.
+ * 0, or ENGINE_E_MORE: there is more to send, now due, which engine_expire() gives.
+ */
+int engine_step(Engine *, const Event *, Now now, EffectList *ret);
+/* Everything due by now, in the order (due, priority, id). The list is cleared first. */
+int engine_expire(Engine *, Now now, EffectList *ret);
+/* CLOCK_BOOTTIME of the next deadline; UINT64_MAX: none. */
+uint64_t engine_deadline(const Engine *);
+
+/* The incident's row as it is now. False: no such incident in memory. */
+bool engine_state_row(const Engine *, uint64_t incident, Now now, StateRow *ret);
+bool engine_view(const Engine *, uint64_t incident, Now now, IncidentView *ret);
+/* The n-th person told (from 0); false: there is no n-th. */
+bool engine_recipient(const Engine *, uint64_t incident, uint32_t n, Now now, RecipientView *ret);
+/* The n-th device of the incident whose lamp is to follow it (from 0). NULL: there is no n-th. */
+const char *engine_device(const Engine *, uint64_t incident, uint32_t n);
+/* Open incidents (ALERTING, ACCEPTED, ON_SCENE) in id order: the first above `after`; 0: none. */
+uint64_t engine_next_open(const Engine *, uint64_t after);
+/* Also those RESOLVED and not closed. */
+uint64_t engine_next_held(const Engine *, uint64_t after);
+uint32_t engine_open_count(const Engine *);
+/* True: the worker is on duty (rostered or checked in) and, where a presence is expected, not lost. */
+bool engine_worker_on(const Engine *, uint32_t worker, Now now);
+
+/* Every invariant of SEMANTICS.md section 10 that one state can show, as assertions. O(incidents). */
+void engine_check(const Engine *);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What goes into the engine: one Event is one raw signal from a device, a person, or the gateway itself.
+ *
+ * Codecs fill it from bytes, the inbox owns it, the engine reads it. Device events are never refused, so a
+ * codec never fails: what it cannot read becomes ALARM_UNPARSED with the reason in `why`.
+ */
+#include "engine/roster.h"
+
+#define EVENT_ID_SIZE 64 /* bytes of a device's event id or a worker's nonce, with NUL */
+#define WORD_SIZE     32
+
+typedef enum EventType {
+        EVENT_ALARM,    /* a device's alarm topic or resource */
+        EVENT_VITALS,   /* readings of a person */
+        EVENT_STATUS,   /* heartbeat with battery and so on; also what makes a device known to be alive */
+        EVENT_ACTION,   /* a human being acts (act, do, control socket) */
+        EVENT_PRESENCE, /* a worker's app is online or offline */
+        EVENT_ATTEMPT,  /* a channel says what became of a message */
+        EVENT_SYSTEM,   /* the gateway about itself */
+        EVENT_ROSTER,   /* the registry, the roster or the clock changed: look at every open incident again */
+} EventType;
+
+typedef enum EventVia { VIA_DAEMON, VIA_MQTT, VIA_COAP, VIA_DTLS, VIA_CONTROL, VIA_MAX } EventVia;
+
+typedef enum AlarmKind { /* wire words: sos, cancel, … ; unknown words are ALARM_UNKNOWN */
+        ALARM_SOS,
+        ALARM_CANCEL,
+        ALARM_FALL,
+        ALARM_SMOKE,
+        ALARM_SMOKE_CLEAR,
+        ALARM_HEAT,
+        ALARM_HEAT_CLEAR,
+        ALARM_GAS,
+        ALARM_GAS_CLEAR,
+        ALARM_CO,
+        ALARM_CO_CLEAR,
+        ALARM_TAMPER,
+        ALARM_FAULT,
+        ALARM_REQUEST,
+        ALARM_TEST,
+        ALARM_UNKNOWN,  /* well-formed, but the kind is not ours: an alarm all the same */
+        ALARM_UNPARSED, /* bytes that are no message of ours: an alarm all the same */
+        ALARM_KIND_MAX,
+} AlarmKind;
+
+typedef enum ActionKind { /* wire words, SEMANTICS.md section 3 */
+        ACTION_DELIVERED,
+        ACTION_SEEN,
+        ACTION_ACCEPT,
+        ACTION_COMING,
+        ACTION_DECLINE,
+        ACTION_ARRIVED,
+        ACTION_RESOLVE,
+        ACTION_RELEASE,
+        ACTION_EXTEND,
+        ACTION_BACKUP,
+        ACTION_HANDOVER,
+        ACTION_HANDOFF,
+        ACTION_CONFIRM,
+        ACTION_FIRE119,
+        ACTION_REOPEN,
+        ACTION_TEST_CONFIRM,
+        ACTION_ON,
+        ACTION_OFF,
+        ACTION_UNKNOWN, /* answered "refused" */
+        ACTION_KIND_MAX,
+} ActionKind;
+
+typedef enum SystemCause { /* one open SYSTEM incident for each */
+        SYSTEM_BROKER,   /* the broker cannot be reached */
+        SYSTEM_STORE,    /* the database fails or does not answer */
+        SYSTEM_ROSTER,   /* a tier has nobody who can be called */
+        SYSTEM_TAKEOVER, /* somebody else uses our client id */
+        SYSTEM_CHANNEL,  /* a program channel fails */
+        SYSTEM_TABLE,    /* a table of the engine is full */
+        SYSTEM_CLOCK,    /* the wall clock cannot be trusted */
+        SYSTEM_CANARY,   /* the synthetic alarm did not come back */
+        SYSTEM_DRILL,    /* the operator tries the path */
+        SYSTEM_CAUSE_MAX,
+} SystemCause;
+
+typedef struct AlarmEvent {
+        AlarmKind kind;
+        char word[WORD_SIZE]; /* the kind as the device wrote it, cut; "" when unparsed */
+} AlarmEvent;
+
+typedef struct VitalsEvent {
+        uint32_t has; /* bit Vital */
+        double value[VITAL_MAX];
+} VitalsEvent;
+
+typedef struct StatusEvent {
+        int16_t battery, rssi;     /* percent, dBm; INT16_MIN: not said */
+        int8_t mains, worn, tamper; /* 0, 1, -1: not said */
+        bool fault;                /* the payload was no status of ours (P4, never an alarm) */
+} StatusEvent;
+
+typedef struct ActionEvent {
+        ActionKind kind;
+        char word[WORD_SIZE];   /* as written, for the reply to an unknown one */
+        uint64_t incident;      /* 0: not said (a bare word, or "on" and "off") */
+        uint64_t seq;           /* of the notice that is answered; 0: not said */
+        uint64_t eta_us;        /* 0: not said or invalid */
+        char outcome[WORD_SIZE];
+        char to[CODE_SIZE];     /* handover: worker code */
+        char agency[WORD_SIZE]; /* handoff: 119, 120, up */
+        bool has_note, proof, yes, bare; /* bare: a word command without a number */
+} ActionEvent;
+
+typedef struct AttemptEvent {
+        uint64_t incident, seq;
+        uint32_t worker;
+        uint8_t channel; /* Channel of effect.h */
+        bool delivered;  /* else it failed for good */
+} AttemptEvent;
+
+typedef struct SystemEvent {
+        SystemCause cause;
+        bool raise; /* false: the cause has gone (a condition, it stops nothing) */
+} SystemEvent;
+
+typedef struct Event {
+        EventType type;
+        EventVia via;
+        bool retained;         /* came with MQTT's retain flag */
+        uint64_t hold;         /* the adapter's handle of the answer that waits; 0: nobody waits */
+        char source[CODE_SIZE]; /* device or worker code: the topic level that the broker checked, the PSK
+                                   identity, or what the query says */
+        char id[EVENT_ID_SIZE]; /* the device's event id or the worker's nonce; "" = none */
+        uint8_t key[16];       /* of (type, source, id), all zero without an id; made by the inbox */
+        uint8_t digest[16];    /* of the content; made by the inbox */
+        int64_t device_us;     /* the device's own wall time; 0: not said */
+        char why[WORD_SIZE * 2]; /* unparsed, refused: what was wrong, one English line */
+        char *body;            /* the payload as it came; owned by the inbox; may be NULL */
+        uint32_t body_size;
+        bool body_json;        /* the body is valid JSON in UTF-8 and can stand in the journal as it is */
+        union {
+                AlarmEvent alarm;
+                VitalsEvent vitals;
+                StatusEvent status;
+                ActionEvent action;
+                AttemptEvent attempt;
+                SystemEvent system;
+                struct {
+                        bool online;
+                } presence;
+        };
+} Event;
+
+bool alarm_kind_parse(const char *word, AlarmKind *ret);
+const char *alarm_kind_word(AlarmKind); /* "unknown" and "unparsed" for the last two */
+bool action_kind_parse(const char *word, ActionKind *ret);
+const char *action_kind_word(ActionKind);
+const char *system_cause_word(SystemCause);
+const char *event_via_word(EventVia);

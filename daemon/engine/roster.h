@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The registry as the engine sees it: who lives where, with what devices, and who can be called when.
+ *
+ * A Registry is immutable once built; a change makes a new one (store/registry reads and writes it). Every
+ * entity has a small stable id that is never used twice for another code: arrays are indexed by id, id 0 means
+ * "none", and an entry whose code is NULL is an id that is no longer in use. The rows of an incident name
+ * entities by these ids, so a new registry never moves an open incident.
+ */
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CODE_SIZE 64 /* bytes of a registry code, with NUL; see str_code() */
+
+/* Roles of SEMANTICS.md section 6. The words are those of the registry and of the ladder settings. */
+typedef enum Role {
+        ROLE_WORKER,         /* worker: grid worker 网格员 */
+        ROLE_BACKUP,         /* backup */
+        ROLE_BUILDING_HEAD,  /* building-head 楼栋长 */
+        ROLE_PROPERTY_GUARD, /* property-guard 物业 */
+        ROLE_FIRE_STATION,   /* fire-station 微型消防站 */
+        ROLE_NURSE,          /* nurse 护理员 */
+        ROLE_CARER,          /* carer: lives with the resident */
+        ROLE_FAMILY,         /* family */
+        ROLE_NEIGHBOUR,      /* neighbour */
+        ROLE_COMMUNITY,      /* community desk 社区 */
+        ROLE_NIGHT_DESK,     /* night-desk */
+        ROLE_STREET,         /* street desk 街道 */
+        ROLE_DISTRICT,       /* district desk 区 */
+        ROLE_OPERATOR,       /* operator of the gateway */
+        ROLE_SUPERVISOR,     /* supervisor */
+        ROLE_MAX,
+} Role;
+
+typedef enum Right {
+        RIGHT_ACCEPT = 1 << 0,
+        RIGHT_ON_SITE = 1 << 1,
+        RIGHT_RESOLVE = 1 << 2,
+        RIGHT_SUPERVISE = 1 << 3, /* may resolve remotely, override, hand off */
+} Right;
+
+typedef enum ScopeKind { SCOPE_SITE, SCOPE_GRID, SCOPE_BUILDING, SCOPE_RESIDENT } ScopeKind;
+typedef enum Client { CLIENT_APP, CLIENT_PLAIN } Client; /* plain: no receipts, no presence expected */
+
+typedef enum Vital { VITAL_HR, VITAL_SPO2, VITAL_SYS, VITAL_DIA, VITAL_TEMP, VITAL_RESP, VITAL_MAX } Vital;
+
+typedef struct VitalLimits {
+        double min[VITAL_MAX], max[VITAL_MAX]; /* NAN: no limit. /min, %, mm[Hg], mm[Hg], Cel, /min */
+} VitalLimits;
+
+typedef enum DeviceClass { /* registry word */
+        DEVICE_BUTTON,     /* button: SOS by the bed, in the bathroom */
+        DEVICE_PENDANT,    /* pendant: worn */
+        DEVICE_WRISTBAND,  /* wristband: worn, vitals */
+        DEVICE_SMOKE,      /* smoke */
+        DEVICE_GAS,        /* gas */
+        DEVICE_SENSOR,     /* sensor: motion, bed, door, water */
+        DEVICE_GATEWAY,    /* gateway: a hub of others */
+        DEVICE_CLASS_MAX,
+} DeviceClass;
+
+typedef struct Grid {
+        const char *code, *name;
+        uint32_t parent; /* grid id, 0: top */
+} Grid;
+
+typedef struct Dwelling {
+        const char *code, *building, *floor, *address, *access;
+        uint32_t grid;
+} Dwelling;
+
+typedef struct Resident {
+        const char *code, *name, *birth, *phone, *notes;
+        uint32_t dwelling;
+        VitalLimits limits;
+} Resident;
+
+typedef struct Device {
+        const char *code, *profile;
+        DeviceClass class;
+        uint32_t dwelling, resident; /* either may be 0 */
+        uint64_t beat_us;            /* expected heartbeat, 0: none */
+} Device;
+
+typedef struct Worker {
+        const char *code, *name, *phone;
+        Role role;
+        Client client;
+        ScopeKind scope;
+        uint32_t scope_id;          /* grid or resident id */
+        const char *scope_building; /* SCOPE_BUILDING */
+} Worker;
+
+typedef struct Duty {
+        uint32_t worker;
+        uint8_t days; /* bit 0 Sunday … bit 6 Saturday */
+        uint16_t from_minute, to_minute; /* to <= from: over midnight, belongs to the day it begins */
+        uint32_t valid_from, valid_to;   /* yyyymmdd, both included; 0: open */
+} Duty;
+
+typedef struct Registry {
+        unsigned n_ref;
+        Grid *grids;           /* n_grids entries, [0] unused; so for each */
+        Dwelling *dwellings;
+        Resident *residents;
+        Device *devices;
+        Worker *workers;
+        Duty *duties; /* sorted by worker; from [0] */
+        uint32_t n_grids, n_dwellings, n_residents, n_devices, n_workers, n_duties;
+        void *code_index; /* store/registry: code → id */
+        void *pool;       /* the texts */
+} Registry;
+
+/* Words of the registry and the configuration. False: no such word. */
+bool role_parse(const char *word, Role *ret);
+const char *role_word(Role);
+uint32_t role_rights(Role); /* SEMANTICS.md section 6: family, neighbours and guards are helpers */
+bool device_class_parse(const char *word, DeviceClass *ret);
+const char *device_class_word(DeviceClass);
+const char *vital_word(Vital); /* "hr", … as in the payload */
+
+/* By id; NULL for 0, out of range, or no longer in use. */
+const Grid *registry_grid(const Registry *, uint32_t id);
+const Dwelling *registry_dwelling(const Registry *, uint32_t id);
+const Resident *registry_resident(const Registry *, uint32_t id);
+const Device *registry_device(const Registry *, uint32_t id);
+const Worker *registry_worker(const Registry *, uint32_t id);
+
+/* By code, through the index that registry_index() built; 0: unknown. */
+uint32_t registry_device_id(const Registry *, const char *code);
+uint32_t registry_worker_id(const Registry *, const char *code);
+uint32_t registry_grid_id(const Registry *, const char *code);
+uint32_t registry_dwelling_id(const Registry *, const char *code);
+uint32_t registry_resident_id(const Registry *, const char *code);
+
+/* True when the worker's scope covers this place. Any id may be 0. A grid covers the grids below it. */
+bool roster_covers(const Registry *, const Worker *, uint32_t grid, uint32_t dwelling, uint32_t resident);
+/* True when the duty table has this worker on duty now; a worker without any row is always rostered. */
+bool roster_rostered(const Registry *, uint32_t worker, Now now);
+/* The one resident of a dwelling; 0 when there is none or more than one. */
+uint32_t roster_sole_resident(const Registry *, uint32_t dwelling);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Sizes that are fixed at start. What is counted here is allocated once, in main. */
+
+#define LIMIT_INCIDENTS         4096u       /* open incidents; configurable up to LIMIT_INCIDENTS_MAX */
+#define LIMIT_INCIDENTS_MAX     100000u
+#define LIMIT_INBOX             4096u       /* events that wait for a turn */
+#define LIMIT_KEYS              65536u      /* (device, event id) and (worker, nonce) seen in the last 24 h */
+#define LIMIT_BODY              16384u      /* bytes of a message */
+#define LIMIT_DRAIN             1000u       /* messages an adapter takes from its socket before a turn */
+#define LIMIT_STORE_BYTES       (64u << 20) /* transactions in memory while the store fails: then readings are let go */
+#define LIMIT_DEGRADED_US       2000000ull  /* a commit that takes longer is a failure */
+#define LIMIT_LAZY_US           1000000ull  /* delivered and seen wait that long for an urgent transaction */

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The store: the only thread beside the loop, and the only owner of the database connections.
+ *
+ * The loop builds transactions as plain data (StoreTxn) and submits them; the thread commits all that wait in
+ * one group with synchronous=FULL, in order, and reports by an eventfd. A transaction is never lost and never
+ * overtaken: when a commit fails, it and all behind it stay queued, the database is reopened with back-off, and
+ * they are appended in order, followed by a row that says from when to when (JOURNAL_STORAGE). The queue is
+ * bounded by LIMIT_STORE_BYTES, beyond which readings are let go (counted), never alarms.
+ */
+#include "engine/engine.h"
+
+typedef struct Store Store;
+typedef struct StoreTxn StoreTxn;
+
+typedef struct StoreConfig {
+        const char *state_directory; /* holds journal.db, registry.export, lock */
+        const char *site;
+} StoreConfig;
+
+enum {
+        STORE_E_LOCKED = 1, /* another daemon has the state folder */
+        STORE_E_DOWN = 2,   /* no usable database: started from registry.export, degraded; see store_why() */
+};
+
+typedef struct StoreStart { /* what a start finds */
+        uint32_t boot;          /* ordinal of this boot */
+        uint64_t next_incident, next_seq;
+        int64_t trusted_wall_us; /* last trusted journal time, 0: none: the floor of clock_trust() */
+        Registry *registry;      /* one reference; empty but never NULL */
+} StoreStart;
+
+/*
+ * Takes the lock (state_directory/lock), opens or creates journal.db, migrates, checks the end of the chain, and
+ * reads what the engine needs. The thread is not running yet: store_restore() may be called any number of times.
+ */
+int store_open(Store **ret, const StoreConfig *, StoreStart *ret_start);
+/* State rows of all incidents not closed, in id order; keys younger than 24 h, oldest first; duty; outbox. */
+int store_restore(Store *, Engine *, Now now,
+        void (*outbox)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq),
+        void *userdata);
+int store_run(Store *);          /* starts the thread */
+Store *store_free(Store *);      /* commits what waits (5 s at most), joins, checkpoints, closes; NULL */
+
+/* Transactions. Every call copies what it is given; allocation failure ends the process (ASSERT). */
+StoreTxn *store_txn_new(void);
+StoreTxn *store_txn_free(StoreTxn *);
+bool store_txn_empty(const StoreTxn *);
+size_t store_txn_bytes(const StoreTxn *);
+
+typedef struct JournalRecord {
+        uint64_t seq, incident;
+        JournalKind kind;
+        int64_t t_us;    /* wall */
+        uint64_t tb_us;  /* CLOCK_BOOTTIME */
+        uint32_t boot;
+        uint8_t time_quality;  /* 0 untrusted, 1 trusted */
+        uint32_t device, dwelling, worker, grid; /* for queries; 0: none */
+        const char *body;      /* UTF-8 JSON */
+        uint32_t body_size;
+} JournalRecord;
+
+void store_txn_journal(StoreTxn *, const JournalRecord *); /* seq contiguous over all transactions */
+void store_txn_state(StoreTxn *, const StateRow *);
+void store_txn_key(StoreTxn *, const KeyRow *);
+void store_txn_duty(StoreTxn *, uint32_t worker, bool on, int64_t wall_us);
+void store_txn_reading(StoreTxn *, uint32_t device, uint32_t resident, int64_t wall_us, const VitalsEvent *);
+void store_txn_outbox_put(StoreTxn *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
+void store_txn_outbox_drop(StoreTxn *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
+/* Replaces the registry; takes a reference. registry.export is written after the commit. */
+void store_txn_registry(StoreTxn *, Registry *);
+
+/* Takes the transaction. Wakes the thread. */
+void store_submit(Store *, StoreTxn *);
+
+typedef struct StoreStatus {
+        uint64_t committed_seq;    /* every journal row up to here is durable; only grows */
+        uint64_t committed_txns, submitted_txns;
+        uint64_t oldest_us;        /* CLOCK_BOOTTIME of the submission that waits longest; 0: none waits */
+        bool failing;              /* the last attempt failed: reopening with back-off */
+        uint64_t readings_dropped;
+        char why[128];             /* of the failure, one English line */
+        bool reopened;             /* a start without a database has found it again: call store_merge() */
+} StoreStatus;
+
+int store_fd(const Store *);                    /* readable after each change; store_status() drains it */
+void store_status(Store *, StoreStatus *ret);
+/*
+ * After `reopened`: rows of incidents that the database holds and the engine does not (numbers cannot clash), and
+ * the keys. The loop calls it once; until then the thread commits nothing.
+ */
+int store_merge(Store *, Engine *, Now now);
+const char *store_why(const Store *);           /* why store_open() said STORE_E_DOWN */
