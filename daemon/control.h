@@ -11,6 +11,7 @@
  *   Import(s folder) → s           {"result":"ok","devices":…} or {"result":"refused","file":…,"line":…,"column":…,"text":…}
  * The peer's credentials: root, the daemon's own user, or its group (mode 0660).
  */
+#include "protocols/codec/codec.h"
 #include "protocols/port.h"
 
 typedef struct Control Control;
@@ -27,6 +28,6 @@ typedef struct ControlHost {
 } ControlHost;
 
 /* *ret_port gives VIA_CONTROL holds and takes receipt() and reply(). */
-int control_new(Control **ret, PortHost *, const ControlHost *, const char *runtime_directory, Port *ret_port);
+int control_new(Control **ret, PortHost *, Codec *, const ControlHost *, const char *runtime_directory, Port *ret_port);
 Control *control_free(Control *);
 void control_answer(Control *, uint64_t hold, const char *json);
