@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* A text builder over a buffer of the caller, and the few string helpers that libc lacks. */
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,6 +17,7 @@ typedef struct Str {
 void str_add(Str *, const char *text);
 void str_addn(Str *, const char *text, size_t n);
 void str_addf(Str *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void str_addv(Str *, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. NULL gives null. */
 void str_json(Str *, const char *text);
 void str_jsonn(Str *, const char *text, size_t n);
