@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2034
+# What tools/start and tools/test share. To be sourced by bash: `. "$(dirname "$0")/lib.sh"`.
+
+SOURCE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# The build folder; build/ is ignored by git.
+BUILD_DIR=${HUYING_BUILD:-$SOURCE_DIR/build}
+
+# Debian packages that a build needs; the names are the same in 12 and 13.
+BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkgconf libmosquitto-dev libcoap3-dev libsqlite3-dev libsystemd-dev
+        libssl-dev libcsv-dev libsmartcols-dev)
+
+say() {
+        printf '== %s\n' "$*" >&2
+}
+
+as_root() {
+        if [ "$(id -u)" = 0 ]; then
+                "$@"
+        elif command -v sudo >/dev/null; then
+                sudo "$@"
+        else
+                say "this needs root, and there is no sudo: $*"
+                return 1
+        fi
+}
+
+# need_packages PKG…: installs those that are missing; silent when all are there.
+need_packages() {
+        local package missing=()
+        for package in "$@"; do
+                case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) in
+                installed) ;;
+                *) missing+=("$package") ;;
+                esac
+        done
+        [ ${#missing[@]} -gt 0 ] || return 0
+        say "installing: ${missing[*]}"
+        # A stale index of one foreign source must not stop us: what matters is whether the install works.
+        as_root apt-get -qq update >&2 || say "apt-get update failed; trying with the index that is there"
+        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+                "${missing[@]}" >&2
+}
+
+# free_port: prints a loopback port that neither TCP nor UDP uses, below the range that the kernel hands out itself.
+free_port() {
+        local port hex
+        for _ in {1..200}; do
+                port=$((20000 + (RANDOM * 32768 + RANDOM) % 12000))
+                hex=$(printf ':%04X ' "$port")
+                if ! grep -q -s "$hex" /proc/net/tcp /proc/net/tcp6 /proc/net/udp /proc/net/udp6; then
+                        echo "$port"
+                        return 0
+                fi
+        done
+        say "no free port found"
+        return 1
+}
+
+# build DIR [meson option…]: configures DIR when it is new, and builds everything in it.
+build() {
+        local dir=$1
+        shift
+        if [ ! -f "$dir/build.ninja" ]; then
+                say "configuring $dir"
+                meson setup "$dir" "$SOURCE_DIR" "$@" >"$dir.log" 2>&1 || {
+                        cat "$dir.log" >&2
+                        return 1
+                }
+                mv -f "$dir.log" "$dir/meson-logs/setup.txt"
+        fi
+        say "building $dir"
+        ninja -C "$dir" --quiet >&2
+}
