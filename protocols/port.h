@@ -67,6 +67,7 @@ typedef struct PortAlert {
         size_t json_size;
         const char *text;        /* one line in Chinese for plain clients; NULL: unchanged */
         uint32_t count;          /* open alerts of this person */
+        uint8_t priority;        /* 1 … 5, 0: cleared */
         bool raise;              /* urgent: before anything else */
 } PortAlert;
 
@@ -103,5 +104,6 @@ typedef struct PortOps {
 typedef struct Port {
         const PortOps *ops;
         void *port;
-        EventVia via; /* whose holds it gives out */
+        EventVia via;      /* whose holds it gives out */
+        uint32_t channels; /* bit Channel: whose alerts it carries */
 } Port;

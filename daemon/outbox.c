@@ -1,0 +1,538 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The outbox.
+ *
+ * `told` holds one entry for each (incident, person, channel) of an incident that is not over. Entries of one
+ * incident are linked, so that an incident's alerts can be refreshed or cleared even after the engine has let it
+ * go. `fresh` is the queue of refreshes that wait for the disk: one entry an incident, in the order of need.
+ *
+ * A notice before its commit says "recorded": false. The refresh that follows the commit says true, so the copy
+ * that the broker retains is the true one. A notice that asks nothing of its reader (somebody else has it) is
+ * calming, and so never leaves before the commit.
+ */
+#include "outbox.h"
+
+#include "base/assert.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/idmap.h"
+#include "base/str.h"
+#include "protocols/codec/codec.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define NONE         UINT32_MAX
+#define NOTICE_MAX   32768
+#define TOLD_FIRST   1024u
+
+typedef struct Told {
+        uint64_t incident, seq; /* seq of the newest attempt; incident 0: free */
+        uint32_t worker, next;  /* next of the incident, or of the free list */
+        uint8_t channel;
+        bool waiting;           /* no port has taken the newest message for good */
+} Told;
+
+typedef struct Fresh {
+        uint64_t incident, need;
+        bool changed; /* more than "recorded" has changed: plain clients get a line */
+} Fresh;
+
+struct Outbox {
+        const Engine *engine;
+        const Registry *registry;
+        const char *site;
+        const Port *ports;
+        size_t n_ports;
+        Told *told;
+        uint32_t n_told, told_free, n_waiting;
+        void *told_memory, *head_memory, *fresh_memory;
+        IdMap by_key, head, by_fresh; /* (incident, worker, channel) → told; incident → first told; → fresh + 1 */
+        Fresh *fresh;
+        uint32_t n_fresh, fresh_max;
+        uint32_t *open; /* by worker id: alerts that this person sees */
+        uint32_t n_open;
+        uint64_t committed, released;
+        char json[NOTICE_MAX], text[1024];
+};
+
+static uint64_t told_key(uint64_t incident, uint32_t worker, uint8_t channel)
+{
+        return idmap_mix(incident, ((uint64_t)worker << 8) | channel);
+}
+
+/* All three maps are as large as the table of entries: each entry needs at most one place in each. */
+static int tables_grow(Outbox *o, uint32_t n)
+{
+        Told *told = realloc(o->told, n * sizeof(Told));
+        _cleanup_(freep) void *by_key = NULL, *head = NULL;
+
+        if (!told)
+                return error_origin(-ENOMEM);
+        o->told = told;
+        by_key = calloc(1, idmap_size(n));
+        head = calloc(1, idmap_size(n));
+        if (!by_key || !head)
+                return error_origin(-ENOMEM);
+        free(o->told_memory);
+        free(o->head_memory);
+        idmap_init(&o->by_key, by_key, n);
+        idmap_init(&o->head, head, n);
+        o->told_memory = TAKE_PTR(by_key);
+        o->head_memory = TAKE_PTR(head);
+        for (uint32_t i = n; i-- > o->n_told;) {
+                o->told[i] = (Told){.next = o->told_free};
+                o->told_free = i;
+        }
+        for (uint32_t i = 0; i < o->n_told; i++) {
+                Told *t = &o->told[i];
+                uint32_t first = NONE;
+
+                if (!t->incident)
+                        continue;
+                (void)idmap_get(&o->head, t->incident, &first);
+                t->next = first;
+                ASSERT(idmap_set(&o->head, t->incident, i));
+                ASSERT(idmap_set(&o->by_key, told_key(t->incident, t->worker, t->channel), i));
+        }
+        o->n_told = n;
+        return 0;
+}
+
+static int fresh_grow(Outbox *o, uint32_t n)
+{
+        Fresh *fresh = realloc(o->fresh, n * sizeof(Fresh));
+        void *memory;
+
+        if (!fresh)
+                return error_origin(-ENOMEM);
+        o->fresh = fresh;
+        memory = calloc(1, idmap_size(n));
+        if (!memory)
+                return error_origin(-ENOMEM);
+        free(o->fresh_memory);
+        o->fresh_memory = memory;
+        o->fresh_max = n;
+        idmap_init(&o->by_fresh, memory, n);
+        for (uint32_t i = 0; i < o->n_fresh; i++)
+                ASSERT(idmap_set(&o->by_fresh, o->fresh[i].incident, i));
+        return 0;
+}
+
+int outbox_new(Outbox **ret, const Engine *engine, const char *site)
+{
+        Outbox *o = calloc(1, sizeof(Outbox));
+        int r;
+
+        ASSERT(ret);
+        ASSERT(engine && site);
+        if (!o)
+                return error_origin(-ENOMEM);
+        o->engine = engine;
+        o->site = site;
+        o->told_free = NONE;
+        r = tables_grow(o, TOLD_FIRST);
+        if (r == 0)
+                r = fresh_grow(o, TOLD_FIRST);
+        if (r < 0) {
+                outbox_free(o);
+                return error_trace(r);
+        }
+        *ret = o;
+        return 0;
+}
+
+Outbox *outbox_free(Outbox *o)
+{
+        if (!o)
+                return NULL;
+        free(o->told);
+        free(o->told_memory);
+        free(o->head_memory);
+        free(o->fresh);
+        free(o->fresh_memory);
+        free(o->open);
+        free(o);
+        return NULL;
+}
+
+void outbox_ports_set(Outbox *o, const Port *ports, size_t n_ports)
+{
+        o->ports = ports;
+        o->n_ports = n_ports;
+}
+
+void outbox_registry_set(Outbox *o, const Registry *registry)
+{
+        uint32_t n = registry->n_workers + 1;
+
+        o->registry = registry;
+        if (n > o->n_open) {
+                uint32_t *open = realloc(o->open, n * sizeof(uint32_t));
+
+                ASSERT(open); /* a few KiB at an import: nothing sensible is left to do without */
+                memset(open + o->n_open, 0, (n - o->n_open) * sizeof(uint32_t));
+                o->open = open;
+                o->n_open = n;
+        }
+}
+
+/* Entries */
+
+static Told *told_find(const Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel)
+{
+        uint32_t i;
+
+        return idmap_get(&o->by_key, told_key(incident, worker, channel), &i) ? &o->told[i] : NULL;
+}
+
+static void waiting_set(Outbox *o, Told *t, bool waiting)
+{
+        o->n_waiting += (uint32_t)waiting - (uint32_t)t->waiting;
+        t->waiting = waiting;
+}
+
+static Told *told_add(Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel)
+{
+        Told *t = told_find(o, incident, worker, channel);
+        uint32_t first = NONE, i;
+
+        ASSERT(incident > 0);
+        if (t)
+                return t;
+        if (o->told_free == NONE)
+                ASSERT(tables_grow(o, o->n_told * 2) == 0);
+        i = o->told_free;
+        t = &o->told[i];
+        o->told_free = t->next;
+        (void)idmap_get(&o->head, incident, &first);
+        *t = (Told){.incident = incident, .worker = worker, .channel = channel, .next = first};
+        ASSERT(idmap_set(&o->head, incident, i));
+        ASSERT(idmap_set(&o->by_key, told_key(incident, worker, channel), i));
+        if (worker < o->n_open)
+                o->open[worker]++;
+        return t;
+}
+
+static void incident_forget(Outbox *o, uint64_t incident)
+{
+        uint32_t i = NONE;
+
+        (void)idmap_get(&o->head, incident, &i);
+        idmap_unset(&o->head, incident);
+        while (i != NONE) {
+                Told *t = &o->told[i];
+                uint32_t next = t->next;
+
+                idmap_unset(&o->by_key, told_key(incident, t->worker, t->channel));
+                waiting_set(o, t, false);
+                *t = (Told){.next = o->told_free};
+                o->told_free = i;
+                i = next;
+        }
+}
+
+/* Sending */
+
+static const char *needs_of(const IncidentView *v, uint32_t worker, bool helper)
+{
+        switch (v->state) {
+        case STATE_ALERTING: return "accept";
+        case STATE_ACCEPTED: return v->owner == worker || helper ? "arrive" : "";
+        case STATE_ON_SCENE: return v->owner == worker || helper ? "resolve" : "";
+        case STATE_NONE:
+        case STATE_RESOLVED:
+        case STATE_CLOSED:
+        case STATE_MAX: break;
+        }
+        return "";
+}
+
+static bool is_helper(const Outbox *o, uint64_t incident, uint32_t worker, Now now)
+{
+        RecipientView rv;
+
+        for (uint32_t i = 0; engine_recipient(o->engine, incident, i, now, &rv); i++)
+                if (rv.worker == worker && rv.helper)
+                        return true;
+        return false;
+}
+
+static void context_fill(const Outbox *o, const IncidentView *v, const Worker *w, NoticeContext *c)
+{
+        const Resident *r = registry_resident(o->registry, v->resident);
+        const Dwelling *d = registry_dwelling(o->registry, v->dwelling);
+        const Grid *g = registry_grid(o->registry, v->grid);
+        const Worker *owner = registry_worker(o->registry, v->owner);
+
+        *c = (NoticeContext){
+                .site = o->site,
+                .resident = r ? r->name : NULL,
+                .birth = r ? r->birth : NULL,
+                .phone = r ? r->phone : NULL,
+                .notes = r ? r->notes : NULL,
+                .grid = g ? g->code : NULL,
+                .address = d ? d->address : NULL,
+                .building = d ? d->building : NULL,
+                .floor = d ? d->floor : NULL,
+                .access = d ? d->access : NULL,
+                .device = v->source,
+                .owner_code = owner ? owner->code : NULL,
+                .owner_name = owner ? owner->name : NULL,
+                .worker_code = w ? w->code : NULL,
+                .client = w ? w->client : CLIENT_APP,
+                .reason = v->reason,
+        };
+}
+
+/* True: a port has it in hand and will report by sent(). */
+static bool ports_alert(const Outbox *o, const PortAlert *a)
+{
+        bool taken = false;
+
+        for (size_t i = 0; i < o->n_ports; i++)
+                if (o->ports[i].ops->alert && (o->ports[i].channels & (1u << a->channel)))
+                        taken |= o->ports[i].ops->alert(o->ports[i].port, a) == 0;
+        return taken;
+}
+
+typedef struct Send {
+        const IncidentView *view;
+        Told *told;
+        Reason reason;
+        bool raise, text;
+} Send;
+
+static void alert_send(Outbox *o, const Send *s, Now now)
+{
+        const IncidentView *v = s->view;
+        const Worker *w = registry_worker(o->registry, s->told->worker);
+        NoticeContext c;
+        PortAlert a;
+        size_t n;
+
+        if (s->told->worker != 0 && !w)
+                return; /* left the registry: the ladder calls others */
+        context_fill(o, v, w, &c);
+        c.needs = s->told->worker == 0 ? "" :
+                                         needs_of(v, s->told->worker, is_helper(o, v->id, s->told->worker, now));
+        c.accessible = !str_equal(c.needs, "") && v->state != STATE_ALERTING;
+        c.recorded = o->committed >= v->last_seq;
+        c.now_us = now.wall_us;
+        c.notice_seq = (int64_t)(s->raise ? s->told->seq : v->last_seq);
+        c.reason = s->reason;
+        if (!notice_json(v, &c, o->json, sizeof(o->json), &n))
+                n = strlen(o->json); /* cut texts, still JSON: see notice_json() */
+        if (!notice_text(v, &c, o->text, sizeof(o->text)))
+                o->text[sizeof(o->text) - 1] = 0;
+        a = (PortAlert){
+                .incident = v->id,
+                .seq = (uint64_t)c.notice_seq,
+                .worker = s->told->worker,
+                .worker_code = w ? w->code : "",
+                .channel = s->told->channel,
+                .json = o->json,
+                .json_size = n,
+                .text = s->text ? o->text : NULL,
+                .count = s->told->worker < o->n_open ? o->open[s->told->worker] : 1,
+                .priority = v->priority,
+                .raise = s->raise,
+        };
+        (void)ports_alert(o, &a); /* not taken: the row waits, and outbox_resend() comes with the connection */
+}
+
+/* Somebody else has it: this reader may stop. Such a notice waits for the disk. */
+static bool is_calming(const Outbox *o, const IncidentView *v, uint32_t worker, Now now)
+{
+        return worker != 0 && str_equal(needs_of(v, worker, is_helper(o, v->id, worker, now)), "");
+}
+
+static bool is_open(State s)
+{
+        return s == STATE_ALERTING || s == STATE_ACCEPTED || s == STATE_ON_SCENE;
+}
+
+void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
+{
+        Told *t = told_add(o, e->incident, e->notify.worker, e->notify.channel);
+        IncidentView v;
+
+        ASSERT(e->type == EFFECT_NOTIFY);
+        ASSERT(e->seq > 0);
+        t->seq = e->seq;
+        waiting_set(o, t, true);
+        store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);
+        if (!engine_view(o->engine, e->incident, now, &v))
+                return;
+        outbox_refresh(o, e->incident, v.last_seq, false);
+        if (is_calming(o, &v, t->worker, now) && o->released < v.last_seq)
+                return;
+        alert_send(o,
+                &(Send){.view = &v, .told = t, .reason = (Reason)e->notify.reason, .raise = true, .text = true}, now);
+}
+
+void outbox_refresh(Outbox *o, uint64_t incident, uint64_t seq, bool changed)
+{
+        uint32_t i;
+
+        ASSERT(incident > 0);
+        if (idmap_get(&o->by_fresh, incident, &i)) {
+                if (seq > o->fresh[i].need)
+                        o->fresh[i].need = seq;
+                o->fresh[i].changed |= changed;
+                return;
+        }
+        if (o->n_fresh == o->fresh_max)
+                ASSERT(fresh_grow(o, o->fresh_max * 2) == 0);
+        i = o->n_fresh++;
+        o->fresh[i] = (Fresh){.incident = incident, .need = seq, .changed = changed};
+        ASSERT(idmap_set(&o->by_fresh, incident, i));
+}
+
+static void fresh_remove(Outbox *o, uint32_t i)
+{
+        idmap_unset(&o->by_fresh, o->fresh[i].incident);
+        o->fresh[i] = o->fresh[--o->n_fresh];
+        if (i < o->n_fresh)
+                ASSERT(idmap_set(&o->by_fresh, o->fresh[i].incident, i));
+}
+
+static void alert_clear(Outbox *o, const Told *t)
+{
+        const Worker *w = registry_worker(o->registry, t->worker);
+
+        if (t->worker < o->n_open && o->open[t->worker] > 0)
+                o->open[t->worker]--;
+        if (!w)
+                return;
+        (void)ports_alert(o,
+                &(PortAlert){.incident = t->incident,
+                        .worker = t->worker,
+                        .worker_code = w->code,
+                        .channel = t->channel,
+                        .text = o->open[t->worker] == 0 ? "" : NULL,
+                        .count = o->open[t->worker]});
+}
+
+/* The incident as it is now, to everybody told; over: cleared and forgotten. */
+static void incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now)
+{
+        IncidentView v;
+        bool open = engine_view(o->engine, incident, now, &v) && is_open(v.state);
+        uint32_t i = NONE;
+
+        (void)idmap_get(&o->head, incident, &i);
+        for (uint32_t next; i != NONE; i = next) {
+                Told *t = &o->told[i];
+
+                next = t->next;
+                if (!open)
+                        alert_clear(o, t);
+                else if (t->channel != CHANNEL_EXEC)
+                        alert_send(o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = changed}, now);
+        }
+        if (!open)
+                incident_forget(o, incident);
+}
+
+void outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now)
+{
+        ASSERT(committed <= released);
+        o->committed = committed;
+        o->released = released;
+        for (uint32_t i = 0; i < o->n_fresh;) {
+                Fresh f = o->fresh[i];
+
+                /* In degraded mode a change is shown at once ("recorded": false); that alone is no change. */
+                if (f.need > (f.changed ? released : committed)) {
+                        i++;
+                        continue;
+                }
+                fresh_remove(o, i);
+                incident_refresh(o, f.incident, f.changed, now);
+                if (f.need > committed) /* once more when it is true */
+                        outbox_refresh(o, f.incident, f.need, false);
+        }
+}
+
+bool outbox_sent(Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, StoreTxn *txn)
+{
+        Told *t = told_find(o, incident, worker, channel);
+
+        if (!t || !t->waiting || t->seq > seq)
+                return false; /* a later message is under way, or the incident is over */
+        waiting_set(o, t, false);
+        store_txn_outbox_drop(txn, incident, worker, channel, seq);
+        return true;
+}
+
+void outbox_restore(Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
+{
+        Told *t;
+
+        if (channel >= CHANNEL_MAX)
+                return;
+        t = told_add(o, incident, worker, channel);
+        t->seq = seq;
+        waiting_set(o, t, true);
+}
+
+void outbox_adopt(Outbox *o, Now now)
+{
+        for (uint64_t id = engine_next_open(o->engine, 0); id; id = engine_next_open(o->engine, id)) {
+                RecipientView rv;
+
+                for (uint32_t i = 0; engine_recipient(o->engine, id, i, now, &rv); i++) {
+                        Told *t = told_add(o, id, rv.worker, rv.channel);
+
+                        if (rv.seq > t->seq)
+                                t->seq = rv.seq;
+                }
+        }
+        /* Rows of incidents that are over: cleared like any other. */
+        for (uint32_t i = 0; i < o->n_told; i++)
+                if (o->told[i].incident)
+                        outbox_refresh(o, o->told[i].incident, 0, true);
+}
+
+void outbox_resend(Outbox *o, Now now)
+{
+        for (uint64_t id = engine_next_open(o->engine, 0); id; id = engine_next_open(o->engine, id)) {
+                IncidentView v;
+                uint32_t i = NONE;
+
+                if (!engine_view(o->engine, id, now, &v))
+                        continue;
+                (void)idmap_get(&o->head, id, &i);
+                for (; i != NONE; i = o->told[i].next) {
+                        Told *t = &o->told[i];
+                        bool wait = is_calming(o, &v, t->worker, now) && o->released < v.last_seq;
+
+                        if (!wait && (t->channel != CHANNEL_EXEC || t->waiting))
+                                alert_send(o,
+                                        &(Send){.view = &v, .told = t, .reason = v.reason, .raise = t->waiting, .text = true},
+                                        now);
+                }
+        }
+}
+
+void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
+{
+        uint32_t worker = registry_worker_id(o->registry, worker_code);
+        IncidentView v;
+
+        if (worker && (told_find(o, incident, worker, CHANNEL_APP) || told_find(o, incident, worker, CHANNEL_PLAIN)) &&
+                engine_view(o->engine, incident, clock_now(), &v) && is_open(v.state))
+                return;
+        (void)ports_alert(o,
+                &(PortAlert){.incident = incident,
+                        .worker = worker,
+                        .worker_code = worker_code,
+                        .channel = CHANNEL_APP,
+                        .count = worker < o->n_open ? o->open[worker] : 0});
+}
+
+uint32_t outbox_waiting(const Outbox *o)
+{
+        return o->n_waiting;
+}

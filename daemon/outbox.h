@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * Who has been told what: sends alerts through the ports and remembers what is still to be sent.
+ *
+ * A row is (incident, recipient, channel, seq). The payload is encoded at the moment of sending from the engine's
+ * state, so a delayed message never says something old. Rows live in the store too, so that a restart sends what
+ * had not left; dropping a row rides on the next transaction.
+ */
+#include "engine/engine.h"
+#include "protocols/port.h"
+#include "store/store.h"
+
+typedef struct Outbox Outbox;
+
+int outbox_new(Outbox **ret, const Engine *, const char *site);
+Outbox *outbox_free(Outbox *);
+void outbox_ports_set(Outbox *, const Port *ports, size_t n_ports); /* kept by reference */
+void outbox_registry_set(Outbox *, const Registry *);
+
+/* A row that the store kept: sent again when a port is there for it. */
+void outbox_restore(Outbox *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
+/* Everybody that the engine knows to have been told of its open incidents: after a restart or a merge. */
+void outbox_adopt(Outbox *, Now now);
+
+/* RAISE: sends now, before the disk; the row goes into txn. */
+void outbox_notify(Outbox *, const Effect *, Now now, StoreTxn *txn);
+/* CALM: when `seq` is committed, everybody told of the incident gets its alert as it is then, or has it cleared. */
+void outbox_refresh(Outbox *, uint64_t incident, uint64_t seq, bool changed);
+/* Sends the refreshes whose time has come. committed: durable; released: may be shown (greater in degraded mode). */
+void outbox_pump(Outbox *, uint64_t committed, uint64_t released, Now now);
+/* A port has taken the message for good, or never will. True: the row was ours (and is dropped in txn). */
+bool outbox_sent(Outbox *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, StoreTxn *txn);
+/* The way to the workers is open (again): every alert of every open incident goes out once more. */
+void outbox_resend(Outbox *, Now now);
+/* A retained alert was read back from the broker: cleared unless this person has been told of this open incident. */
+void outbox_read_back(Outbox *, const char *worker_code, uint64_t incident);
+
+/* Messages that no port has taken yet. */
+uint32_t outbox_waiting(const Outbox *);
