@@ -2,9 +2,9 @@
 /*
  * A pool of events and the order in which they came.
  *
- * The key (who sent it, under which id) and the digest (what it says) are made here, once, because the engine is
- * pure and because everything that enters passes here. They are cut SHA-256 values: a device can choose its ids,
- * and must not be able to choose one that hides another device's press.
+ * The key (who sent it, under which id) and the digest (what it says) are made here, once, because the
+ * engine is pure and because everything that enters passes here. They are cut SHA-256 values: a device can
+ * choose its ids, and must not be able to choose one that hides another device's press.
  */
 #include "inbox.h"
 
@@ -130,9 +130,13 @@ void inbox_push(Inbox *in, Event *e)
                 uint8_t kind = (uint8_t)(e->type == EVENT_ALARM ? (int)e->alarm.kind : (int)e->action.kind);
 
                 if (e->id[0])
-                        sha_parts(in, (Part[]){{&type, 1}, {e->source, strlen(e->source) + 1}, {e->id, strlen(e->id)}},
+                        sha_parts(in,
+                                (Part[]){{&type, 1}, {e->source, strlen(e->source) + 1},
+                                        {e->id, strlen(e->id)}},
                                 3, e->key);
-                sha_parts(in, (Part[]){{&kind, 1}, {word, strlen(word) + 1}, {e->body ? e->body : "", e->body_size}},
+                sha_parts(in,
+                        (Part[]){{&kind, 1}, {word, strlen(word) + 1},
+                                {e->body ? e->body : "", e->body_size}},
                         3, e->digest);
         }
         in->queue[(in->first + in->n++) % in->max] = (uint32_t)(e - in->events);

@@ -2,13 +2,14 @@
 /*
  * The outbox.
  *
- * `told` holds one entry for each (incident, person, channel) of an incident that is not over. Entries of one
- * incident are linked, so that an incident's alerts can be refreshed or cleared even after the engine has let it
- * go. `fresh` is the queue of refreshes that wait for the disk: one entry an incident, in the order of need.
+ * `told` holds one entry for each (incident, person, channel) of an incident that is not over. Entries of
+ * one incident are linked, so that an incident's alerts can be refreshed or cleared even after the engine
+ * has let it go. `fresh` is the queue of refreshes that wait for the disk: one entry an incident, in the
+ * order of need.
  *
- * A notice before its commit says "recorded": false. The refresh that follows the commit says true, so the copy
- * that the broker retains is the true one. A notice that asks nothing of its reader (somebody else has it) is
- * calming, and so never leaves before the commit.
+ * A notice before its commit says "recorded": false. The refresh that follows the commit says true, so the
+ * copy that the broker retains is the true one. A notice that asks nothing of its reader (somebody else has
+ * it) is calming, and so never leaves before the commit.
  */
 #include "outbox.h"
 
@@ -22,15 +23,15 @@
 #include <errno.h>
 #include <string.h>
 
-#define NONE         UINT32_MAX
-#define NOTICE_MAX   32768
-#define TOLD_FIRST   1024u
+#define NONE       UINT32_MAX
+#define NOTICE_MAX 32768
+#define TOLD_FIRST 1024u
 
 typedef struct Told {
         uint64_t incident, seq; /* seq of the newest attempt; incident 0: free */
         uint32_t worker, next;  /* next of the incident, or of the free list */
         uint8_t channel;
-        bool waiting;           /* no port has taken the newest message for good */
+        bool waiting; /* no port has taken the newest message for good */
 } Told;
 
 typedef struct Fresh {
@@ -47,7 +48,8 @@ struct Outbox {
         Told *told;
         uint32_t n_told, told_free, n_waiting;
         void *told_memory, *head_memory, *fresh_memory;
-        IdMap by_key, head, by_fresh; /* (incident, worker, channel) → told; incident → first told; → fresh + 1 */
+        IdMap by_key, head,
+                by_fresh; /* (incident, worker, channel) → told; incident → first told; → fresh + 1 */
         Fresh *fresh;
         uint32_t n_fresh, fresh_max;
         uint32_t *open; /* by worker id: alerts that this person sees */
@@ -314,8 +316,9 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         if (s->told->worker != 0 && !w)
                 return; /* left the registry: the ladder calls others */
         context_fill(o, v, w, &c);
-        c.needs = s->told->worker == 0 ? "" :
-                                         needs_of(v, s->told->worker, is_helper(o, v->id, s->told->worker, now));
+        c.needs = s->told->worker == 0
+                          ? ""
+                          : needs_of(v, s->told->worker, is_helper(o, v->id, s->told->worker, now));
         c.accessible = !str_equal(c.needs, "") && v->state != STATE_ALERTING;
         c.recorded = o->committed >= v->last_seq;
         c.now_us = now.wall_us;
@@ -338,7 +341,8 @@ static void alert_send(Outbox *o, const Send *s, Now now)
                 .priority = v->priority,
                 .raise = s->raise,
         };
-        (void)ports_alert(o, &a); /* not taken: the row waits, and outbox_resend() comes with the connection */
+        (void)ports_alert(
+                o, &a); /* not taken: the row waits, and outbox_resend() comes with the connection */
 }
 
 /* Somebody else has it: this reader may stop. Such a notice waits for the disk. */
@@ -368,7 +372,12 @@ void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
         if (is_calming(o, &v, t->worker, now) && o->released < v.last_seq)
                 return;
         alert_send(o,
-                &(Send){.view = &v, .told = t, .reason = (Reason)e->notify.reason, .raise = true, .text = true}, now);
+                &(Send){.view = &v,
+                        .told = t,
+                        .reason = (Reason)e->notify.reason,
+                        .raise = true,
+                        .text = true},
+                now);
 }
 
 void outbox_refresh(Outbox *o, uint64_t incident, uint64_t seq, bool changed)
@@ -405,13 +414,12 @@ static void alert_clear(Outbox *o, const Told *t)
                 o->open[t->worker]--;
         if (!w)
                 return;
-        (void)ports_alert(o,
-                &(PortAlert){.incident = t->incident,
-                        .worker = t->worker,
-                        .worker_code = w->code,
-                        .channel = t->channel,
-                        .text = o->open[t->worker] == 0 ? "" : NULL,
-                        .count = o->open[t->worker]});
+        (void)ports_alert(o, &(PortAlert){.incident = t->incident,
+                                     .worker = t->worker,
+                                     .worker_code = w->code,
+                                     .channel = t->channel,
+                                     .text = o->open[t->worker] == 0 ? "" : NULL,
+                                     .count = o->open[t->worker]});
 }
 
 /* The incident as it is now, to everybody told; over: cleared and forgotten. */
@@ -429,7 +437,8 @@ static void incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                 if (!open)
                         alert_clear(o, t);
                 else if (t->channel != CHANNEL_EXEC)
-                        alert_send(o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = changed}, now);
+                        alert_send(
+                                o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = changed}, now);
         }
         if (!open)
                 incident_forget(o, incident);
@@ -443,7 +452,8 @@ void outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now)
         for (uint32_t i = 0; i < o->n_fresh;) {
                 Fresh f = o->fresh[i];
 
-                /* In degraded mode a change is shown at once ("recorded": false); that alone is no change. */
+                /* In degraded mode a change is shown at once ("recorded": false); that alone is no change.
+                 */
                 if (f.need > (f.changed ? released : committed)) {
                         i++;
                         continue;
@@ -510,7 +520,11 @@ void outbox_resend(Outbox *o, Now now)
 
                         if (!wait && (t->channel != CHANNEL_EXEC || t->waiting))
                                 alert_send(o,
-                                        &(Send){.view = &v, .told = t, .reason = v.reason, .raise = t->waiting, .text = true},
+                                        &(Send){.view = &v,
+                                                .told = t,
+                                                .reason = v.reason,
+                                                .raise = t->waiting,
+                                                .text = true},
                                         now);
                 }
         }
@@ -521,15 +535,16 @@ void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
         uint32_t worker = registry_worker_id(o->registry, worker_code);
         IncidentView v;
 
-        if (worker && (told_find(o, incident, worker, CHANNEL_APP) || told_find(o, incident, worker, CHANNEL_PLAIN)) &&
+        if (worker &&
+                (told_find(o, incident, worker, CHANNEL_APP) ||
+                        told_find(o, incident, worker, CHANNEL_PLAIN)) &&
                 engine_view(o->engine, incident, clock_now(), &v) && is_open(v.state))
                 return;
-        (void)ports_alert(o,
-                &(PortAlert){.incident = incident,
-                        .worker = worker,
-                        .worker_code = worker_code,
-                        .channel = CHANNEL_APP,
-                        .count = worker < o->n_open ? o->open[worker] : 0});
+        (void)ports_alert(o, &(PortAlert){.incident = incident,
+                                     .worker = worker,
+                                     .worker_code = worker_code,
+                                     .channel = CHANNEL_APP,
+                                     .count = worker < o->n_open ? o->open[worker] : 0});
 }
 
 uint32_t outbox_waiting(const Outbox *o)

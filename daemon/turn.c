@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The turn: everything that the gateway does happens here, in this order, and the order is the promise.
+ *
+ *   1. Read the clock once.
+ *   2. For each event in arrival order: first what is due by now, then the event itself, through the engine.
+ *   3. What RAISES help leaves at once, before the disk is touched.
+ *   4. What happened goes to the store as one transaction. Nobody waits for it here.
+ *   5. What CALMS is queued behind the journal row that it depends on, and leaves in turn_store(), when the
+ * store has said that this row is durable.
+ *   6. The timer is armed at the next deadline.
+ *
+ * A crash after 3 and before the commit means that somebody was called for an event that nobody remembers:
+ * the device has had no receipt, sends again, and the call is doubled. The other order would lose a call.
+ *
+ * Rows have contiguous numbers, so one number says all: `committed` is how far the disk is. A repeat of an
+ * event whose row is still on its way depends on the same number as the first, and is answered at the same
+ * time.
+ *
+ * Lazy rows (delivered, seen), readings and dropped outbox rows wait for the next urgent row, or a second.
+ *
+ * Degraded mode: a commit that fails or takes longer than LIMIT_DEGRADED_US. The ladder has not waited, so
+ * nothing changes for it. PUBACKs, workers' replies ("recorded": false) and changed alerts are released,
+ * since the engine holds the event and a worker must know that his acceptance counts; receipts, CoAP answers
+ * and lamps are not, because devices must go on until it is true.
+ */
+#include "turn.h"
+
+#include "base/assert.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "limits.h"
+#include "protocols/codec/codec.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define TXN_BYTES_MAX (256u * 1024) /* lazy rows and readings are handed over at this size at the latest */
+
+struct Turn {
+        Engine *engine;
+        Store *store;
+        Inbox *inbox;
+        Outbox *outbox;
+        TurnHost host;
+        const Registry *registry;
+        const Port *ports;
+        size_t n_ports;
+        EffectList list;
+        StoreTxn *txn;
+        bool urgent;      /* txn holds a row that somebody waits for */
+        uint64_t lazy_us; /* when txn must be handed over at the latest; UINT64_MAX: nothing in it */
+        Effect *calm;     /* a ring: effects that wait for their seq */
+        uint32_t calm_first, calm_n, calm_max;
+        uint64_t committed; /* journal rows up to here are durable */
+        bool degraded, running, releasing;
+        char *body; /* of a journal row */
+        size_t body_cap;
+        StateRow row;
+};
+
+int turn_new(Turn **ret, Engine *engine, Store *store, Inbox *inbox, Outbox *outbox, const TurnHost *host)
+{
+        Turn *t = calloc(1, sizeof(Turn));
+
+        ASSERT(ret && engine && store);
+        ASSERT(inbox && outbox && host);
+        if (!t)
+                return error_origin(-ENOMEM);
+        *t = (Turn){.engine = engine,
+                .store = store,
+                .inbox = inbox,
+                .outbox = outbox,
+                .host = *host,
+                .lazy_us = UINT64_MAX,
+                .calm_max = 1024,
+                .committed = engine_next_seq(engine) - 1};
+        t->calm = calloc(t->calm_max, sizeof(Effect));
+        if (!t->calm) {
+                turn_free(t);
+                return error_origin(-ENOMEM);
+        }
+        t->txn = store_txn_new();
+        *ret = t;
+        return 0;
+}
+
+Turn *turn_free(Turn *t)
+{
+        if (!t)
+                return NULL;
+        store_txn_free(t->txn);
+        free(t->calm);
+        free(t->body);
+        free(t);
+        return NULL;
+}
+
+void turn_ports_set(Turn *t, const Port *ports, size_t n_ports)
+{
+        t->ports = ports;
+        t->n_ports = n_ports;
+}
+
+void turn_registry_set(Turn *t, const Registry *registry)
+{
+        t->registry = registry;
+}
+
+uint64_t turn_committed(const Turn *t)
+{
+        return t->committed;
+}
+
+uint64_t turn_released(const Turn *t)
+{
+        return t->degraded ? engine_next_seq(t->engine) - 1 : t->committed;
+}
+
+bool turn_is_degraded(const Turn *t)
+{
+        return t->degraded;
+}
+
+/* What is recorded */
+
+static void txn_touch(Turn *t, bool urgent, uint64_t boot_us)
+{
+        if (t->lazy_us == UINT64_MAX)
+                t->lazy_us = boot_us + LIMIT_LAZY_US;
+        t->urgent |= urgent;
+}
+
+static void record_journal(Turn *t, const Effect *e, Now now)
+{
+        const JournalRow *j = &e->journal;
+        const Device *device = registry_device(t->registry, j->device);
+        const Dwelling *dwelling = registry_dwelling(t->registry, j->dwelling);
+        const Resident *resident = registry_resident(t->registry, j->resident);
+        const Grid *grid = registry_grid(t->registry, j->grid);
+        const Worker *worker = registry_worker(t->registry, j->worker),
+                     *to = registry_worker(t->registry, j->to_worker);
+        size_t n;
+        int r = record_json(j,
+                &(RecordContext){.device = device ? device->code : NULL,
+                        .dwelling = dwelling ? dwelling->code : NULL,
+                        .resident = resident ? resident->code : NULL,
+                        .grid = grid ? grid->code : NULL,
+                        .worker = worker ? worker->code : NULL,
+                        .to_worker = to ? to->code : NULL},
+                &t->body, &t->body_cap, &n);
+
+        ASSERT(r ==
+                0); /* only memory can be short, and then systemd starts us again from the rows on disk */
+        store_txn_journal(t->txn, &(JournalRecord){.seq = e->seq,
+                                          .incident = e->incident,
+                                          .kind = j->kind,
+                                          .t_us = now.wall_us,
+                                          .tb_us = now.boot_us,
+                                          .boot = now.boot,
+                                          .time_quality = now.trusted,
+                                          .device = j->device,
+                                          .dwelling = j->dwelling,
+                                          .worker = j->worker,
+                                          .grid = j->grid,
+                                          .body = t->body,
+                                          .body_size = (uint32_t)n});
+        txn_touch(t, !j->lazy, now.boot_us);
+        t->host.journaled(t->host.userdata, e);
+}
+
+static void calm_push(Turn *t, const Effect *e)
+{
+        if (t->calm_n == t->calm_max) {
+                Effect *calm = calloc(t->calm_max * 2, sizeof(Effect));
+
+                ASSERT(calm);
+                for (uint32_t i = 0; i < t->calm_n; i++)
+                        calm[i] = t->calm[(t->calm_first + i) % t->calm_max];
+                free(t->calm);
+                t->calm = calm;
+                t->calm_first = 0;
+                t->calm_max *= 2;
+        }
+        t->calm[(t->calm_first + t->calm_n++) % t->calm_max] = *e;
+}
+
+/* 3 to 5 for one list. Returns the number that answers to this step depend on. */
+static uint64_t effects_take(Turn *t, Now now)
+{
+        uint64_t need = 0;
+
+        for (uint32_t i = 0; i < t->list.n; i++)
+                if (t->list.effects[i].urgency == URGENCY_RAISE)
+                        outbox_notify(t->outbox, &t->list.effects[i], now, t->txn);
+        for (uint32_t i = 0; i < t->list.n; i++) {
+                const Effect *e = &t->list.effects[i];
+
+                switch (e->type) {
+                case EFFECT_JOURNAL:
+                        record_journal(t, e, now);
+                        if (!e->journal.lazy && e->seq > need)
+                                need = e->seq;
+                        break;
+                case EFFECT_STATE:
+                        if (engine_state_row(t->engine, e->incident, now, &t->row))
+                                store_txn_state(t->txn, &t->row);
+                        break;
+                case EFFECT_KEY: store_txn_key(t->txn, &e->key); break;
+                case EFFECT_DUTY: store_txn_duty(t->txn, e->duty.worker, e->duty.on, e->duty.wall_us); break;
+                case EFFECT_READING:
+                        store_txn_reading(t->txn, e->reading.device, e->reading.resident, e->reading.wall_us,
+                                &e->reading.vitals);
+                        txn_touch(t, false, now.boot_us);
+                        break;
+                case EFFECT_NOTIFY: break; /* has gone, above */
+                case EFFECT_ALERT: outbox_refresh(t->outbox, e->incident, e->seq, true); break;
+                case EFFECT_RECEIPT:
+                case EFFECT_LAMP:
+                case EFFECT_REPLY:
+                        calm_push(t, e);
+                        if (e->seq > need)
+                                need = e->seq;
+                        break;
+                }
+        }
+        return need;
+}
+
+/* What calms */
+
+static const Port *port_of(const Turn *t, EventVia via)
+{
+        for (size_t i = 0; i < t->n_ports; i++)
+                if (t->ports[i].via == via)
+                        return &t->ports[i];
+        return NULL;
+}
+
+static void receipt_send(Turn *t, const Effect *e)
+{
+        const Port *p = port_of(t, e->receipt.via);
+        char json[512];
+        size_t n;
+
+        if (!p || !p->ops->receipt)
+                return;
+        if (!receipt_json(e->receipt.id, e->receipt.result, e->incident, e->seq, json, sizeof(json), &n))
+                ASSERT(!"a receipt of bounded parts did not fit");
+        p->ops->receipt(p->port, &(PortReceipt){.hold = e->receipt.hold,
+                                         .device = e->receipt.source,
+                                         .event_id = e->receipt.id,
+                                         .result = e->receipt.result,
+                                         .incident = e->incident,
+                                         .seq = e->seq,
+                                         .json = json,
+                                         .json_size = n});
+}
+
+static void reply_send(Turn *t, const Effect *e)
+{
+        const Port *p = port_of(t, e->reply.via);
+        const Worker *owner = registry_worker(t->registry, e->reply.owner);
+        char json[768];
+        size_t n;
+
+        if (!p || !p->ops->reply)
+                return;
+        if (!reply_json(e->reply.id, e->reply.result, e->reply.state, e->reply.reason,
+                    owner ? owner->code : NULL, e->incident, e->seq, e->seq <= t->committed, json,
+                    sizeof(json), &n))
+                ASSERT(!"a reply of bounded parts did not fit");
+        p->ops->reply(p->port, &(PortReply){.hold = e->reply.hold,
+                                       .worker_code = e->reply.source,
+                                       .json = json,
+                                       .json_size = n});
+}
+
+static void lamp_send(Turn *t, const Effect *e)
+{
+        bool open = e->lamp.lamp == LAMP_RECEIVED || e->lamp.lamp == LAMP_ACCEPTED ||
+                    e->lamp.lamp == LAMP_ARRIVED || e->lamp.lamp == LAMP_FAILED;
+
+        for (size_t i = 0; i < t->n_ports; i++)
+                if (t->ports[i].ops->lamp)
+                        t->ports[i].ops->lamp(
+                                t->ports[i].port, e->lamp.source, e->incident, e->lamp.lamp, open);
+}
+
+/* Sends what may go, keeps the rest in its order. */
+static void calm_release(Turn *t)
+{
+        uint64_t released = turn_released(t);
+        uint32_t n = t->calm_n, kept = 0;
+
+        for (uint32_t i = 0; i < n; i++) {
+                Effect *e = &t->calm[(t->calm_first + i) % t->calm_max];
+
+                if (e->seq > (e->type == EFFECT_REPLY ? released : t->committed)) {
+                        t->calm[(t->calm_first + kept++) % t->calm_max] = *e;
+                        continue;
+                }
+                if (e->type == EFFECT_RECEIPT)
+                        receipt_send(t, e);
+                else if (e->type == EFFECT_REPLY)
+                        reply_send(t, e);
+                else
+                        lamp_send(t, e);
+        }
+        t->calm_n = kept;
+}
+
+/* The disk */
+
+static void hand_over(Turn *t, bool all)
+{
+        if (store_txn_empty(t->txn) || (!t->urgent && !all && store_txn_bytes(t->txn) < TXN_BYTES_MAX))
+                return;
+        store_submit(t->store, t->txn);
+        t->txn = store_txn_new();
+        t->urgent = false;
+        t->lazy_us = UINT64_MAX;
+}
+
+static void arm(Turn *t)
+{
+        uint64_t due = engine_deadline(t->engine);
+
+        if (t->lazy_us < due)
+                due = t->lazy_us;
+        if (t->urgent || inbox_first(t->inbox))
+                due = 0;
+        if (!t->degraded) {
+                StoreStatus s;
+
+                store_status(t->store, &s);
+                if (s.oldest_us && s.oldest_us + LIMIT_DEGRADED_US < due)
+                        due = s.oldest_us + LIMIT_DEGRADED_US;
+        }
+        t->host.arm(t->host.userdata, due);
+}
+
+static void expire(Turn *t, Now now)
+{
+        int r;
+
+        do {
+                r = engine_expire(t->engine, now, &t->list);
+                (void)effects_take(t, now);
+        } while (r == ENGINE_E_MORE);
+}
+
+uint64_t turn_run(Turn *t)
+{
+        Now now = clock_now();
+        uint64_t need = 0;
+        Event *event;
+
+        ASSERT(!t->running);
+        t->running = true;
+        while ((event = inbox_first(t->inbox))) {
+                uint64_t n;
+                int r;
+
+                expire(t, now);
+                r = engine_step(t->engine, event, now, &t->list);
+                n = effects_take(t, now);
+                if (n > need)
+                        need = n;
+                inbox_done(t->inbox, event);
+                if (r == ENGINE_E_MORE)
+                        expire(t, now);
+        }
+        expire(t, now);
+        hand_over(t, now.boot_us >= t->lazy_us);
+        t->running = false;
+        turn_store(t);
+        return need > turn_released(t) ? need : 0;
+}
+
+/* Degraded mode begins and ends here, and nowhere else. */
+static void degraded_set(Turn *t, bool degraded, const char *why)
+{
+        if (t->degraded == degraded)
+                return;
+        t->degraded = degraded;
+        t->host.degraded(t->host.userdata, degraded, why);
+}
+
+void turn_store(Turn *t)
+{
+        Now now = clock_now();
+        StoreStatus s;
+
+        ASSERT(!t->running);
+        if (t->releasing)
+                return; /* a port ran a turn while it was released: the outer call goes on */
+        t->releasing = true;
+        store_status(t->store, &s);
+        if (s.committed_seq > t->committed)
+                t->committed = s.committed_seq;
+        if (s.failing)
+                degraded_set(t, true, s.why);
+        else
+                degraded_set(t, s.oldest_us && now.boot_us >= s.oldest_us + LIMIT_DEGRADED_US,
+                        "the disk does not answer");
+        calm_release(t);
+        for (size_t i = 0; i < t->n_ports; i++)
+                if (t->ports[i].ops->committed)
+                        t->ports[i].ops->committed(t->ports[i].port, turn_released(t));
+        outbox_pump(t->outbox, t->committed, turn_released(t), now);
+        t->releasing = false;
+        arm(t);
+}
+
+uint64_t turn_note(Turn *t, JournalKind kind, const char *json)
+{
+        Now now = clock_now();
+        uint64_t seq = engine_next_seq(t->engine);
+
+        ASSERT(!t->running);
+        engine_numbers_set(t->engine, engine_next_incident(t->engine), seq + 1);
+        store_txn_journal(t->txn, &(JournalRecord){.seq = seq,
+                                          .kind = kind,
+                                          .t_us = now.wall_us,
+                                          .tb_us = now.boot_us,
+                                          .boot = now.boot,
+                                          .time_quality = now.trusted,
+                                          .body = json,
+                                          .body_size = (uint32_t)strlen(json)});
+        txn_touch(t, true, now.boot_us);
+        arm(t);
+        return seq;
+}
+
+void turn_note_registry(Turn *t, Registry *registry)
+{
+        store_txn_registry(t->txn, registry);
+}
+
+void turn_sent(Turn *t, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, bool ok)
+{
+        Event *e;
+
+        if (!outbox_sent(t->outbox, incident, worker, channel, seq, t->txn))
+                return;
+        txn_touch(t, false, clock_now().boot_us);
+        if (ok && channel != CHANNEL_EXEC)
+                return; /* the broker has it; only the person's receipt says more */
+        e = inbox_event(t->inbox);
+        if (!e)
+                return; /* full: the attempt counts as not delivered, and the ladder goes on */
+        e->type = EVENT_ATTEMPT;
+        e->via = VIA_DAEMON;
+        e->attempt = (AttemptEvent){
+                .incident = incident, .seq = seq, .worker = worker, .channel = channel, .delivered = ok};
+        inbox_push(t->inbox, e);
+}
+
+void turn_flush(Turn *t)
+{
+        hand_over(t, true);
+        turn_store(t);
+}
