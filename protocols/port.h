@@ -67,6 +67,7 @@ typedef struct PortAlert {
         size_t json_size;
         const char *text;        /* one line in Chinese for plain clients; NULL: unchanged */
         uint32_t count;          /* open alerts of this person */
+        uint8_t priority;        /* 1 … 5, of the incident: programs have a threshold */
         uint8_t priority;        /* 1 … 5, 0: cleared */
         bool raise;              /* urgent: before anything else */
 } PortAlert;
@@ -87,9 +88,16 @@ typedef struct PortReply {
         size_t json_size;
 } PortReply;
 
+/* Results > 0 of ops->alert(): nothing was taken and no sent() will come for it. */
+enum {
+        PORT_E_DOWN = 1,    /* no connection now: host->connected() will ask for it again */
+        PORT_E_ADDRESS = 2, /* the person's code cannot be an address of this protocol */
+};
+
 typedef struct PortOps {
         const char *name;
-        /* Any may be NULL: the adapter has no use for it. */
+        /* Any may be NULL: the adapter has no use for it. None of them calls run() or anything else of the host that
+         * steps the engine: they may be called from within a turn. */
         int (*alert)(void *port, const PortAlert *);
         void (*receipt)(void *port, const PortReceipt *);
         void (*reply)(void *port, const PortReply *);
