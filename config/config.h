@@ -3,9 +3,9 @@
 /*
  * The configuration: a strict reader (config.c) and one table of settings (settings.c).
  *
- * systemd manner: [Section], Key=Value, '#' and ';' comments, drop-ins FILE.d/(*).conf in name order, later values win,
- * relative paths count from the file's folder. Unknown section or key, bad value, or a failed cross-check: file, line,
- * what is wrong and what would be right; nothing is taken.
+ * systemd manner: [Section], Key=Value, '#' and ';' comments, drop-ins FILE.d/(*).conf in name order, later
+ * values win, relative paths count from the file's folder. Unknown section or key, bad value, or a failed
+ * cross-check: file, line, what is wrong and what would be right; nothing is taken.
  */
 #include "base/cleanup.h"
 #include "engine/engine.h"
@@ -13,9 +13,9 @@
 #define CONFIG_CHANNELS_MAX 8
 
 typedef struct ConfigChannel {
-        char name[32];       /* [Channel NAME] */
-        char exec[1024];     /* program and arguments, split at spaces */
-        uint32_t priority;   /* called for this priority or more urgent */
+        char name[32];     /* [Channel NAME] */
+        char exec[1024];   /* program and arguments, split at spaces */
+        uint32_t priority; /* called for this priority or more urgent */
         uint64_t timeout_us;
 } ConfigChannel;
 
@@ -24,7 +24,8 @@ typedef struct Config {
         char site[CODE_SIZE], state_directory[512], runtime_directory[512], registry[512];
         uint32_t incidents_max;
         /* [MQTT]; host empty: no MQTT */
-        char mqtt_host[256], mqtt_user[128], mqtt_password_file[512], mqtt_ca_file[512], mqtt_cert_file[512], mqtt_key_file[512];
+        char mqtt_host[256], mqtt_user[128], mqtt_password_file[512], mqtt_ca_file[512], mqtt_cert_file[512],
+                mqtt_key_file[512];
         uint32_t mqtt_port, mqtt_keepalive_s;
         /* [CoAP]; empty: none. "127.0.0.1:5683", "[::]:5683" */
         char coap_listen[128], coap_listen_dtls[128], coap_psk_file[512];
@@ -33,7 +34,8 @@ typedef struct Config {
         char http_listen[128];
         ConfigChannel channels[CONFIG_CHANNELS_MAX];
         uint32_t n_channels;
-        Policy policy; /* [Gateway] DefaultGrid, [Presence], [Ladder CLASS], all with the defaults of SEMANTICS.md section 5 */
+        Policy policy; /* [Gateway] DefaultGrid, [Presence], [Ladder CLASS], all with the defaults of
+                          SEMANTICS.md section 5 */
 } Config;
 
 typedef struct ConfigError {
@@ -46,7 +48,12 @@ enum { CONFIG_E_INVALID = 1 };
 
 /* Defaults alone. */
 void config_defaults(Config *ret);
-/* Reads path and its drop-ins over the defaults. 0, CONFIG_E_INVALID with *ret_error, or a negative errno. */
+/* Reads path and its drop-ins over the defaults. 0, CONFIG_E_INVALID with *ret_error, or a negative errno.
+ */
 int config_read(Config *ret, const char *path, ConfigError *ret_error);
-/* The settings table as text: "Section<TAB>Key<TAB>default<TAB>help" a line; for tests/tidy and huyingd --settings. */
+/*
+ * The settings table as text: "Section<TAB>Key<TAB>default<TAB>help" a line; for tests/tidy and huyingd
+ * --settings. Sections with a name are "Channel NAME" and "Ladder CLASS", whose defaults are shown for sos
+ * (all: huyingd.conf).
+ */
 void config_print_table(FILE *);

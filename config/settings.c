@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of settings: one row a setting, with section, key, parser, default, range and help. What a
+ * configuration file may say, `huyingd --settings`, the table in the README and huyingd.conf all follow from
+ * it; the tests hold them together.
+ *
+ * Defaults go through the same parsers as the lines of a file, so that a default can be copied into a file
+ * as it stands. A ladder has the same keys for every class, and its defaults in a table of their own
+ * (SEMANTICS.md section 5). What one setting means for another is held in check.c.
+ */
+#include "config/settings.h"
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "limits.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+typedef struct Setting Setting;
+typedef int (*SettingParser)(Reader *, const Setting *, void *field, char *value);
+
+struct Setting {
+        Section section;
+        const char *key;
+        SettingParser parse;
+        size_t offset, size; /* in Config, ConfigChannel or ClassPolicy */
+        uint64_t min, max;   /* numbers; durations in microseconds, where 0 is allowed besides when `off` */
+        bool off;
+        const char *standard; /* the default; NULL: ladder_defaults */
+        const char *help;
+};
+
+static int parse_site(Reader *, const Setting *, void *, char *);
+static int parse_grid(Reader *, const Setting *, void *, char *);
+static int parse_name(Reader *, const Setting *, void *, char *);
+static int parse_path(Reader *, const Setting *, void *, char *);
+static int parse_address(Reader *, const Setting *, void *, char *);
+static int parse_number(Reader *, const Setting *, void *, char *);
+static int parse_time(Reader *, const Setting *, void *, char *);
+static int parse_time_or_auto(Reader *, const Setting *, void *, char *);
+static int parse_tier(Reader *, const Setting *, void *, char *);
+static int parse_outcomes(Reader *, const Setting *, void *, char *);
+
+#define FIELD(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
+#define GATEWAY(key, parse, member, min, max, standard, help)                                               \
+        {                                                                                                   \
+                SECTION_GATEWAY, key, parse, FIELD(Config, member), min, max, false, standard, help         \
+        }
+#define MQTT(key, parse, member, min, max, standard, help)                                                  \
+        {                                                                                                   \
+                SECTION_MQTT, key, parse, FIELD(Config, member), min, max, false, standard, help            \
+        }
+#define COAP(key, parse, member, min, max, standard, help)                                                  \
+        {                                                                                                   \
+                SECTION_COAP, key, parse, FIELD(Config, member), min, max, false, standard, help            \
+        }
+#define HTTP(key, parse, member, standard, help)                                                            \
+        {                                                                                                   \
+                SECTION_HTTP, key, parse, FIELD(Config, member), 0, 0, false, standard, help                \
+        }
+#define PRESENCE(key, member, min, max, standard, help)                                                     \
+        {                                                                                                   \
+                SECTION_PRESENCE, key, parse_time, FIELD(Config, member), min, max, false, standard, help   \
+        }
+#define CHANNEL(key, parse, member, min, max, standard, help)                                               \
+        {                                                                                                   \
+                SECTION_CHANNEL, key, parse, FIELD(ConfigChannel, member), min, max, false, standard, help  \
+        }
+#define LADDER(key, parse, member, min, max, off, help)                                                     \
+        {                                                                                                   \
+                SECTION_LADDER, key, parse, FIELD(ClassPolicy, member), min, max, off, NULL, help           \
+        }
+
+/* clang-format off */
+static const Setting settings[] = {
+        GATEWAY("Site", parse_site, site, 0, 0, "demo", "code of this community: the second level of every MQTT topic, huying/SITE/…"),
+        GATEWAY("StateDirectory", parse_path, state_directory, 1, 0, "/var/lib/huyingd", "journal, state and registry; one daemon a folder"),
+        GATEWAY("RuntimeDirectory", parse_path, runtime_directory, 1, 0, "/run/huyingd", "the control socket for huyingctl"),
+        GATEWAY("Registry", parse_path, registry, 0, 0, "/etc/huyingd/registry", "folder of CSV files that fills an empty registry; later: huyingctl import"),
+        GATEWAY("DefaultGrid", parse_grid, policy.default_grid, 0, 0, "", "grid whose people are called for sources that nobody can place; empty: those of the whole site"),
+        GATEWAY("IncidentsMax", parse_number, incidents_max, 64, LIMIT_INCIDENTS_MAX, "4096", "open incidents that are told apart; 64 to 100000"),
+
+        MQTT("Host", parse_name, mqtt_host, 0, 0, "127.0.0.1", "broker; empty: no MQTT"),
+        MQTT("Port", parse_number, mqtt_port, 1, 65535, "1883", "port of the broker"),
+        MQTT("User", parse_name, mqtt_user, 0, 0, "", "user name; empty: that of each connection, huying-SITE-alarm, -vitals and -out"),
+        MQTT("PasswordFile", parse_path, mqtt_password_file, 0, 0, "", "file whose first line is the password; empty: none"),
+        MQTT("CAFile", parse_path, mqtt_ca_file, 0, 0, "", "certificates (PEM) that sign the broker's; empty: no TLS"),
+        MQTT("CertFile", parse_path, mqtt_cert_file, 0, 0, "", "our certificate (PEM), where the broker asks for one"),
+        MQTT("KeyFile", parse_path, mqtt_key_file, 0, 0, "", "the private key of CertFile (PEM)"),
+        MQTT("KeepAlive", parse_number, mqtt_keepalive_s, 5, 300, "15", "seconds; a silent broker is noticed after about twice this; 5 to 300"),
+
+        COAP("Listen", parse_address, coap_listen, 0, 0, "", "UDP address and port, as in [::]:5683; empty: none"),
+        COAP("ListenDTLS", parse_address, coap_listen_dtls, 0, 0, "", "DTLS address and port, as in [::]:5684; empty: none"),
+        COAP("PSKFile", parse_path, coap_psk_file, 0, 0, "", "pre-shared keys of the devices for DTLS"),
+        COAP("SessionsMax", parse_number, coap_sessions_max, 16, 100000, "2000", "peers that are remembered at once; 16 to 100000"),
+
+        HTTP("Listen", parse_address, http_listen, "", "address and port of the web server, as in 127.0.0.1:8080; empty: none"),
+
+        PRESENCE("Lost", policy.presence_lost_us, 30 * USEC_PER_SEC, USEC_PER_HOUR, "180s", "a worker's app that is silent for this long cannot be reached"),
+        PRESENCE("Grace", policy.presence_grace_us, USEC_PER_SEC, 10 * USEC_PER_MIN, "60s", "after a restart of the gateway or the broker everybody counts as present for this long"),
+
+        CHANNEL("Exec", parse_path, exec, 2, 0, "", "program and arguments, split at spaces; gets the notice as JSON on standard input"),
+        CHANNEL("Priority", parse_number, priority, 1, 5, "2", "called for incidents of this priority or more urgent; 1 to 5"),
+        CHANNEL("Timeout", parse_time, timeout_us, USEC_PER_SEC, 10 * USEC_PER_MIN, "30s", "a program that runs longer is ended and has failed"),
+
+        LADDER("Priority", parse_number, priority, 1, 5, false, "1 is the most urgent"),
+        LADDER("Tier1", parse_tier, tiers[0], 0, 0, false, "when and whom: time from the start of a round, then roles; empty: no such tier"),
+        LADDER("Tier2", parse_tier, tiers[1], 0, 0, false, "the same; a tier adds people, earlier ones stay in"),
+        LADDER("Tier3", parse_tier, tiers[2], 0, 0, false, "the same"),
+        LADDER("Tier4", parse_tier, tiers[3], 0, 0, false, "the same"),
+        LADDER("Tier5", parse_tier, tiers[4], 0, 0, false, "the same"),
+        LADDER("Renotify", parse_time, renotify_us, USEC_PER_SEC, 7 * USEC_PER_DAY, true, "the newest tier is called again this often; 0: never"),
+        LADDER("Receipt", parse_time, receipt_us, USEC_PER_SEC, USEC_PER_HOUR, true, "an app that has not confirmed delivery by then is passed over to the next tier; 0: never"),
+        LADDER("Loop", parse_time, loop_us, USEC_PER_SEC, 7 * USEC_PER_DAY, false, "after the last tier everybody is called again this often, without end"),
+        LADDER("ArriveBy", parse_time, arrive_by_us, USEC_PER_SEC, 30 * USEC_PER_DAY, true, "from acceptance to arrival, else the ladder goes on; 0: no limit"),
+        LADDER("HandleBy", parse_time, handle_by_us, USEC_PER_SEC, 30 * USEC_PER_DAY, true, "from arrival to the reminder to resolve; 0: no limit"),
+        LADDER("ArriveMax", parse_time_or_auto, arrive_max_us, USEC_PER_SEC, 60 * USEC_PER_DAY, true, "from opening to somebody on scene, moved by nothing; empty: 30min for priority 1, else twice ArriveBy"),
+        LADDER("Reopen", parse_time, reopen_us, USEC_PER_SEC, USEC_PER_DAY, false, "a resolved incident can be reopened for this long"),
+        LADDER("Outcomes", parse_outcomes, outcomes, 0, 0, false, "what resolve may say, words split at spaces"),
+};
+
+#define OUTCOMES "helped hospital fire_service false_alarm no_help_needed device_fault other"
+#define LADDER_KEYS 14
+
+/* SEMANTICS.md section 5; the tiers' roles are those of its column heads. */
+static const char *const ladder_defaults[CLASS_MAX][LADDER_KEYS] = {
+        [CLASS_SOS] = {"1", "0s worker", "30s backup building-head family", "60s community", "150s street", "300s district",
+                "20s", "10s", "120s", "15min", "30min", "", "15min", OUTCOMES},
+        [CLASS_SMOKE] = {"1", "0s worker neighbour", "0s backup building-head family", "30s community", "90s street", "180s district",
+                "15s", "10s", "120s", "10min", "30min", "", "15min", OUTCOMES},
+        [CLASS_GAS] = {"1", "0s worker neighbour", "0s backup building-head family", "30s community", "90s street", "180s district",
+                "15s", "10s", "120s", "10min", "30min", "", "15min", OUTCOMES},
+        [CLASS_FALL] = {"2", "0s worker", "60s backup building-head family", "180s community", "600s street", "1200s district",
+                "60s", "10s", "120s", "30min", "60min", "", "5min", OUTCOMES},
+        [CLASS_VITAL_CRITICAL] = {"2", "0s worker", "60s backup building-head family", "180s community", "600s street", "1200s district",
+                "60s", "10s", "120s", "30min", "60min", "", "5min", OUTCOMES},
+        [CLASS_VITAL_URGENT] = {"3", "0s worker", "600s backup building-head family", "1800s community", "3600s street", "",
+                "300s", "10s", "30min", "60min", "4h", "", "5min", OUTCOMES},
+        [CLASS_INACTIVITY] = {"3", "0s worker", "600s backup building-head family", "1800s community", "3600s street", "",
+                "300s", "10s", "30min", "60min", "4h", "", "5min", OUTCOMES},
+        [CLASS_CHECK] = {"3", "0s worker", "600s backup building-head family", "1800s community", "3600s street", "",
+                "300s", "10s", "30min", "60min", "4h", "", "5min", OUTCOMES},
+        [CLASS_FAULT] = {"4", "0s worker", "4h backup building-head family", "24h community", "48h street", "",
+                "2h", "0", "24h", "24h", "48h", "", "5min", OUTCOMES},
+        [CLASS_BATTERY] = {"5", "0s worker", "7d backup building-head family", "14d community", "", "",
+                "0", "0", "24h", "0", "0", "", "5min", OUTCOMES},
+        [CLASS_SYSTEM] = {"2", "0s operator", "60s community", "300s district", "", "",
+                "60s", "10s", "120s", "0", "0", "", "5min", OUTCOMES},
+        [CLASS_REQUEST] = {"5", "0s worker", "4h community", "48h street", "5d district", "",
+                "0", "0", "24h", "0", "0", "", "5min", OUTCOMES},
+};
+/* clang-format on */
+
+#define N_SETTINGS (sizeof(settings) / sizeof(settings[0]))
+_Static_assert(N_SETTINGS <= SETTINGS_ROWS_MAX, "Reader.origins is too small");
+_Static_assert(CLASS_MAX <= SETTINGS_INSTANCES_MAX && CONFIG_CHANNELS_MAX <= SETTINGS_INSTANCES_MAX,
+        "Reader.origins is too small");
+
+static const char *const section_words[SECTION_MAX] = {
+        [SECTION_NONE] = "",
+        [SECTION_GATEWAY] = "Gateway",
+        [SECTION_MQTT] = "MQTT",
+        [SECTION_COAP] = "CoAP",
+        [SECTION_HTTP] = "HTTP",
+        [SECTION_PRESENCE] = "Presence",
+        [SECTION_CHANNEL] = "Channel",
+        [SECTION_LADDER] = "Ladder",
+};
+
+/* ---- errors that help ---- */
+
+static char lower(char c)
+{
+        return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+/* Edits (insert, delete, replace; case is free) from a to b; long words are never near. */
+static unsigned distance(const char *a, const char *b)
+{
+        unsigned row[33];
+        size_t na = strlen(a), nb = strlen(b);
+
+        if (na > 32 || nb > 32)
+                return UINT32_MAX;
+        for (unsigned j = 0; j <= nb; j++)
+                row[j] = j;
+        for (unsigned i = 1; i <= na; i++) {
+                unsigned corner = row[0];
+
+                row[0] = i;
+                for (unsigned j = 1; j <= nb; j++) {
+                        unsigned best = corner + (lower(a[i - 1]) != lower(b[j - 1]));
+
+                        corner = row[j];
+                        best = corner + 1 < best ? corner + 1 : best;
+                        row[j] = row[j - 1] + 1 < best ? row[j - 1] + 1 : best;
+                }
+        }
+        return row[nb];
+}
+
+/* "unknown WHAT "word"; did you mean "x"?" or, when nothing is near, "…; there are a, b, c". */
+static int fail_unknown(Reader *r, const char *what, const char *word, const char *const *known, size_t n)
+{
+        char list[400] = "";
+        Str s = STR_BUFFER(list);
+        const char *near = NULL;
+        unsigned least = strlen(word) <= 4 ? 1 : 2;
+
+        for (size_t i = 0; i < n; i++) {
+                unsigned d = distance(word, known[i]);
+
+                if (d <= least && (!near || d < least)) {
+                        near = known[i];
+                        least = d;
+                }
+                str_addf(&s, "%s%s", i > 0 ? ", " : "", known[i]);
+        }
+        if (near)
+                return reader_fail(r, "unknown %s \"%.64s\"; did you mean \"%s\"?", what, word, near);
+        return reader_fail(r, "unknown %s \"%.64s\"; there are %s", what, word, list);
+}
+
+static void fail_write(Reader *r, Origin at, const char *fmt, va_list ap)
+        __attribute__((format(printf, 3, 0)));
+static void fail_write(Reader *r, Origin at, const char *fmt, va_list ap)
+{
+        (void)str_copy(r->error->file, sizeof(r->error->file), at.file);
+        r->error->line = at.line;
+        (void)vsnprintf(r->error->text, sizeof(r->error->text), fmt, ap);
+}
+
+int reader_fail(Reader *r, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        fail_write(r, (Origin){r->file, r->line}, fmt, ap);
+        va_end(ap);
+        return CONFIG_E_INVALID;
+}
+
+int reader_fail_at(Reader *r, Origin at, const char *fmt, ...)
+{
+        va_list ap;
+
+        va_start(ap, fmt);
+        fail_write(r, at.file ? at : (Origin){r->file, 0}, fmt, ap);
+        va_end(ap);
+        return CONFIG_E_INVALID;
+}
+
+/* ---- parsers ---- */
+
+static int parse_site(Reader *r, const Setting *s, void *field, char *value)
+{
+        if (!str_code(value))
+                return reader_fail(r,
+                        "%s=%.80s is no code: 1 to 63 letters, digits, '-', '_', '.', ':', as in \"demo\"",
+                        s->key, value);
+        (void)str_copy(field, s->size, value);
+        return 0;
+}
+
+static int parse_grid(Reader *r, const Setting *s, void *field, char *value)
+{
+        if (*value != '\0')
+                return parse_site(r, s, field, value);
+        *(char *)field = '\0';
+        return 0;
+}
+
+static int parse_name(Reader *r, const Setting *s, void *field, char *value)
+{
+        if (value[strcspn(value, " \t/")] != '\0')
+                return reader_fail(
+                        r, "%s=%.80s: a name alone, without spaces, scheme or '/'", s->key, value);
+        if (!str_copy(field, s->size, value))
+                return reader_fail(r, "%s is longer than %zu bytes", s->key, s->size - 1);
+        return 0;
+}
+
+/* min 1: needed; min 2: arguments may follow. */
+static int parse_path(Reader *r, const Setting *s, void *field, char *value)
+{
+        Str text = {.p = field, .cap = s->size};
+
+        if (*value == '\0' && s->min > 0)
+                return reader_fail(r, "%s needs a path", s->key);
+        if (*value != '\0' && *value != '/')
+                str_addf(&text, "%s/", str_equal(r->folder, "/") ? "" : r->folder);
+        str_add(&text, value);
+        if (text.full)
+                return reader_fail(r, "%s is longer than %zu bytes", s->key, s->size - 1);
+        return 0;
+}
+
+static int parse_address(Reader *r, const Setting *s, void *field, char *value)
+{
+        char host[INET6_ADDRSTRLEN];
+        unsigned char binary[sizeof(struct in6_addr)];
+        char *colon = strrchr(value, ':');
+        bool six = value[0] == '[';
+        size_t n = colon ? (size_t)(colon - value) : 0;
+        uint32_t port;
+
+        if (*value == '\0') {
+                *(char *)field = '\0';
+                return 0;
+        }
+        if (six && n > 2 && value[n - 1] == ']')
+                n = str_copyn(host, sizeof(host), value + 1, n - 2) ? n : 0;
+        else if (!six && n > 0)
+                n = str_copyn(host, sizeof(host), value, n) ? n : 0;
+        else
+                n = 0;
+        if (n == 0 || inet_pton(six ? AF_INET6 : AF_INET, host, binary) != 1)
+                return reader_fail(r,
+                        "%s=%.80s is no address with a port; write as in \"127.0.0.1:5683\" or "
+                        "\"[::]:5683\"",
+                        s->key, value);
+        if (!parse_u32(colon + 1, 65535, &port) || port == 0)
+                return reader_fail(r, "%s=%.80s: the port is 1 to 65535", s->key, value);
+        (void)str_copy(field, s->size, value);
+        return 0;
+}
+
+static int parse_number(Reader *r, const Setting *s, void *field, char *value)
+{
+        uint32_t number;
+
+        if (!parse_u32(value, UINT32_MAX, &number) || number < s->min || number > s->max)
+                return reader_fail(r, "%s=%.80s: a whole number from %llu to %llu is right here", s->key,
+                        value, (unsigned long long)s->min, (unsigned long long)s->max);
+        if (s->size == sizeof(uint8_t))
+                *(uint8_t *)field = (uint8_t)number;
+        else
+                *(uint32_t *)field = number;
+        return 0;
+}
+
+static void print_time(uint64_t us, char *ret, size_t cap)
+{
+        static const struct {
+                const char *word;
+                uint64_t us;
+        } units[] = {{"d", USEC_PER_DAY}, {"h", USEC_PER_HOUR}, {"min", USEC_PER_MIN}, {"s", USEC_PER_SEC}};
+        unsigned i = 0;
+
+        while (i < 3 && us % units[i].us != 0)
+                i++;
+        (void)snprintf(ret, cap, "%llu%s", (unsigned long long)(us / units[i].us), units[i].word);
+}
+
+static int parse_time(Reader *r, const Setting *s, void *field, char *value)
+{
+        char min[32], max[32];
+        uint64_t us;
+
+        if (!parse_duration(value, &us))
+                return reader_fail(r,
+                        "%s=%.80s is no time; write a number with its unit, as in \"30s\", \"15min\", "
+                        "\"4h\"",
+                        s->key, value);
+        if (!(us == 0 && s->off) && (us < s->min || us > s->max)) {
+                print_time(s->min, min, sizeof(min));
+                print_time(s->max, max, sizeof(max));
+                return reader_fail(r, "%s=%.80s: a time from %s to %s%s is right here", s->key, value, min,
+                        max, s->off ? ", or 0," : "");
+        }
+        *(uint64_t *)field = us;
+        return 0;
+}
+
+static int parse_time_or_auto(Reader *r, const Setting *s, void *field, char *value)
+{
+        if (*value != '\0')
+                return parse_time(r, s, field, value);
+        *(uint64_t *)field = UINT64_MAX; /* settings_check() works it out */
+        return 0;
+}
+
+static int parse_tier(Reader *r, const Setting *s, void *field, char *value)
+{
+        Tier *to = field, tier = {0};
+        char *word;
+        Role role;
+
+        if (*value == '\0') {
+                to->present = false;
+                to->delay_us = 0;
+                to->roles = 0;
+                return 0;
+        }
+        word = parse_word(&value);
+        if (!word || !parse_duration(word, &tier.delay_us) || tier.delay_us > 30 * USEC_PER_DAY)
+                return reader_fail(r,
+                        "%s: \"%.64s\" is no time up to 30d; a tier is a time and roles, as in \"30s backup "
+                        "family\"",
+                        s->key, word ? word : "");
+        while ((word = parse_word(&value))) {
+                if (!role_parse(word, &role)) {
+                        const char *known[ROLE_MAX];
+
+                        for (unsigned i = 0; i < ROLE_MAX; i++)
+                                known[i] = role_word((Role)i);
+                        return fail_unknown(r, "role", word, known, ROLE_MAX);
+                }
+                tier.roles |= 1u << role;
+        }
+        if (tier.roles == 0)
+                return reader_fail(r,
+                        "%s names nobody; a tier is a time and roles, as in \"30s backup family\"", s->key);
+        to->present =
+                true; /* member by member: padding stays zero, so that equal policies are equal bytes */
+        to->delay_us = tier.delay_us;
+        to->roles = tier.roles;
+        return 0;
+}
+
+/* Outcomes are interned in the policy: an incident keeps bits, and a word keeps its place while the daemon
+ * runs. */
+static int parse_outcomes(Reader *r, const Setting *s, void *field, char *value)
+{
+        char(*words)[WORD_SIZE] = r->config->policy.outcomes;
+        uint32_t bits = 0;
+        char *word;
+
+        while ((word = parse_word(&value))) {
+                unsigned i = 0;
+
+                if (!str_code(word) || strlen(word) >= WORD_SIZE)
+                        return reader_fail(r,
+                                "%s: \"%.64s\" is no word of at most %d bytes without quotes, '/', '+' and "
+                                "'#'",
+                                s->key, word, WORD_SIZE - 1);
+                if (str_equal(word, "no_contact") || str_equal(word, "no-contact"))
+                        return reader_fail(r,
+                                "%s: \"%s\" is no outcome: somebody must have seen or spoken to the "
+                                "resident",
+                                s->key, word);
+                while (i < OUTCOMES_MAX && words[i][0] != '\0' && !str_equal(words[i], word))
+                        i++;
+                if (i == OUTCOMES_MAX)
+                        return reader_fail(
+                                r, "%s: more than %d different words in all ladders", s->key, OUTCOMES_MAX);
+                (void)str_copy(words[i], WORD_SIZE, word);
+                bits |= 1u << i;
+        }
+        if (bits == 0)
+                return reader_fail(r,
+                        "%s needs at least one word, as in \"helped hospital false_alarm other\"", s->key);
+        *(uint32_t *)field = bits;
+        return 0;
+}
+
+/* ---- the table at work ---- */
+
+static void *settings_base(Config *config, Section section, unsigned instance)
+{
+        ASSERT(section != SECTION_CHANNEL || instance < CONFIG_CHANNELS_MAX);
+        ASSERT(section != SECTION_LADDER || instance < CLASS_MAX);
+        if (section == SECTION_CHANNEL)
+                return &config->channels[instance];
+        if (section == SECTION_LADDER)
+                return &config->policy.classes[instance];
+        return config;
+}
+
+static int settings_apply(Reader *r, const Setting *s, unsigned instance, const char *value)
+{
+        char *base = settings_base(r->config, s->section, instance);
+        char copy[2049];
+
+        ASSERT(str_copy(copy, sizeof(copy), value)); /* lines are shorter */
+        return s->parse(r, s, base + s->offset, copy);
+}
+
+static void settings_standard(Reader *r, Section section, unsigned instance)
+{
+        const Setting *first = NULL;
+
+        for (const Setting *s = settings; s < settings + N_SETTINGS; s++) {
+                if (s->section != section)
+                        continue;
+                first = first ? first : s;
+                if (s->section == SECTION_CHANNEL && s->min == 2)
+                        continue; /* Exec has no default: check.c asks for it */
+                ASSERT(settings_apply(r, s, instance,
+                               s->standard ? s->standard : ladder_defaults[instance][s - first]) == 0);
+        }
+        ASSERT(first);
+}
+
+static int section_channel(Reader *r, char *name)
+{
+        Config *c = r->config;
+        unsigned i = 0;
+
+        if (!str_code(name) || strlen(name) >= sizeof(c->channels[0].name))
+                return reader_fail(r, "a channel has a short name, as in \"[Channel siren]\"");
+        while (i < c->n_channels && !str_equal(c->channels[i].name, name))
+                i++;
+        if (i == CONFIG_CHANNELS_MAX)
+                return reader_fail(r, "more than %d channels", CONFIG_CHANNELS_MAX);
+        if (i == c->n_channels) {
+                settings_standard(r, SECTION_CHANNEL, i);
+                (void)str_copy(c->channels[i].name, sizeof(c->channels[i].name), name);
+                c->n_channels++;
+        }
+        r->instance = i;
+        return 0;
+}
+
+static int section_ladder(Reader *r, const char *name)
+{
+        const char *known[CLASS_MAX];
+        Class class;
+
+        if (class_parse(name, &class)) {
+                r->instance = class;
+                return 0;
+        }
+        for (unsigned i = 0; i < CLASS_MAX; i++)
+                known[i] = class_word((Class)i);
+        return fail_unknown(r, "class of ladder", name, known, CLASS_MAX);
+}
+
+int settings_section(Reader *r, char *name)
+{
+        size_t n = strcspn(name, " \t");
+        char *rest = name + n + strspn(name + n, " \t");
+        unsigned section = SECTION_NONE + 1;
+        int k = 0;
+
+        name[n] = '\0';
+        while (section < SECTION_MAX && !str_equal(name, section_words[section]))
+                section++;
+        if (section == SECTION_MAX)
+                return fail_unknown(r, "section", name, section_words + 1, SECTION_MAX - 1);
+        r->section = (Section)section;
+        r->instance = 0;
+        if (section == SECTION_CHANNEL)
+                k = section_channel(r, rest);
+        else if (section == SECTION_LADDER)
+                k = section_ladder(r, rest);
+        else if (*rest != '\0')
+                k = reader_fail(r, "[%s] stands alone, without \"%.64s\"", name, rest);
+        if (k == 0)
+                r->newest[r->section][r->instance] = (Origin){r->file, r->line};
+        return k;
+}
+
+int settings_assign(Reader *r, const char *key, const char *value)
+{
+        const char *known[SETTINGS_ROWS_MAX];
+        char what[64];
+        size_t n = 0;
+
+        for (const Setting *s = settings; s < settings + N_SETTINGS; s++) {
+                if (s->section != r->section)
+                        continue;
+                if (str_equal(s->key, key)) {
+                        int k = settings_apply(r, s, r->instance, value);
+
+                        r->newest[r->section][r->instance] = (Origin){r->file, r->line};
+                        r->origins[s - settings][r->instance] = (Origin){r->file, r->line};
+                        return k;
+                }
+                known[n++] = s->key;
+        }
+        (void)snprintf(what, sizeof(what), "key in [%s%s]", section_words[r->section],
+                r->section == SECTION_CHANNEL  ? " NAME"
+                : r->section == SECTION_LADDER ? " CLASS"
+                                               : "");
+        return fail_unknown(r, what, key, known, n);
+}
+
+Origin settings_origin(const Reader *r, Section section, unsigned instance, const char *key)
+{
+        for (const Setting *s = settings; s < settings + N_SETTINGS; s++)
+                if (s->section == section && str_equal(s->key, key) &&
+                        r->origins[s - settings][instance].file)
+                        return r->origins[s - settings][instance];
+        return r->newest[section][instance];
+}
+
+static void reader_init(Reader *r, Config *config, ConfigError *error, const char *file, const char *folder)
+{
+        *r = (Reader){.config = config, .error = error, .file = file, .folder = folder};
+        memset(config, 0, sizeof(*config)); /* padding too: equal configurations are equal bytes */
+        for (unsigned section = SECTION_NONE + 1; section < SECTION_CHANNEL; section++)
+                settings_standard(r, (Section)section, 0);
+        for (unsigned class = 0; class < CLASS_MAX; class ++)
+                settings_standard(r, SECTION_LADDER, class);
+}
+
+void config_defaults(Config *ret)
+{
+        ConfigError error;
+        Reader r;
+
+        reader_init(&r, ret, &error, "", "/");
+        ASSERT(settings_check(&r) == 0);
+}
+
+int config_read_text(Config *ret, const char *text, size_t n, const char *folder, ConfigError *ret_error)
+{
+        _cleanup_(freep) Config *config = malloc(sizeof(Config));
+        Reader r;
+        int k;
+
+        if (!config)
+                return error_origin(-ENOMEM);
+        reader_init(&r, config, ret_error, "text", folder);
+        k = reader_text(&r, text, n);
+        if (k == 0)
+                k = settings_check(&r);
+        if (k == 0)
+                memcpy(ret, config, sizeof(*ret));
+        return k;
+}
+
+/* The absolute folder of a path, malloc'd; "/" when there is no such folder (then the file is not there
+ * either). */
+static char *folder_of(const char *path)
+{
+        _cleanup_(freep) char *copy = strdup(path);
+        char *slash = copy ? strrchr(copy, '/') : NULL, *folder;
+
+        if (!copy)
+                return NULL;
+        if (slash)
+                slash[slash == copy ? 1 : 0] = '\0';
+        folder = realpath(slash ? copy : ".", NULL);
+        return folder ? folder : strdup("/");
+}
+
+int config_read(Config *ret, const char *path, ConfigError *ret_error)
+{
+        _cleanup_(freep) Config *config = malloc(sizeof(Config));
+        _cleanup_(freep) char *folder = folder_of(path);
+        char *names[DROP_INS_MAX] = {0};
+        Reader r;
+        int k;
+
+        if (!config || !folder)
+                return error_origin(-ENOMEM);
+        reader_init(&r, config, ret_error, path, folder);
+        k = reader_files(&r, path, names);
+        if (k == 0) {
+                r.file = path;
+                k = settings_check(&r);
+        }
+        for (unsigned i = 0; i < DROP_INS_MAX; i++)
+                free(names[i]);
+        if (k == 0)
+                memcpy(ret, config, sizeof(*ret));
+        return k;
+}
+
+void config_print_table(FILE *f)
+{
+        const Setting *first = settings;
+
+        for (const Setting *s = settings; s < settings + N_SETTINGS; s++) {
+                first = s->section == first->section ? first : s;
+                (void)fprintf(f, "%s%s\t%s\t%s\t%s\n", section_words[s->section],
+                        s->section == SECTION_CHANNEL  ? " NAME"
+                        : s->section == SECTION_LADDER ? " CLASS"
+                                                       : "",
+                        s->key, s->standard ? s->standard : ladder_defaults[CLASS_SOS][s - first], s->help);
+        }
+}
