@@ -5,18 +5,35 @@
  *
  * CSV: one file a table, UTF-8 (a BOM is accepted), the first line names the columns in any order; unknown or
  * missing columns, unknown codes, doubled codes and bad values are errors with file, line and column. Codes keep
- * their ids from `previous`; new codes get ids never used before.
+ * their ids from `previous`; new codes get ids never used before. Texts of entries in use are never NULL.
+ *
+ *   grids.csv      grid,name,parent                      parent: a grid, or empty
+ *   dwellings.csv  dwelling,grid,building,floor,address,access
+ *   residents.csv  resident,dwelling,name,birth,phone,notes, and any of hr_min,hr_max,spo2_min,spo2_max,sys_min,
+ *                  sys_max,dia_min,dia_max,temp_min,temp_max,resp_min,resp_max (empty: no limit); birth: YYYY-MM-DD
+ *   devices.csv    device,class,profile,dwelling,resident,beat   beat: a duration ("90s"); empty: no heartbeat. A
+ *                  device without a dwelling stands in that of its resident.
+ *   workers.csv    worker,name,phone,role,scope,client   client: app (also when empty) or plain
+ *                  scope: site, or the code of a grid or a resident, or a building's name; grid:CODE, resident:CODE,
+ *                  building:NAME say which when it could be more than one, which is an error otherwise
+ *   duty.csv       worker,days,from,to,valid_from,valid_to   may be absent: then everybody is always on duty.
+ *                  days: daily, or a list of days and ranges: 1-5  mon-fri  1,3,5  sat,sun  fri-mon; 1 or mon is
+ *                  Monday, 7, 0 or sun is Sunday. from, to: HH:MM; to not after from: over midnight, belongs to the
+ *                  day it begins. valid_from, valid_to: YYYY-MM-DD, both included; empty: open
  */
 #include "base/cleanup.h"
 #include "engine/roster.h"
 
 typedef struct RegistryError {
         char file[256];
-        unsigned line, column; /* from 1; 0: the whole file */
+        unsigned line, column; /* from 1, in characters; 0: the whole file, the whole line */
         char text[256];        /* what is wrong and what would be right, one English line */
 } RegistryError;
 
-enum { REGISTRY_E_INVALID = 1 }; /* *ret_error says what */
+enum {
+        REGISTRY_E_INVALID = 1, /* *ret_error says what */
+        REGISTRY_E_MISSING = 2, /* registry_export_read(): there is no such file */
+};
 
 int registry_new(Registry **ret); /* empty */
 Registry *registry_ref(Registry *);

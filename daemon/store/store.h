@@ -6,7 +6,8 @@
  * The loop builds transactions as plain data (StoreTxn) and submits them; the thread commits all that wait in
  * one group with synchronous=FULL, in order, and reports by an eventfd. A transaction is never lost and never
  * overtaken: when a commit fails, it and all behind it stay queued, the database is reopened with back-off, and
- * they are appended in order, followed by a row that says from when to when (JOURNAL_STORAGE). The queue is
+ * they are appended in order. The engine gives out all journal numbers, so the store invents no row: it reports
+ * StoreStatus.recovered, and the loop submits the JOURNAL_STORAGE row that says from when to when. The queue is
  * bounded by LIMIT_STORE_BYTES, beyond which readings are let go (counted), never alarms.
  */
 #include "engine/engine.h"
@@ -22,6 +23,7 @@ typedef struct StoreConfig {
 enum {
         STORE_E_LOCKED = 1, /* another daemon has the state folder */
         STORE_E_DOWN = 2,   /* no usable database: started from registry.export, degraded; see store_why() */
+        STORE_E_PARTIAL = 3, /* store_restore(), store_merge(): the engine did not take every row; see store_why() */
 };
 
 typedef struct StoreStart { /* what a start finds */
@@ -29,6 +31,8 @@ typedef struct StoreStart { /* what a start finds */
         uint64_t next_incident, next_seq;
         int64_t trusted_wall_us; /* last trusted journal time, 0: none: the floor of clock_trust() */
         Registry *registry;      /* one reference; empty but never NULL */
+        char anew[192];          /* not "": history was there and is not in this database (the file was corrupt and
+                                    set aside as journal.bad-…, or it was gone): why, one English line. Raise SYSTEM. */
 } StoreStart;
 
 /*
@@ -36,7 +40,8 @@ typedef struct StoreStart { /* what a start finds */
  * reads what the engine needs. The thread is not running yet: store_restore() may be called any number of times.
  */
 int store_open(Store **ret, const StoreConfig *, StoreStart *ret_start);
-/* State rows of all incidents not closed, in id order; keys younger than 24 h, oldest first; duty; outbox. */
+/* State rows of all incidents not closed, in id order; keys younger than 24 h, oldest first; duty; outbox.
+ * 0, STORE_E_PARTIAL, or a negative errno. After STORE_E_DOWN: nothing, 0. */
 int store_restore(Store *, Engine *, Now now,
         void (*outbox)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq),
         void *userdata);
@@ -82,9 +87,17 @@ typedef struct StoreStatus {
         uint64_t readings_dropped;
         char why[128];             /* of the failure, one English line */
         bool reopened;             /* a start without a database has found it again: call store_merge() */
+        bool recovered;            /* told once: a failure is over. Journal a JOURNAL_STORAGE row with … */
+        int64_t failed_from_us, failed_to_us; /* … its beginning and end (wall), … */
+        char failed_why[128];      /* … and its first cause */
+        bool anew;                 /* told once: the database had to be begun anew while running (corrupt or gone);
+                                      submit the state row of every incident that is held, and raise SYSTEM */
+        bool ailing;               /* commits go on, but a checkpoint or registry.export fails: see why */
+        int64_t seq_offset;        /* journal.seq in the database + this = the engine's numbers (store.c) */
 } StoreStatus;
 
 int store_fd(const Store *);                    /* readable after each change; store_status() drains it */
+/* One caller: what is told once is told to whoever asks first (keep the copy for `status`). */
 void store_status(Store *, StoreStatus *ret);
 /*
  * After `reopened`: rows of incidents that the database holds and the engine does not (numbers cannot clash), and
