@@ -87,18 +87,19 @@ typedef struct StoreStatus {
         uint64_t readings_dropped;
         char why[128];             /* of the failure, one English line */
         bool reopened;             /* a start without a database has found it again: call store_merge() */
-        bool recovered;            /* told once: a failure is over. Journal a JOURNAL_STORAGE row with … */
-        int64_t failed_from_us, failed_to_us; /* … its beginning and end (wall), … */
+        uint64_t recovered;        /* failures that are over. When it has grown: journal a JOURNAL_STORAGE row with … */
+        int64_t failed_from_us, failed_to_us; /* … beginning and end (wall) of the newest, … */
         char failed_why[128];      /* … and its first cause */
-        bool anew;                 /* told once: the database had to be begun anew while running (corrupt or gone);
-                                      submit the state row of every incident that is held, and raise SYSTEM */
+        uint64_t anew;             /* when it has grown: the database had to be begun anew while running (corrupt or
+                                      gone); submit the state row of every incident that is held, and raise SYSTEM */
         bool ailing;               /* commits go on, but a checkpoint or registry.export fails: see why */
         int64_t seq_offset;        /* journal.seq in the database + this = the engine's numbers (store.c) */
 } StoreStatus;
 
 int store_fd(const Store *);                    /* readable after each change; store_status() drains it */
-/* One caller: what is told once is told to whoever asks first (keep the copy for `status`). */
+/* For who acts on every change. Whoever only wants to look uses store_peek(), which leaves the descriptor readable. */
 void store_status(Store *, StoreStatus *ret);
+void store_peek(Store *, StoreStatus *ret);
 /*
  * After `reopened`: rows of incidents that the database holds and the engine does not (numbers cannot clash), and
  * the keys. The loop calls it once; until then the thread commits nothing.
