@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* Sizes that are fixed at start. What is counted here is allocated once, in main. */
+#include_next <limits.h> /* daemon/ is on the include path: libc's file of this name must still be found */
 
 #define LIMIT_INCIDENTS         4096u       /* open incidents; configurable up to LIMIT_INCIDENTS_MAX */
 #define LIMIT_INCIDENTS_MAX     100000u
