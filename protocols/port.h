@@ -68,7 +68,6 @@ typedef struct PortAlert {
         const char *text;        /* one line in Chinese for plain clients; NULL: unchanged */
         uint32_t count;          /* open alerts of this person */
         uint8_t priority;        /* 1 … 5, of the incident: programs have a threshold */
-        uint8_t priority;        /* 1 … 5, 0: cleared */
         bool raise;              /* urgent: before anything else */
 } PortAlert;
 
