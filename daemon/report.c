@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON for huyingctl. Codes only, no names or phones: who may see those, and that they did, is the business of the
- * tools that read the registry.
+ * JSON for huyingctl. Codes only, no names or phones: who may see those, and that they did, is the business
+ * of the tools that read the registry.
  */
 #include "report.h"
 
@@ -126,7 +126,7 @@ static Tally tally(const Report *rp, Now now)
                 t.open++;
                 t.unanswered += v.priority <= 2 && v.state == STATE_ALERTING;
                 t.overdue += v.exhausted || (v.arrive_by_us && v.arrive_by_us < now.wall_us) ||
-                        (v.handle_by_us && v.handle_by_us < now.wall_us);
+                             (v.handle_by_us && v.handle_by_us < now.wall_us);
         }
         return t;
 }
@@ -152,9 +152,9 @@ int report_status(const Report *rp, Now now, char **ret_json)
         json_text(&j, "site", rp->config->site);
         json_text(&j, "version", HUYING_VERSION);
         json_text(&j, "state",
-                degraded                                                        ? "degraded" :
-                        t.unanswered || t.overdue || !rp->mqtt_up || on == 0 ? "attention" :
-                                                                               "ok");
+                degraded                                               ? "degraded"
+                : t.unanswered || t.overdue || !rp->mqtt_up || on == 0 ? "attention"
+                                                                       : "ok");
         json_u64(&j, "open", t.open);
         json_u64(&j, "unanswered", t.unanswered);
         json_u64(&j, "overdue", t.overdue);
@@ -183,7 +183,8 @@ static void incident_members(const Report *rp, Json *j, const IncidentView *v)
         const Worker *w = registry_worker(rp->registry, v->owner);
 
         json_u64(j, "incident", v->id);
-        json_text(j, "kind", v->group == GROUP_SYSTEM ? system_cause_word(v->cause) : alarm_kind_word(v->kind));
+        json_text(j, "kind",
+                v->group == GROUP_SYSTEM ? system_cause_word(v->cause) : alarm_kind_word(v->kind));
         json_text(j, "group", group_word(v->group));
         json_text(j, "class", class_word(v->class));
         json_u64(j, "priority", v->priority);

@@ -33,6 +33,8 @@ void clock_boot_set(uint32_t boot);
  * date). Returns what clock_now() will say. Source: SEMANTICS.md section 4.
  */
 bool clock_trust(int64_t floor_us);
+/* CLOCK_MONOTONIC, which systemd's reload protocol asks for. */
+uint64_t clock_monotonic_us(void);
 /* The kernel's boot id, 32 lower-case hex digits and NUL. 0 or a negative errno. */
 int clock_boot_id(char ret_id[33]);
 /* "2026-11-28 03:00:00" in local time (TZ), 20 bytes with NUL. */

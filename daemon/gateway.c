@@ -1,0 +1,737 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The gateway.
+ *
+ * Order of the start: the store (it holds the lock), the clock (it needs the store's last trusted time), the
+ * engine and what was open, the store's thread, and only then the adapters: no message is taken before the
+ * state that it meets is complete. A database that cannot be used does not stop the start: the registry
+ * comes from registry.export, and the store's failure is the first matter that people are called for.
+ *
+ * The adapters see the gateway as a PortHost (its first member), the control socket as a ControlHost, the
+ * turn as a TurnHost.
+ */
+#include "gateway.h"
+
+#include "base/assert.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/log.h"
+#include "base/str.h"
+#include "control.h"
+#include "limits.h"
+#include "log-ids.h"
+#include "protocols/coap/coap.h"
+#include "protocols/codec/codec.h"
+#include "protocols/exec/exec.h"
+#include "protocols/mqtt/mqtt.h"
+#include "report.h"
+#include "store/registry.h"
+#include "turn.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
+#include <systemd/sd-daemon.h>
+
+#ifndef HUYING_VERSION
+#define HUYING_VERSION "unknown"
+#endif
+
+#define PORTS_MAX   6
+#define IMPORTS_MAX 8
+#define STOP_US     (2 * USEC_PER_SEC)
+
+typedef struct Import {
+        uint64_t hold, seq;
+        char json[256];
+} Import;
+
+struct Gateway {
+        PortHost host; /* first: a PortHost is its gateway */
+        Config config;
+        Loop *loop;
+        Store *store;
+        void *engine_memory;
+        size_t engine_bytes;
+        Engine *engine;
+        Inbox *inbox;
+        Outbox *outbox;
+        Turn *turn;
+        Codec *codec;
+        Registry *registry;
+        Port ports[PORTS_MAX];
+        size_t n_ports;
+        Mqtt *mqtt;
+        CoapPort *coap;
+        Exec *exec;
+        Control *control;
+        PortWatch *store_watch;
+        PortTimer *timer;
+        Counters counters;
+        Import imports[IMPORTS_MAX];
+        uint32_t n_imports;
+        int8_t system[SYSTEM_CAUSE_MAX]; /* what the inbox had no room for: 1 raise, -1 gone */
+        bool broker_lost, mqtt_up;
+        char why[128];
+        int64_t degraded_from_us;
+        uint64_t started_us;
+        uint32_t status_open, status_waiting;
+        bool status_degraded;
+};
+
+/* What adapters ask for */
+
+static Gateway *of_host(PortHost *host)
+{
+        return (Gateway *)host;
+}
+
+static int host_watch(PortHost *host, PortWatch **ret, int fd, uint32_t events, PortPriority priority,
+        void (*fn)(void *, uint32_t), void *userdata)
+{
+        return loop_watch(of_host(host)->loop, ret, fd, events, priority, fn, userdata);
+}
+
+static int host_timer(
+        PortHost *host, PortTimer **ret, PortPriority priority, void (*fn)(void *), void *userdata)
+{
+        return loop_timer(of_host(host)->loop, ret, priority, fn, userdata);
+}
+
+static Event *host_event_new(PortHost *host)
+{
+        return inbox_event(of_host(host)->inbox);
+}
+
+static void host_push(PortHost *host, Event *event)
+{
+        inbox_push(of_host(host)->inbox, event);
+}
+
+static void host_discard(PortHost *host, Event *event)
+{
+        inbox_discard(of_host(host)->inbox, event);
+}
+
+static void system_push(Gateway *g, SystemCause cause, bool raise)
+{
+        Event *e = inbox_event(g->inbox);
+
+        if (!e) {
+                g->system[cause] = raise ? 1 : -1; /* with the next turn, which makes room */
+                return;
+        }
+        e->type = EVENT_SYSTEM;
+        e->via = VIA_DAEMON;
+        e->system = (SystemEvent){.cause = cause, .raise = raise};
+        inbox_push(g->inbox, e);
+}
+
+static void status_tell(Gateway *g)
+{
+        uint32_t open = engine_open_count(g->engine), waiting = outbox_waiting(g->outbox);
+        bool degraded = turn_is_degraded(g->turn);
+
+        if (open == g->status_open && waiting == g->status_waiting && degraded == g->status_degraded)
+                return;
+        g->status_open = open;
+        g->status_waiting = waiting;
+        g->status_degraded = degraded;
+        (void)sd_notifyf(false, "STATUS=%" PRIu32 " open, %" PRIu32 " waiting to be sent%s%s", open, waiting,
+                degraded ? ", not recorded: " : "", degraded ? g->why : ""); /* no manager: no matter */
+}
+
+static uint64_t gateway_turn(Gateway *g)
+{
+        uint64_t need = turn_run(g->turn);
+
+        for (int c = 0; c < SYSTEM_CAUSE_MAX; c++)
+                if (g->system[c]) {
+                        bool raise = g->system[c] > 0;
+
+                        g->system[c] = 0;
+                        system_push(g, (SystemCause)c, raise);
+                }
+        status_tell(g);
+        return need;
+}
+
+static uint64_t host_run(PortHost *host)
+{
+        return gateway_turn(of_host(host));
+}
+
+static uint64_t host_committed(PortHost *host)
+{
+        return turn_released(of_host(host)->turn);
+}
+
+static void on_timer(void *userdata)
+{
+        (void)gateway_turn(userdata);
+}
+
+static void host_sent(
+        PortHost *host, uint64_t incident, uint32_t worker, Channel channel, uint64_t seq, bool ok)
+{
+        Gateway *g = of_host(host);
+
+        turn_sent(g->turn, incident, worker, (uint8_t)channel, seq, ok);
+        (void)loop_timer_set(g->timer, 0); /* soon, not from inside an adapter's call */
+}
+
+static void host_system(PortHost *host, SystemCause cause, bool raise)
+{
+        Gateway *g = of_host(host);
+
+        if (cause == SYSTEM_BROKER)
+                g->broker_lost = raise;
+        if (raise)
+                log_fields(LOG_LEVEL_ERR, LOG_ID_SYSTEM,
+                        (LogField[]){{"HUYING_CAUSE", system_cause_word(cause)}, {0}}, "%s: failing",
+                        system_cause_word(cause));
+        else
+                log_fields(LOG_LEVEL_NOTICE, LOG_ID_SYSTEM,
+                        (LogField[]){{"HUYING_CAUSE", system_cause_word(cause)}, {0}}, "%s: well again",
+                        system_cause_word(cause));
+        system_push(g, cause, raise);
+        (void)loop_timer_set(g->timer, 0);
+}
+
+static Lamp lamp_of(State state)
+{
+        switch (state) {
+        case STATE_ALERTING: return LAMP_RECEIVED;
+        case STATE_ACCEPTED: return LAMP_ACCEPTED;
+        case STATE_ON_SCENE: return LAMP_ARRIVED;
+        case STATE_RESOLVED: return LAMP_RESOLVED;
+        case STATE_NONE:
+        case STATE_CLOSED:
+        case STATE_MAX: break;
+        }
+        return LAMP_IDLE;
+}
+
+/* The lamps of what is open, where nothing uncommitted is about to change them anyway. */
+static void lamps_resend(Gateway *g)
+{
+        Now now = clock_now();
+
+        for (uint64_t id = engine_next_open(g->engine, 0); id; id = engine_next_open(g->engine, id)) {
+                IncidentView v;
+                const char *device;
+
+                if (!engine_view(g->engine, id, now, &v) || v.last_seq > turn_committed(g->turn))
+                        continue;
+                for (uint32_t n = 0; (device = engine_device(g->engine, id, n)); n++)
+                        for (size_t i = 0; i < g->n_ports; i++)
+                                if (g->ports[i].ops->lamp)
+                                        g->ports[i].ops->lamp(
+                                                g->ports[i].port, device, id, lamp_of(v.state), true);
+        }
+}
+
+static void host_connected(PortHost *host, bool forgotten)
+{
+        Gateway *g = of_host(host);
+
+        if (!forgotten)
+                return;
+        outbox_resend(g->outbox, clock_now());
+        lamps_resend(g);
+}
+
+static void host_retained_alert(PortHost *host, const char *worker, uint64_t incident)
+{
+        outbox_read_back(of_host(host)->outbox, worker, incident);
+}
+
+static void host_count(PortHost *host, const char *what)
+{
+        counters_add(&of_host(host)->counters, what);
+}
+
+/* What the turn tells */
+
+static void turn_arm(void *userdata, uint64_t boot_us)
+{
+        Gateway *g = userdata;
+
+        if (loop_timer_at(g->timer, boot_us) < 0)
+                ASSERT(!"the timer of the ladder cannot be armed");
+}
+
+static void turn_degraded(void *userdata, bool begins, const char *why)
+{
+        Gateway *g = userdata;
+        char json[512], error[256];
+        Str s = STR_BUFFER(json), e = STR_BUFFER(error);
+
+        if (begins) {
+                (void)str_copy(g->why, sizeof(g->why), why);
+                g->degraded_from_us = clock_now().wall_us;
+                log_fields(LOG_LEVEL_ERR, LOG_ID_STORE_DEGRADED, NULL,
+                        "not recorded for now: %s; alarms go on", why);
+        } else {
+                str_json(&e, g->why);
+                str_addf(&s, "{\"from\":%.3f,\"to\":%.3f,\"error\":%s}", (double)g->degraded_from_us / 1e6,
+                        (double)clock_now().wall_us / 1e6, error);
+                (void)turn_note(g->turn, JOURNAL_STORAGE, json);
+                g->why[0] = 0;
+                log_fields(LOG_LEVEL_NOTICE, LOG_ID_STORE_BACK, NULL, "recorded again, nothing is missing");
+        }
+        system_push(g, SYSTEM_STORE, begins);
+}
+
+/* The story for the system's journal: ids only. */
+static void turn_journaled(void *userdata, const Effect *e)
+{
+        static const struct {
+                JournalKind kind;
+                const char *id, *text;
+        } told[] = {
+                {JOURNAL_OPENED, LOG_ID_OPENED, "opened"},
+                {JOURNAL_TIER, LOG_ID_TIER, "next tier called"},
+                {JOURNAL_LOOP, LOG_ID_TIER, "whole ladder called again"},
+                {JOURNAL_ACCEPTED, LOG_ID_ACCEPTED, "accepted"},
+                {JOURNAL_ARRIVED, LOG_ID_ARRIVED, "arrived"},
+                {JOURNAL_RESUMED, LOG_ID_TIER, "ladder resumed"},
+                {JOURNAL_REOPENED, LOG_ID_OPENED, "reopened"},
+                {JOURNAL_RESOLVED, LOG_ID_RESOLVED, "resolved"},
+                {JOURNAL_CLOSED, LOG_ID_CLOSED, "closed"},
+        };
+        Gateway *g = userdata;
+        const Worker *w = registry_worker(g->registry, e->journal.worker);
+        char id[24], tier[8];
+        Str s = STR_BUFFER(id), ts = STR_BUFFER(tier);
+
+        for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+                if (told[i].kind != e->journal.kind)
+                        continue;
+                str_addf(&s, "%" PRIu64, e->incident);
+                str_addf(&ts, "%u", e->journal.tier);
+                log_fields(LOG_LEVEL_NOTICE, told[i].id,
+                        (LogField[]){{"HUYING_INCIDENT", id},
+                                {"HUYING_CLASS", class_word((Class)e->journal.class)}, {"HUYING_TIER", tier},
+                                {"HUYING_WORKER", w ? w->code : ""}, {0}},
+                        "incident %s (%s): %s%s%s%s%s", id, class_word((Class)e->journal.class),
+                        told[i].text, e->journal.tier ? ", tier " : "", e->journal.tier ? tier : "",
+                        w ? ", by " : "", w ? w->code : "");
+                return;
+        }
+}
+
+static void on_store(void *userdata, uint32_t revents)
+{
+        Gateway *g = userdata;
+
+        turn_store(g->turn);
+        status_tell(g);
+}
+
+/* Imports are answered when the new registry is on the disk (or, in degraded mode, in force). */
+static void imports_committed(void *port, uint64_t seq)
+{
+        Gateway *g = port;
+
+        for (uint32_t i = 0; i < g->n_imports;) {
+                if (g->imports[i].seq > seq) {
+                        i++;
+                        continue;
+                }
+                control_answer(g->control, g->imports[i].hold, g->imports[i].json);
+                g->imports[i] = g->imports[--g->n_imports];
+        }
+}
+
+/* The registry */
+
+static void registry_take(Gateway *g, Registry *registry)
+{
+        Registry *old = g->registry;
+        Event *e;
+
+        g->registry = registry;
+        engine_registry_set(g->engine, registry);
+        outbox_registry_set(g->outbox, registry);
+        if (g->turn)
+                turn_registry_set(g->turn, registry);
+        registry_unref(old);
+        e = inbox_event(g->inbox);
+        if (!e)
+                return; /* a full inbox means that a turn is due, and every turn looks at the roster again */
+        e->type = EVENT_ROSTER;
+        e->via = VIA_DAEMON;
+        inbox_push(g->inbox, e);
+}
+
+static void registry_counts(const Registry *r, Str *s)
+{
+        uint32_t devices = 0, residents = 0, workers = 0;
+
+        for (uint32_t i = 1; i < r->n_devices; i++)
+                devices += registry_device(r, i) != NULL;
+        for (uint32_t i = 1; i < r->n_residents; i++)
+                residents += registry_resident(r, i) != NULL;
+        for (uint32_t i = 1; i < r->n_workers; i++)
+                workers += registry_worker(r, i) != NULL;
+        str_addf(s, "{\"result\":\"ok\",\"devices\":%u,\"residents\":%u,\"workers\":%u}", devices, residents,
+                workers);
+}
+
+static int control_import(void *userdata, const char *folder, uint64_t hold, char **ret_json)
+{
+        Gateway *g = userdata;
+        Registry *registry = NULL;
+        RegistryError error = {0};
+        char buffer[1024];
+        Str s = STR_BUFFER(buffer);
+        Import *import;
+        int r = registry_read_csv(&registry, g->registry, folder, &error);
+
+        if (r < 0)
+                return error_trace(r);
+        if (r == REGISTRY_E_INVALID || g->n_imports == IMPORTS_MAX) {
+                if (r == 0) {
+                        registry_unref(registry);
+                        (void)str_copy(
+                                error.text, sizeof(error.text), "other imports are under way: try again");
+                }
+                str_addf(&s, "{\"result\":\"refused\",\"file\":");
+                str_json(&s, error.file);
+                str_addf(&s, ",\"line\":%u,\"column\":%u,\"text\":", error.line, error.column);
+                str_json(&s, error.text);
+                str_add(&s, "}");
+                *ret_json = strdup(buffer);
+                return *ret_json ? 0 : error_origin(-ENOMEM);
+        }
+        import = &g->imports[g->n_imports++];
+        registry_counts(registry, &s);
+        (void)str_copy(import->json, sizeof(import->json), buffer);
+        import->hold = hold;
+        import->seq = turn_note(g->turn, JOURNAL_REGISTRY, buffer);
+        turn_note_registry(g->turn, registry);
+        registry_take(g, registry);
+        log_fields(LOG_LEVEL_NOTICE, LOG_ID_REGISTRY, NULL, "registry imported");
+        *ret_json = NULL;
+        (void)loop_timer_set(g->timer, 0);
+        return 0;
+}
+
+static Report report_of(Gateway *g)
+{
+        return (Report){.engine = g->engine,
+                .registry = g->registry,
+                .turn = g->turn,
+                .outbox = g->outbox,
+                .config = &g->config,
+                .counters = &g->counters,
+                .mqtt_up = !g->mqtt || mqtt_is_up(g->mqtt),
+                .why = g->why,
+                .started_us = g->started_us};
+}
+
+static int control_status(void *userdata, char **ret_json)
+{
+        Report rp = report_of(userdata);
+
+        return report_status(&rp, clock_now(), ret_json);
+}
+
+static int control_list(void *userdata, bool all, char **ret_json)
+{
+        Report rp = report_of(userdata);
+
+        return report_list(&rp, clock_now(), all, ret_json);
+}
+
+static int control_show(void *userdata, uint64_t incident, char **ret_json)
+{
+        Report rp = report_of(userdata);
+
+        return report_show(&rp, clock_now(), incident, ret_json);
+}
+
+static int control_workers(void *userdata, char **ret_json)
+{
+        Report rp = report_of(userdata);
+
+        return report_workers(&rp, clock_now(), ret_json);
+}
+
+/* Start */
+
+static int open_store(Gateway *g, StoreStart *ret_start)
+{
+        int r = store_open(&g->store,
+                &(StoreConfig){.state_directory = g->config.state_directory, .site = g->config.site},
+                ret_start);
+
+        if (r == STORE_E_LOCKED) {
+                log_err("%s: another huyingd has this state folder; one box has one",
+                        g->config.state_directory);
+                return GATEWAY_E_REFUSED;
+        }
+        if (r < 0)
+                return error_trace(r);
+        if (r == STORE_E_DOWN)
+                log_fields(LOG_LEVEL_ERR, LOG_ID_STORE_DEGRADED, NULL, "started without the database: %s",
+                        store_why(g->store));
+        clock_boot_set(ret_start->boot);
+        if (!clock_trust(ret_start->trusted_wall_us))
+                log_warning("the wall clock cannot be trusted yet; deadlines go by the time since boot");
+        return 0;
+}
+
+static int make_engine(Gateway *g, const StoreStart *start)
+{
+        Limits limits = {.incidents_max = g->config.incidents_max, .keys_max = LIMIT_KEYS};
+        int r;
+
+        g->engine_bytes = engine_size(&limits);
+        /* Zeroed pages that cost nothing until they are used. */
+        g->engine_memory =
+                mmap(NULL, g->engine_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (g->engine_memory == MAP_FAILED) {
+                g->engine_memory = NULL;
+                return error_origin(-errno);
+        }
+        g->engine = engine_init(g->engine_memory, g->engine_bytes, &limits, &g->config.policy);
+        engine_numbers_set(g->engine, start->next_incident, start->next_seq);
+        r = inbox_new(&g->inbox, LIMIT_INBOX);
+        if (r == 0)
+                r = outbox_new(&g->outbox, g->engine, g->config.site);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+/* The first registry comes from the folder in the configuration; later ones by huyingctl import. */
+static int first_registry(Gateway *g, Registry *found, bool *ret_import)
+{
+        _cleanup_(registry_unrefp) Registry *stored = found;
+        Registry *registry = NULL;
+        RegistryError error = {0};
+        int r;
+
+        *ret_import = false;
+        if (stored->n_devices > 1 || stored->n_workers > 1 || !g->config.registry[0]) {
+                registry_take(g, TAKE_PTR(stored));
+                return 0;
+        }
+        r = registry_read_csv(&registry, stored, g->config.registry, &error);
+        if (r < 0)
+                return error_trace(r);
+        if (r == REGISTRY_E_INVALID) {
+                log_err("%s:%u:%u: %s", error.file, error.line, error.column, error.text);
+                return GATEWAY_E_REFUSED;
+        }
+        registry_take(g, registry);
+        *ret_import = true;
+        return 0;
+}
+
+static void outbox_row(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
+{
+        outbox_restore(userdata, incident, worker, channel, seq);
+}
+
+static int make_state(Gateway *g, StoreStart *start)
+{
+        char json[512], boot_id[33] = "";
+        Str s = STR_BUFFER(json);
+        bool import;
+        int r = first_registry(g, start->registry, &import);
+
+        if (r != 0)
+                return r < 0 ? error_trace(r) : r;
+        if (!registry_grid_id(g->registry, g->config.policy.default_grid))
+                log_warning("DefaultGrid=%s is no grid of the registry: alarms of unknown devices go to "
+                            "desks of the site",
+                        g->config.policy.default_grid);
+        r = store_restore(g->store, g->engine, clock_now(), outbox_row, g->outbox);
+        if (r == 0)
+                r = store_run(g->store);
+        if (r == 0)
+                r = loop_timer(g->loop, &g->timer, PORT_PRIORITY_TIMER, on_timer, g);
+        if (r == 0)
+                r = turn_new(&g->turn, g->engine, g->store, g->inbox, g->outbox,
+                        &(TurnHost){.userdata = g,
+                                .arm = turn_arm,
+                                .degraded = turn_degraded,
+                                .journaled = turn_journaled});
+        if (r == 0)
+                r = loop_watch(g->loop, &g->store_watch, store_fd(g->store), EPOLLIN, PORT_PRIORITY_ALARM,
+                        on_store, g);
+        if (r < 0)
+                return error_trace(r);
+        turn_registry_set(g->turn, g->registry);
+        (void)clock_boot_id(boot_id); /* only for the reader of the row */
+        str_addf(&s, "{\"version\":\"%s\",\"boot_id\":\"%s\",\"open\":%u}", HUYING_VERSION, boot_id,
+                engine_open_count(g->engine));
+        (void)turn_note(g->turn, JOURNAL_START, json);
+        if (import) {
+                char counts[256];
+                Str c = STR_BUFFER(counts);
+
+                registry_counts(g->registry, &c);
+                (void)turn_note(g->turn, JOURNAL_REGISTRY, counts);
+                turn_note_registry(g->turn, g->registry);
+        }
+        return 0;
+}
+
+static Port *port_add(Gateway *g)
+{
+        ASSERT(g->n_ports < PORTS_MAX);
+        return &g->ports[g->n_ports++];
+}
+
+static int make_ports(Gateway *g)
+{
+        static const PortOps imports = {.name = "imports", .committed = imports_committed};
+        const ControlHost control = {.userdata = g,
+                .status = control_status,
+                .list = control_list,
+                .show = control_show,
+                .workers = control_workers,
+                .import = control_import};
+        int r = codec_new(&g->codec);
+
+        if (r < 0)
+                return error_trace(r);
+        *port_add(g) = (Port){.ops = &imports, .port = g, .via = VIA_DAEMON};
+        turn_ports_set(g->turn, g->ports, 0);
+        r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
+        if (r == 0 && g->config.n_channels > 0)
+                r = exec_new(&g->exec, &g->host, &g->config, port_add(g));
+        if (r == 0 && (g->config.coap_listen[0] || g->config.coap_listen_dtls[0]))
+                r = cport_new(&g->coap, &g->host, &g->config, g->codec, port_add(g));
+        if (r == 0 && g->config.mqtt_host[0])
+                r = mqtt_new(&g->mqtt, &g->host, &g->config, g->codec, port_add(g));
+        if (r != 0)
+                return r < 0 ? error_trace(r) : GATEWAY_E_REFUSED;
+        turn_ports_set(g->turn, g->ports, g->n_ports);
+        outbox_ports_set(g->outbox, g->ports, g->n_ports);
+        return 0;
+}
+
+int gateway_new(Gateway **ret, const Config *config, Loop *loop)
+{
+        Gateway *g = calloc(1, sizeof(Gateway));
+        StoreStart start = {0};
+        int r;
+
+        ASSERT(ret && config && loop);
+        if (!g)
+                return error_origin(-ENOMEM);
+        g->host = (PortHost){.watch = host_watch,
+                .watch_set = loop_watch_set,
+                .watch_free = loop_watch_free,
+                .timer = host_timer,
+                .timer_set = loop_timer_set,
+                .timer_free = loop_timer_free,
+                .event_new = host_event_new,
+                .event_body = inbox_body,
+                .push = host_push,
+                .discard = host_discard,
+                .run = host_run,
+                .committed = host_committed,
+                .sent = host_sent,
+                .system = host_system,
+                .connected = host_connected,
+                .retained_alert = host_retained_alert,
+                .count = host_count};
+        g->config = *config;
+        g->loop = loop;
+        g->started_us = clock_now().boot_us;
+        g->status_open = UINT32_MAX;
+        r = open_store(g, &start);
+        if (r == 0)
+                r = make_engine(g, &start);
+        if (r == 0)
+                r = make_state(g, &start);
+        if (r == 0)
+                r = make_ports(g);
+        if (r != 0) {
+                gateway_free(g);
+                return r < 0 ? error_trace(r) : r;
+        }
+        outbox_adopt(g->outbox, clock_now());
+        (void)gateway_turn(g);
+        outbox_resend(g->outbox, clock_now()); /* programs; the broker's share comes with its connection */
+        lamps_resend(g);
+        *ret = g;
+        return 0;
+}
+
+Gateway *gateway_free(Gateway *g)
+{
+        if (!g)
+                return NULL;
+        if (g->mqtt)
+                mqtt_free(g->mqtt);
+        if (g->coap)
+                cport_free(g->coap);
+        if (g->exec)
+                exec_free(g->exec);
+        control_free(g->control);
+        codec_free(g->codec);
+        loop_watch_free(g->store_watch);
+        loop_timer_free(g->timer);
+        turn_free(g->turn);
+        store_free(g->store);
+        outbox_free(g->outbox);
+        inbox_free(g->inbox);
+        registry_unref(g->registry);
+        if (g->engine_memory)
+                (void)munmap(g->engine_memory, g->engine_bytes); /* whole mapping: cannot fail */
+        free(g);
+        return NULL;
+}
+
+void gateway_reload(Gateway *g, const Config *config)
+{
+        Config before = g->config, after = *config;
+
+        g->config.policy = config->policy;
+        engine_policy_set(g->engine, &g->config.policy);
+        before.policy = after.policy = (Policy){0};
+        if (memcmp(&before, &after, sizeof(before)) != 0)
+                log_warning("reloaded the ladders; the other settings that changed need a restart");
+        (void)turn_note(g->turn, JOURNAL_CONFIG, "{\"result\":\"ok\"}");
+        (void)gateway_turn(g);
+}
+
+void gateway_reload_failed(Gateway *g, const ConfigError *error)
+{
+        char json[1280];
+        Str s = STR_BUFFER(json);
+
+        str_add(&s, "{\"result\":\"refused\",\"file\":");
+        str_json(&s, error->file);
+        str_addf(&s, ",\"line\":%u,\"text\":", error->line);
+        str_json(&s, error->text);
+        str_add(&s, "}");
+        (void)turn_note(g->turn, JOURNAL_CONFIG, s.full ? "{\"result\":\"refused\"}" : json);
+        (void)gateway_turn(g);
+}
+
+void gateway_stop(Gateway *g)
+{
+        uint64_t until = clock_now().boot_us + STOP_US, seq;
+
+        seq = turn_note(g->turn, JOURNAL_STOP, "{}");
+        (void)gateway_turn(g);
+        turn_flush(g->turn);
+        while (turn_committed(g->turn) < seq && clock_now().boot_us < until) {
+                struct pollfd p = {.fd = store_fd(g->store), .events = POLLIN};
+
+                if (poll(&p, 1, 100) > 0)
+                        turn_store(g->turn);
+        }
+        for (size_t i = 0; i < g->n_ports; i++)
+                if (g->ports[i].ops->stop)
+                        g->ports[i].ops->stop(g->ports[i].port);
+}
