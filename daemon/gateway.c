@@ -286,6 +286,14 @@ static void turn_degraded(void *userdata, bool begins, const char *why)
         system_push(g, SYSTEM_STORE, begins);
 }
 
+static void turn_anew(void *userdata, const char *why)
+{
+        Gateway *g = userdata;
+
+        log_fields(LOG_LEVEL_ERR, LOG_ID_STORE_DEGRADED, NULL, "the database was begun anew: %s", why);
+        system_push(g, SYSTEM_STORE, true);
+}
+
 /* The story for the system's journal: ids only. */
 static void turn_journaled(void *userdata, const Effect *e)
 {
@@ -560,6 +568,7 @@ static int make_state(Gateway *g, StoreStart *start)
                         &(TurnHost){.userdata = g,
                                 .arm = turn_arm,
                                 .degraded = turn_degraded,
+                                .anew = turn_anew,
                                 .journaled = turn_journaled});
         if (r == 0)
                 r = loop_watch(g->loop, &g->store_watch, store_fd(g->store), EPOLLIN, PORT_PRIORITY_ALARM,

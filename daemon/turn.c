@@ -55,6 +55,7 @@ struct Turn {
         Effect *calm;     /* a ring: effects that wait for their seq */
         uint32_t calm_first, calm_n, calm_max;
         uint64_t committed; /* journal rows up to here are durable */
+        uint64_t anew;      /* how often the database was begun anew while we ran */
         bool degraded, running, releasing;
         char *body; /* of a journal row */
         size_t body_cap;
@@ -335,7 +336,7 @@ static void arm(Turn *t)
         if (!t->degraded) {
                 StoreStatus s;
 
-                store_status(t->store, &s);
+                store_peek(t->store, &s);
                 if (s.oldest_us && s.oldest_us + LIMIT_DEGRADED_US < due)
                         due = s.oldest_us + LIMIT_DEGRADED_US;
         }
@@ -389,16 +390,41 @@ static void degraded_set(Turn *t, bool degraded, const char *why)
         t->host.degraded(t->host.userdata, degraded, why);
 }
 
+/* Every incident that is held goes into a database that knows nothing of it. */
+static void rows_resubmit(Turn *t, Now now)
+{
+        for (uint64_t id = engine_next_held(t->engine, 0); id; id = engine_next_held(t->engine, id))
+                if (engine_state_row(t->engine, id, now, &t->row))
+                        store_txn_state(t->txn, &t->row);
+        txn_touch(t, true, now.boot_us);
+}
+
+static void database_changes(Turn *t, const StoreStatus *s, Now now)
+{
+        if (s->reopened) {
+                int r = store_merge(t->store, t->engine, now);
+
+                if (r < 0)
+                        log_err("what the database knows could not be taken over: %s", store_why(t->store));
+                else
+                        outbox_adopt(t->outbox, now);
+        }
+        if (s->anew != t->anew) {
+                t->anew = s->anew;
+                rows_resubmit(t, now);
+                t->host.anew(t->host.userdata, s->why);
+        }
+}
+
 void turn_store(Turn *t)
 {
         Now now = clock_now();
         StoreStatus s;
 
-        ASSERT(!t->running);
-        if (t->releasing)
-                return; /* a port ran a turn while it was released: the outer call goes on */
+        ASSERT(!t->running && !t->releasing);
         t->releasing = true;
         store_status(t->store, &s);
+        database_changes(t, &s, now);
         if (s.committed_seq > t->committed)
                 t->committed = s.committed_seq;
         if (s.failing)

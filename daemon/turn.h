@@ -12,6 +12,8 @@ typedef struct TurnHost {
         void (*arm)(void *userdata, uint64_t boot_us);
         /* Degraded mode begins or ends: `why` is one English line. */
         void (*degraded)(void *userdata, bool begins, const char *why);
+        /* The database was lost and begun anew while we ran. */
+        void (*anew)(void *userdata, const char *why);
         /* For the log and the story: a row that was journaled (before its commit). */
         void (*journaled)(void *userdata, const Effect *journal);
 } TurnHost;

@@ -90,10 +90,7 @@ Now clock_now(void)
 
 uint64_t clock_monotonic_us(void)
 {
-        struct timespec ts = {0};
-
-        (void)clock_gettime(CLOCK_MONOTONIC, &ts); /* cannot fail: the clock exists and ts is ours */
-        return (uint64_t)ts.tv_sec * USEC_PER_SEC + (uint64_t)ts.tv_nsec / 1000;
+        return (uint64_t)read_us(CLOCK_MONOTONIC);
 }
 
 void clock_boot_set(uint32_t boot)
