@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What a person types: word commands and presence.
+ *
+ * The grammar, after folding (full width to ASCII, capitals to small letters, runs of white space to one
+ * space):
+ *
+ *      command = [number] verb ["了"] [number] [outcome [number | note]]       outcome and note: resolve
+ * only number  = ["#" | "编号" | "单号" | "no" ["."] | "号"] digits ["号"]
+ *
+ * Text that is left over makes the command unknown, except the note of a resolve: "接单不了" must never
+ * count as an acceptance. A refused command is answered and the ladder goes on; a wrongly accepted one would
+ * stop it.
+ */
+#include "protocols/codec/codec.h"
+
+#include "base/parse.h"
+#include "base/str.h"
+#include "protocols/codec/words.h"
+
+#include <string.h>
+
+#define FOLDED_SIZE 512 /* more than that is no command */
+
+/* Longer before shorter where one begins the other. */
+static const struct {
+        const char *word;
+        ActionKind kind;
+} verbs[] = {
+        {"接单", ACTION_ACCEPT},
+        {"接警", ACTION_ACCEPT},
+        {"accept", ACTION_ACCEPT},
+        {"已到达", ACTION_ARRIVED},
+        {"到达", ACTION_ARRIVED},
+        {"已到场", ACTION_ARRIVED},
+        {"到场", ACTION_ARRIVED},
+        {"arrived", ACTION_ARRIVED},
+        {"已办结", ACTION_RESOLVE},
+        {"办结", ACTION_RESOLVE},
+        {"resolve", ACTION_RESOLVE},
+        {"在岗", ACTION_ON},
+        {"上岗", ACTION_ON},
+        {"离岗", ACTION_OFF},
+        {"下岗", ACTION_OFF},
+        {"on", ACTION_ON},
+        {"off", ACTION_OFF},
+        {"拒绝", ACTION_DECLINE},
+        {"拒单", ACTION_DECLINE},
+        {"decline", ACTION_DECLINE},
+        {"退单", ACTION_RELEASE},
+        {"release", ACTION_RELEASE},
+        {"重开", ACTION_REOPEN},
+        {"reopen", ACTION_REOPEN},
+        {"正在赶来", ACTION_COMING},
+        {"在路上", ACTION_COMING},
+        {"coming", ACTION_COMING},
+        {"增援", ACTION_BACKUP},
+        {"backup", ACTION_BACKUP},
+};
+
+/* ---- folding ---- */
+
+static uint32_t fold_char(uint32_t c)
+{
+        if (c >= 0xff01 && c <= 0xff5e) /* full-width forms of ASCII */
+                c = c - 0xff01 + 0x21;
+        if (c < 0x20 || c == 0x7f || c == 0xa0 || c == 0x3000)
+                return ' ';
+        if (c == 0x3001) /* 、 */
+                return ',';
+        if (c == 0x3002) /* 。 */
+                return '.';
+        if (c >= 'A' && c <= 'Z')
+                return c - 'A' + 'a';
+        return c;
+}
+
+/* The character at p (valid UTF-8) and its bytes. */
+static uint32_t decode(const char *p, size_t *ret_size)
+{
+        const unsigned char *u = (const unsigned char *)p;
+
+        *ret_size = u[0] < 0x80 ? 1 : u[0] < 0xe0 ? 2 : u[0] < 0xf0 ? 3 : 4;
+        switch (*ret_size) {
+        case 1: return u[0];
+        case 2: return (u[0] & 0x1fu) << 6 | (u[1] & 0x3fu);
+        case 3: return (u[0] & 0x0fu) << 12 | (u[1] & 0x3fu) << 6 | (u[2] & 0x3fu);
+        default: return 0x10000; /* beyond the first plane nothing is folded */
+        }
+}
+
+/* False: does not fit, or is no UTF-8. */
+static bool fold(const char *body, size_t n, char ret[FOLDED_SIZE])
+{
+        Str s = {.p = ret, .cap = FOLDED_SIZE};
+
+        ret[0] = '\0';
+        if (!str_utf8(body, n))
+                return false;
+        for (size_t i = 0, size; i < n; i += size) {
+                uint32_t c = decode(body + i, &size), folded = fold_char(c);
+                char ascii = (char)folded;
+
+                if (c == 0xfeff || c == 0x200b) /* byte order mark, zero-width space */
+                        continue;
+                if (folded >= 0x80)
+                        str_addn(&s, body + i, size);
+                else if (folded != ' ' || (s.n > 0 && ret[s.n - 1] != ' '))
+                        str_addn(&s, &ascii, 1);
+        }
+        if (s.n > 0 && ret[s.n - 1] == ' ')
+                ret[--s.n] = '\0';
+        return !s.full;
+}
+
+/* ---- tokens: each moves *p over what it has read ---- */
+
+static bool take(const char **p, const char *word)
+{
+        if (!str_starts(*p, word))
+                return false;
+        *p += strlen(word);
+        return true;
+}
+
+static void skip(const char **p, const char *characters)
+{
+        while (**p != '\0' && strchr(characters, **p))
+                (*p)++;
+}
+
+/* False and *p unmoved: no number here. A number of 0 or beyond 64 bits: *ret is 0. */
+static bool take_number(const char **p, uint64_t *ret)
+{
+        static const char *const marks[] = {"#", "编号", "单号", "no", "号"};
+        const char *q = *p, *digits;
+        char text[24];
+
+        skip(&q, " ,.:;");
+        for (size_t i = 0; i < sizeof(marks) / sizeof(*marks); i++)
+                if (take(&q, marks[i]))
+                        break;
+        skip(&q, " .:#");
+        digits = q;
+        skip(&q, "0123456789");
+        if (q == digits)
+                return false;
+        if (!str_copyn(text, sizeof(text), digits, (size_t)(q - digits)) || !parse_u64(text, ret))
+                *ret = 0;
+        (void)take(&q, "号");
+        *p = q;
+        return true;
+}
+
+/* 办结 送医 1042: a number that ends the text. In "其他 3人受伤" it is part of the note. */
+static bool take_last_number(const char **p, uint64_t *ret)
+{
+        const char *q = *p;
+        uint64_t number;
+
+        if (!take_number(&q, &number) || *q != '\0')
+                return false;
+        *p = q;
+        *ret = number;
+        return true;
+}
+
+static bool take_verb(const char **p, ActionKind *ret)
+{
+        for (size_t i = 0; i < sizeof(verbs) / sizeof(*verbs); i++) {
+                const char *q = *p;
+
+                if (!take(&q, verbs[i].word))
+                        continue;
+                if ((unsigned char)verbs[i].word[0] < 0x80 &&
+                        ((*q >= 'a' && *q <= 'z') || *q == '_' || *q == '-'))
+                        continue; /* "onward" is not "on" */
+                (void)take(&q, "了");
+                *p = q;
+                *ret = verbs[i].kind;
+                return true;
+        }
+        return false;
+}
+
+/* What became of it: a Chinese word for one of the defaults, or the site's own word up to the next space. */
+static void take_outcome(const char **p, char ret[WORD_SIZE])
+{
+        const char *outcome;
+        size_t n;
+
+        skip(p, " ,.:;");
+        outcome = words_outcome_parse(*p, &n);
+        if (outcome)
+                (void)str_copy(ret, WORD_SIZE, outcome); /* ours fit */
+        else {
+                n = strcspn(*p, " ,");
+                (void)str_copyn(ret, WORD_SIZE, *p, n); /* cut: then it is no outcome of the site's */
+        }
+        *p += n;
+}
+
+/* ---- commands ---- */
+
+static const char *command_read(ActionEvent *a, const char *p)
+{
+        bool numbered = take_number(&p, &a->incident);
+
+        skip(&p, " ,.:;");
+        if (!take_verb(&p, &a->kind)) {
+                a->kind = ACTION_UNKNOWN;
+                return "unknown word";
+        }
+        if (!numbered)
+                numbered = take_number(&p, &a->incident);
+        if (numbered && a->incident == 0)
+                return "no such number";
+        if (a->kind == ACTION_ON || a->kind == ACTION_OFF) {
+                if (numbered)
+                        return "on and off take no number";
+        } else
+                a->bare = !numbered;
+        if (a->kind == ACTION_RESOLVE) {
+                take_outcome(&p, a->outcome);
+                if (a->bare && take_last_number(&p, &a->incident)) {
+                        a->bare = false;
+                        if (a->incident == 0)
+                                return "no such number";
+                }
+                skip(&p, " ,.:;!");
+                a->has_note = *p != '\0';
+                if (a->outcome[0] == '\0')
+                        (void)str_copy(a->outcome, sizeof(a->outcome), "helped"); /* fits */
+                return NULL;
+        }
+        skip(&p, " ,.:;!");
+        return *p == '\0' ? NULL : "text after the command";
+}
+
+void codec_read_words(Codec *codec, Event *e)
+{
+        char folded[FOLDED_SIZE];
+        const char *wrong;
+
+        e->type = EVENT_ACTION;
+        e->action = (ActionEvent){.kind = ACTION_UNKNOWN};
+        e->id[0] = e->why[0] = '\0';
+        e->device_us = 0;
+        e->body_json = false;
+        if (!fold(e->body ? e->body : "", e->body ? e->body_size : 0, folded))
+                wrong = "no short text in UTF-8";
+        else if (folded[0] == '\0')
+                wrong = "empty";
+        else {
+                (void)str_copyn(
+                        e->action.word, sizeof(e->action.word), folded, strcspn(folded, " ")); /* for show */
+                wrong = command_read(&e->action, folded);
+        }
+        if (wrong) {
+                char word[WORD_SIZE];
+
+                (void)str_copy(word, sizeof(word), e->action.word); /* same size */
+                e->action = (ActionEvent){.kind = ACTION_UNKNOWN};
+                (void)str_copy(e->action.word, sizeof(e->action.word), word); /* same size */
+                (void)str_copy(e->why, sizeof(e->why), wrong);                /* fits */
+        }
+}
+
+bool codec_read_presence(Event *e)
+{
+        char folded[FOLDED_SIZE];
+        bool online;
+
+        if (!fold(e->body ? e->body : "", e->body ? e->body_size : 0, folded))
+                return false;
+        online = str_equal(folded, "online");
+        if (!online && !str_equal(folded, "offline"))
+                return false;
+        e->type = EVENT_PRESENCE;
+        e->id[0] = e->why[0] = '\0';
+        e->device_us = 0;
+        e->body_json = false;
+        e->presence.online = online;
+        return true;
+}

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * JSON to events, by SQLite's JSON functions on a private :memory: connection.
+ *
+ * One prepared statement a message shape reads a body in one step: the WHERE clause is json_valid(), so that
+ * no other function ever sees malformed text; then type and value of each member, by paths that are bound
+ * once. SQLite parses a text once a step, however many functions look at it. What SQLite does not check is
+ * checked here:
+ *  - UTF-8 of the whole body before (str_utf8, which also refuses NUL: SQLite would stop reading there);
+ *  - UTF-8 of what comes out: "\ud800" is valid JSON but becomes bytes that are none, and "\u0000" cuts a
+ * text.
+ *
+ * Readers never fail. An alarm that cannot be read is an alarm all the same (SEMANTICS.md section 5, UNKNOWN
+ * sources); everything that was wrong is said in event->why.
+ *
+ * The connection can do nothing but this: an authorizer that knows SELECT and four functions, no attached
+ * databases, no schema, bounded lengths, and a progress handler that stops a statement which does not end.
+ */
+#include "protocols/codec/codec.h"
+
+#include "base/assert.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "protocols/codec/words.h"
+#include "limits.h"
+
+#include <errno.h>
+#include <math.h>
+#include <sqlite3.h>
+#include <string.h>
+
+/* A record puts the body one level deeper; SQLite's own bound is 2,000. */
+#define INLINE_DEPTH_MAX 1000u
+#define PATHS_MAX        16
+
+typedef enum ShapeKind { SHAPE_ALARM, SHAPE_VITALS, SHAPE_STATUS, SHAPE_ACTION, SHAPE_MAX } ShapeKind;
+
+enum { ALARM_ID, ALARM_KIND, ALARM_TS };
+enum { VITALS_HR, VITALS_TS = VITAL_MAX }; /* the members before ts are those of Vital */
+enum { STATUS_BATTERY, STATUS_RSSI, STATUS_MAINS, STATUS_WORN, STATUS_TAMPER, STATUS_TS };
+enum {
+        ACT_NONCE,
+        ACT_ACTION,
+        ACT_INCIDENT,
+        ACT_SEQ,
+        ACT_ETA,
+        ACT_OUTCOME,
+        ACT_TO,
+        ACT_AGENCY,
+        ACT_NOTE,
+        ACT_PROOF,
+        ACT_YES,
+        ACT_TS,
+};
+
+static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
+        [SHAPE_ALARM] = {"$.id", "$.kind", "$.ts"},
+        [SHAPE_VITALS] = {"$.hr", "$.spo2", "$.sys", "$.dia", "$.temp", "$.resp", "$.ts"},
+        [SHAPE_STATUS] = {"$.battery", "$.rssi", "$.mains", "$.worn", "$.tamper", "$.ts"},
+        [SHAPE_ACTION] = {"$.nonce", "$.action", "$.incident", "$.seq", "$.eta", "$.outcome", "$.to",
+                "$.agency", "$.note", "$.proof", "$.yes", "$.ts"},
+};
+
+typedef enum MemberType {
+        MEMBER_ABSENT,
+        MEMBER_NULL,
+        MEMBER_TRUE,
+        MEMBER_FALSE,
+        MEMBER_INTEGER,
+        MEMBER_REAL,
+        MEMBER_TEXT,
+        MEMBER_ARRAY,
+        MEMBER_OBJECT,
+} MemberType;
+
+struct Codec {
+        sqlite3 *db;
+        sqlite3_stmt *shapes[SHAPE_MAX];
+        sqlite3_stmt *literal; /* a member as it is written: integers beyond 64 bits */
+};
+
+static int authorize(
+        void *userdata, int action, const char *a, const char *b, const char *database, const char *trigger)
+{
+        static const char *const functions[] = {"json_valid", "json_type", "json_extract", "->"};
+
+        if (action == SQLITE_SELECT)
+                return SQLITE_OK;
+        if (action == SQLITE_FUNCTION)
+                for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
+                        if (str_equal(b, functions[i]))
+                                return SQLITE_OK;
+        return SQLITE_DENY;
+}
+
+static int interrupt(void *userdata)
+{
+        return 1;
+}
+
+/* SELECT json_type(?1,'$'), json_type(?1,?2), json_extract(?1,?2), … WHERE json_valid(?1) */
+static int shape_prepare(sqlite3 *db, const char *const *paths, sqlite3_stmt **ret)
+{
+        char sql[1024];
+        Str s = STR_BUFFER(sql);
+
+        str_add(&s, "SELECT json_type(?1,'$')");
+        for (int i = 0; i < PATHS_MAX && paths[i]; i++)
+                str_addf(&s, ",json_type(?1,?%d),json_extract(?1,?%d)", i + 2, i + 2);
+        str_add(&s, " WHERE json_valid(?1)");
+        ASSERT(!s.full);
+        if (sqlite3_prepare_v3(db, s.p, (int)s.n, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK)
+                return error_origin(-EIO);
+        for (int i = 0; i < PATHS_MAX && paths[i]; i++)
+                if (sqlite3_bind_text(*ret, i + 2, paths[i], -1, SQLITE_STATIC) != SQLITE_OK)
+                        return error_origin(-EIO);
+        return 0;
+}
+
+static int connection_open(sqlite3 **ret)
+{
+        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
+        sqlite3 *db = NULL;
+
+        if (sqlite3_open_v2(":memory:", &db, flags, NULL) != SQLITE_OK) {
+                (void)sqlite3_close(db); /* nothing was prepared: cannot fail */
+                return error_origin(-ENOMEM);
+        }
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
+        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+        (void)sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
+        (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 8 * (int)LIMIT_BODY);
+        (void)sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 2048);
+        (void)sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 1);
+        (void)sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
+        (void)sqlite3_set_authorizer(db, authorize, NULL);
+        sqlite3_progress_handler(db, 10000, interrupt, NULL); /* our statements take about 200 operations */
+        *ret = db;
+        return 0;
+}
+
+int codec_new(Codec **ret)
+{
+        Codec *codec = calloc(1, sizeof(*codec));
+        int r;
+
+        if (!codec)
+                return error_origin(-ENOMEM);
+        r = connection_open(&codec->db);
+        for (int i = 0; r == 0 && i < SHAPE_MAX; i++)
+                r = shape_prepare(codec->db, shapes[i], &codec->shapes[i]);
+        if (r == 0 && sqlite3_prepare_v3(codec->db, "SELECT ?1 -> ?2 WHERE json_valid(?1)", -1,
+                              SQLITE_PREPARE_PERSISTENT, &codec->literal, NULL) != SQLITE_OK)
+                r = error_origin(-EIO);
+        if (r < 0) {
+                codec_free(codec);
+                return error_trace(r);
+        }
+        *ret = codec;
+        return 0;
+}
+
+Codec *codec_free(Codec *codec)
+{
+        if (!codec)
+                return NULL;
+        for (int i = 0; i < SHAPE_MAX; i++)
+                (void)sqlite3_finalize(codec->shapes[i]); /* repeats an old error */
+        (void)sqlite3_finalize(codec->literal);
+        (void)sqlite3_close(codec->db); /* nothing left that could keep it open */
+        free(codec);
+        return NULL;
+}
+
+/* ---- members of the row in hand ---- */
+
+static MemberType member_type(sqlite3_stmt *row, int member)
+{
+        const char *word = (const char *)sqlite3_column_text(row, 1 + 2 * member);
+
+        if (!word)
+                return MEMBER_ABSENT;
+        switch (word[0]) {
+        case 'n': return MEMBER_NULL;
+        case 'f': return MEMBER_FALSE;
+        case 'i': return MEMBER_INTEGER;
+        case 'r': return MEMBER_REAL;
+        case 'a': return MEMBER_ARRAY;
+        case 'o': return MEMBER_OBJECT;
+        case 't': return word[1] == 'r' ? MEMBER_TRUE : MEMBER_TEXT;
+        default: return MEMBER_ABSENT;
+        }
+}
+
+/* A text in valid UTF-8, with its size; NULL: absent, another type, or no UTF-8. Valid until the statement
+ * moves. */
+static const char *member_text(sqlite3_stmt *row, int member, size_t *ret_size)
+{
+        const char *text;
+        size_t n;
+
+        if (member_type(row, member) != MEMBER_TEXT)
+                return NULL;
+        text = (const char *)sqlite3_column_text(row, 2 + 2 * member);
+        n = (size_t)sqlite3_column_bytes(row, 2 + 2 * member);
+        if (!text || !str_utf8(text, n))
+                return NULL;
+        *ret_size = n;
+        return text;
+}
+
+static bool member_number(sqlite3_stmt *row, int member, double *ret)
+{
+        MemberType type = member_type(row, member);
+        double value;
+
+        if (type != MEMBER_INTEGER && type != MEMBER_REAL)
+                return false;
+        value = sqlite3_column_double(row, 2 + 2 * member);
+        if (!isfinite(value))
+                return false;
+        *ret = value;
+        return true;
+}
+
+/* A whole number above 0; also as text or as 1042.0, which some libraries make of it. */
+static bool member_count(sqlite3_stmt *row, int member, uint64_t *ret)
+{
+        const char *text;
+        double value;
+        size_t n;
+
+        text = member_text(row, member, &n);
+        if (text)
+                return parse_u64(text, ret);
+        if (member_type(row, member) == MEMBER_INTEGER &&
+                sqlite3_column_type(row, 2 + 2 * member) == SQLITE_INTEGER) {
+                sqlite3_int64 i = sqlite3_column_int64(row, 2 + 2 * member);
+
+                if (i < 0)
+                        return false;
+                *ret = (uint64_t)i;
+                return true;
+        }
+        if (!member_number(row, member, &value) || value < 0 || value > 9007199254740992.0 ||
+                value != floor(value))
+                return false;
+        *ret = (uint64_t)value;
+        return true;
+}
+
+/* 1, 0, or -1: not said. Numbers count as C counts them: old firmware has no true. */
+static int8_t member_flag(sqlite3_stmt *row, int member)
+{
+        double value;
+
+        switch (member_type(row, member)) {
+        case MEMBER_TRUE: return 1;
+        case MEMBER_FALSE: return 0;
+        case MEMBER_INTEGER:
+        case MEMBER_REAL: return member_number(row, member, &value) ? value != 0 : -1;
+        case MEMBER_ABSENT:
+        case MEMBER_NULL:
+        case MEMBER_TEXT:
+        case MEMBER_ARRAY:
+        case MEMBER_OBJECT: return -1;
+        }
+        return -1;
+}
+
+/* ---- the body as a whole ---- */
+
+static void why(Event *e, const char *text)
+{
+        if (e->why[0] == '\0')
+                (void)str_copy(e->why, sizeof(e->why), text); /* cut is fine: the body tells the rest */
+}
+
+/* At most as deep as the number of brackets in it, whatever stands in strings. */
+static bool shallow(const char *p, size_t n)
+{
+        size_t open = 0;
+
+        for (size_t i = 0; i < n; i++)
+                open += p[i] == '[' || p[i] == '{';
+        return open <= INLINE_DEPTH_MAX;
+}
+
+/* The body without what stands around a message: a byte order mark, white space. */
+static const char *body_text(const Event *e, size_t *ret_size)
+{
+        const char *p = e->body ? e->body : "";
+        size_t n = e->body ? e->body_size : 0;
+
+        if (n >= 3 && memcmp(p, "\xef\xbb\xbf", 3) == 0) {
+                p += 3;
+                n -= 3;
+        }
+        while (n > 0 && (*p == ' ' || *p == '\t' || *p == '\r' || *p == '\n')) {
+                p++;
+                n--;
+        }
+        while (n > 0 && (p[n - 1] == ' ' || p[n - 1] == '\t' || p[n - 1] == '\r' || p[n - 1] == '\n'))
+                n--;
+        *ret_size = n;
+        return p;
+}
+
+/*
+ * Steps the shape's statement over the body. True: an object stands in the row, body_close() ends it. False:
+ * `why` says what came instead. Sets body_json in either case.
+ */
+static bool body_open(Codec *codec, ShapeKind shape, Event *e)
+{
+        sqlite3_stmt *row = codec->shapes[shape];
+        const char *type, *p;
+        size_t n;
+
+        e->id[0] = e->why[0] = '\0';
+        e->device_us = 0;
+        e->body_json = false;
+        p = body_text(e, &n);
+        if (n == 0) {
+                why(e, "empty");
+                return false;
+        }
+        if (e->body_size > LIMIT_BODY) {
+                why(e, "larger than 16384 bytes");
+                return false;
+        }
+        if (!str_utf8(p, n)) {
+                why(e, "not UTF-8");
+                return false;
+        }
+        if (sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) != SQLITE_OK ||
+                sqlite3_step(row) != SQLITE_ROW) {
+                why(e, "not JSON");
+                return false;
+        }
+        /* With a byte order mark it is no JSON text (RFC 8259, 8.1), though we read it. */
+        e->body_json = *(unsigned char *)e->body != 0xef && shallow(p, n);
+        type = (const char *)sqlite3_column_text(row, 0);
+        if (!str_equal(type, "object")) {
+                why(e, "JSON, but not an object");
+                return false;
+        }
+        return true;
+}
+
+static void body_close(Codec *codec, ShapeKind shape)
+{
+        (void)sqlite3_reset(codec->shapes[shape]); /* repeats the error of the step */
+        (void)sqlite3_bind_null(codec->shapes[shape], 1);
+}
+
+/* An integer as it is written, for those that do not fit in 64 bits. */
+static void id_literal(Codec *codec, Event *e, const char *path)
+{
+        const char *text;
+        size_t n;
+        const char *p = body_text(e, &n);
+
+        if (sqlite3_bind_text(codec->literal, 1, p, (int)n, SQLITE_STATIC) == SQLITE_OK &&
+                sqlite3_bind_text(codec->literal, 2, path, -1, SQLITE_STATIC) == SQLITE_OK &&
+                sqlite3_step(codec->literal) == SQLITE_ROW) {
+                text = (const char *)sqlite3_column_text(codec->literal, 0);
+                if (text && !str_copy(e->id, sizeof(e->id), text)) {
+                        e->id[0] = '\0';
+                        why(e, "id too long");
+                }
+        }
+        (void)sqlite3_reset(codec->literal);
+        (void)sqlite3_bind_null(codec->literal, 1);
+}
+
+/*
+ * The event id or nonce: a text, or an integer as its decimal text; 1 to 63 bytes. Anything else is no id:
+ * every message is then a press, which calls too often rather than too seldom.
+ */
+static void id_read(Codec *codec, ShapeKind shape, Event *e)
+{
+        sqlite3_stmt *row = codec->shapes[shape];
+        const char *text;
+        size_t n = 0;
+
+        switch (member_type(row, 0)) {
+        case MEMBER_ABSENT: return;
+        case MEMBER_INTEGER:
+                if (sqlite3_column_type(row, 2) != SQLITE_INTEGER) {
+                        id_literal(codec, e, shapes[shape][0]);
+                        return;
+                }
+                text = (const char *)sqlite3_column_text(row, 2);
+                if (text)
+                        (void)str_copy(e->id, sizeof(e->id), text); /* at most 20 digits */
+                return;
+        case MEMBER_TEXT:
+                text = member_text(row, 0, &n);
+                if (!text || memmem(e->body, e->body_size, "\\u0000", 6))
+                        why(e, "id is no UTF-8 text");
+                else if (n == 0)
+                        why(e, "id is empty");
+                else if (n >= sizeof(e->id))
+                        why(e, "id too long");
+                else
+                        (void)str_copyn(e->id, sizeof(e->id), text, n); /* fits */
+                return;
+        case MEMBER_NULL:
+        case MEMBER_TRUE:
+        case MEMBER_FALSE:
+        case MEMBER_REAL:
+        case MEMBER_ARRAY:
+        case MEMBER_OBJECT: why(e, "id is neither text nor integer"); return;
+        }
+}
+
+/* Unix seconds, or milliseconds when above 1e11; 0 when it cannot be the time of a message. */
+static int64_t ts_read(sqlite3_stmt *row, int member)
+{
+        const double first = 1577836800.0, release = 1767225600.0; /* 2020-01-01, 2026-01-01 */
+        double ts, now;
+
+        if (!member_number(row, member, &ts))
+                return 0;
+        if (ts > 1e11)
+                ts /= 1e3;
+        now = fmax((double)clock_now().wall_us / 1e6, release); /* a clock that was lost says 1970 */
+        if (ts < first || ts > now + 10 * 366 * 86400.0)
+                return 0;
+        return (int64_t)llround(ts * 1e3) * 1000;
+}
+
+/* ---- alarms ---- */
+
+static bool kind_parse(const char *word, AlarmKind *ret)
+{
+        char lower[WORD_SIZE];
+        AlarmKind kind;
+
+        if (!str_copy(lower, sizeof(lower), word))
+                return false;
+        words_lower(lower);
+        if (!alarm_kind_parse(lower, &kind) || kind >= ALARM_UNKNOWN)
+                return false;
+        *ret = kind;
+        return true;
+}
+
+/* Sets kind and word from the word of a body or of a path. */
+static void kind_set(Event *e, const char *word, size_t n)
+{
+        char text[WORD_SIZE];
+
+        if (!str_copyn(text, sizeof(text), word, n) || !kind_parse(text, &e->alarm.kind))
+                e->alarm.kind = ALARM_UNKNOWN;
+        (void)str_copyn(
+                e->alarm.word, sizeof(e->alarm.word), word, n); /* cut: nothing of ours is that long */
+}
+
+/* A body that is only a known word, as the simplest of buttons send it: sos, "sos". */
+static bool kind_bare(Event *e)
+{
+        char word[WORD_SIZE];
+        size_t n;
+        const char *p = body_text(e, &n);
+
+        if (n >= 2 && p[0] == '"' && p[n - 1] == '"') {
+                p++;
+                n -= 2;
+        }
+        if (n == 0 || n >= sizeof(word) || !str_utf8(p, n))
+                return false;
+        (void)str_copyn(word, sizeof(word), p, n); /* fits */
+        if (!kind_parse(word, &e->alarm.kind))
+                return false;
+        (void)str_copy(e->alarm.word, sizeof(e->alarm.word), word); /* fits */
+        e->why[0] = '\0';
+        return true;
+}
+
+void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
+{
+        sqlite3_stmt *row = codec->shapes[SHAPE_ALARM];
+        const bool hint = kind_hint && kind_hint[0] != '\0' && str_utf8(kind_hint, strlen(kind_hint));
+        const char *word;
+        size_t n = 0;
+
+        e->type = EVENT_ALARM;
+        e->alarm = (AlarmEvent){.kind = ALARM_UNPARSED};
+        if (body_open(codec, SHAPE_ALARM, e)) {
+                id_read(codec, SHAPE_ALARM, e);
+                e->device_us = ts_read(row, ALARM_TS);
+                word = member_text(row, ALARM_KIND, &n);
+                if (word && n > 0)
+                        kind_set(e, word, n);
+                else if (hint)
+                        kind_set(e, kind_hint, strlen(kind_hint));
+                else {
+                        e->alarm.kind = ALARM_UNKNOWN;
+                        why(e, member_type(row, ALARM_KIND) == MEMBER_ABSENT ? "no kind"
+                                                                             : "kind is no text");
+                }
+        } else if (hint && str_equal(e->why, "empty")) {
+                kind_set(e, kind_hint, strlen(kind_hint));
+                e->why[0] = '\0';
+        } else
+                (void)kind_bare(e); /* else it stays unparsed */
+        body_close(codec, SHAPE_ALARM);
+}
+
+/* ---- vitals and status ---- */
+
+void codec_read_vitals(Codec *codec, Event *e)
+{
+        /* What a body, or its corpse, can have; outside of it the sensor is wrong. */
+        static const struct {
+                double min, max;
+        } ranges[VITAL_MAX] = {
+                [VITAL_HR] = {0, 350},
+                [VITAL_SPO2] = {0, 100},
+                [VITAL_SYS] = {0, 350},
+                [VITAL_DIA] = {0, 250},
+                [VITAL_TEMP] = {20, 46},
+                [VITAL_RESP] = {0, 120},
+        };
+        sqlite3_stmt *row = codec->shapes[SHAPE_VITALS];
+        VitalsEvent vitals = {0};
+        bool object;
+
+        e->type = EVENT_VITALS;
+        object = body_open(codec, SHAPE_VITALS, e);
+        if (object) {
+                e->device_us = ts_read(row, VITALS_TS);
+                for (int i = 0; i < VITAL_MAX; i++) {
+                        double value;
+
+                        if (member_type(row, i) <= MEMBER_NULL)
+                                continue;
+                        if (!member_number(row, i, &value))
+                                why(e, "a reading is no number");
+                        else if (value < ranges[i].min || value > ranges[i].max)
+                                why(e, "a reading is outside what can be");
+                        else {
+                                vitals.has |= 1u << i;
+                                vitals.value[i] = value;
+                        }
+                }
+                if (vitals.has == 0)
+                        why(e, "no reading");
+        }
+        body_close(codec, SHAPE_VITALS);
+        if (vitals.has != 0) {
+                e->vitals = vitals;
+                return;
+        }
+        e->type = EVENT_STATUS;
+        e->status = (StatusEvent){.battery = INT16_MIN,
+                .rssi = INT16_MIN,
+                .mains = -1,
+                .worn = -1,
+                .tamper = -1,
+                .fault = true};
+}
+
+static int16_t status_number(sqlite3_stmt *row, int member, double min, double max)
+{
+        double value;
+
+        if (!member_number(row, member, &value) || value < min || value > max)
+                return INT16_MIN;
+        return (int16_t)lround(value);
+}
+
+void codec_read_status(Codec *codec, Event *e)
+{
+        sqlite3_stmt *row = codec->shapes[SHAPE_STATUS];
+
+        e->type = EVENT_STATUS;
+        e->status = (StatusEvent){
+                .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+        if (body_open(codec, SHAPE_STATUS, e)) {
+                e->device_us = ts_read(row, STATUS_TS);
+                e->status.battery = status_number(row, STATUS_BATTERY, 0, 100);
+                e->status.rssi = status_number(row, STATUS_RSSI, -200, 100);
+                e->status.mains = member_flag(row, STATUS_MAINS);
+                e->status.worn = member_flag(row, STATUS_WORN);
+                e->status.tamper = member_flag(row, STATUS_TAMPER);
+        } else if (str_equal(e->why, "empty"))
+                e->why[0] = '\0'; /* whoever speaks on his own status topic is alive */
+        else
+                e->status.fault = true;
+        body_close(codec, SHAPE_STATUS);
+}
+
+/* ---- actions ---- */
+
+static void action_word(sqlite3_stmt *row, Event *e)
+{
+        const char *word;
+        size_t n = 0;
+
+        word = member_text(row, ACT_ACTION, &n);
+        if (!word || n == 0) {
+                why(e, member_type(row, ACT_ACTION) == MEMBER_ABSENT ? "no action" : "action is no text");
+                return;
+        }
+        if (!str_copyn(e->action.word, sizeof(e->action.word), word, n) ||
+                !action_kind_parse(e->action.word, &e->action.kind) || e->action.kind >= ACTION_UNKNOWN) {
+                e->action.kind = ACTION_UNKNOWN;
+                why(e, "unknown action");
+        }
+}
+
+/* Copies a text member; one that does not fit is cut, so that nothing we know can equal it. */
+static void action_text(sqlite3_stmt *row, Event *e, int member, char *to, size_t cap, const char *complaint)
+{
+        const char *text;
+        size_t n = 0;
+
+        if (member_type(row, member) <= MEMBER_NULL)
+                return;
+        text = member_text(row, member, &n);
+        if (!text || !str_copyn(to, cap, text, n))
+                why(e, complaint);
+}
+
+static void action_count(sqlite3_stmt *row, Event *e, int member, uint64_t *to, const char *complaint)
+{
+        if (member_type(row, member) <= MEMBER_NULL)
+                return;
+        if (!member_count(row, member, to))
+                why(e, complaint);
+}
+
+static bool action_said(sqlite3_stmt *row, int member)
+{
+        const char *text;
+        size_t n = 0;
+
+        switch (member_type(row, member)) {
+        case MEMBER_TRUE:
+        case MEMBER_OBJECT:
+        case MEMBER_ARRAY: return true;
+        case MEMBER_INTEGER:
+        case MEMBER_REAL: return member_flag(row, member) == 1;
+        case MEMBER_TEXT:
+                text = member_text(row, member, &n);
+                return text && n > 0 && !str_equal(text, "no") && !str_equal(text, "false");
+        case MEMBER_ABSENT:
+        case MEMBER_NULL:
+        case MEMBER_FALSE: return false;
+        }
+        return false;
+}
+
+void codec_read_action(Codec *codec, Event *e)
+{
+        sqlite3_stmt *row = codec->shapes[SHAPE_ACTION];
+        double eta;
+
+        e->type = EVENT_ACTION;
+        e->action = (ActionEvent){.kind = ACTION_UNKNOWN};
+        if (body_open(codec, SHAPE_ACTION, e)) {
+                id_read(codec, SHAPE_ACTION, e);
+                e->device_us = ts_read(row, ACT_TS);
+                action_word(row, e);
+                action_count(row, e, ACT_INCIDENT, &e->action.incident, "incident is no number");
+                action_count(row, e, ACT_SEQ, &e->action.seq, "seq is no number");
+                if (member_number(row, ACT_ETA, &eta) && eta > 0 && eta <= 7 * 86400.0)
+                        e->action.eta_us = (uint64_t)llround(eta * 1e6);
+                action_text(row, e, ACT_OUTCOME, e->action.outcome, sizeof(e->action.outcome),
+                        "outcome is no word");
+                action_text(row, e, ACT_TO, e->action.to, sizeof(e->action.to), "to is no worker's code");
+                action_text(
+                        row, e, ACT_AGENCY, e->action.agency, sizeof(e->action.agency), "agency is no word");
+                e->action.has_note = action_said(row, ACT_NOTE);
+                e->action.proof = action_said(row, ACT_PROOF);
+                e->action.yes = action_said(row, ACT_YES);
+        }
+        body_close(codec, SHAPE_ACTION);
+}

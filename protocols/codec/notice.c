@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What is sent to people and devices: alerts, receipts, replies.
+ *
+ * An alert says where the matter stands now, not what has changed: receivers fold by (incident, seq), and
+ * whoever joins late reads one message. Its text line must be understood in two seconds by somebody who is
+ * on a ladder or a scooter: what, who, where, how long ago, number, what to do; in this order, because the
+ * end is what a small screen cuts. How to get in (access) is told only to who has accepted.
+ *
+ * Texts of the registry are cut before they are written, so that an alert always fits in NOTICE_JSON_MAX: a
+ * notice that does not fit would be a call that is not made.
+ */
+#include "protocols/codec/codec.h"
+
+#include "base/assert.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "protocols/codec/words.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* Bytes of a text of the registry in an alert, without NUL. */
+#define CUT_SHORT 128
+#define CUT_LONG  1000
+
+#define S_US 1000000
+
+/* ---- pieces ---- */
+
+/* Unix seconds with up to three decimals. */
+static void add_time(Str *s, int64_t us)
+{
+        int64_t ms = (us > 0 ? us : 0) / 1000;
+        unsigned part = (unsigned)(ms % 1000), digits = 3;
+
+        str_addf(s, "%" PRId64, ms / 1000);
+        if (part == 0)
+                return;
+        for (; part % 10 == 0; part /= 10)
+                digits--;
+        str_addf(s, ".%0*u", (int)digits, part);
+}
+
+/* A name and a text; null when there is none. */
+static void add_member(Str *s, const char *name, const char *text, size_t max)
+{
+        char cut[CUT_LONG + 1];
+
+        ASSERT(max < sizeof(cut));
+        str_addf(s, ",\"%s\":", name);
+        if (text)
+                (void)str_copy(cut, max + 1, text); /* cut is what we want */
+        str_json(s, text ? cut : NULL);
+}
+
+/* A piece of the text line: one space before it, control characters (a line break in a CSV cell) become
+ * spaces. */
+static void add_piece(Str *s, const char *text, size_t max)
+{
+        char cut[CUT_LONG + 1];
+
+        ASSERT(max < sizeof(cut));
+        if (!text || text[0] == '\0')
+                return;
+        (void)str_copy(cut, max + 1, text); /* cut is what we want */
+        if (!str_utf8(cut, strlen(cut)))
+                return;
+        for (char *p = cut; *p; p++)
+                if ((unsigned char)*p < 0x20 || *p == 0x7f)
+                        *p = ' ';
+        if (s->n > 0)
+                str_add(s, " ");
+        str_add(s, cut);
+}
+
+static void add_span(Str *s, int64_t us)
+{
+        int64_t seconds = us > 0 ? us / S_US : 0;
+
+        if (seconds < 120)
+                str_addf(s, "%" PRId64 "秒", seconds);
+        else if (seconds < 120 * 60)
+                str_addf(s, "%" PRId64 "分钟", seconds / 60);
+        else if (seconds < 48 * 3600)
+                str_addf(s, "%" PRId64 "小时", seconds / 3600);
+        else
+                str_addf(s, "%" PRId64 "天", seconds / 86400);
+}
+
+static bool is_vital(const IncidentView *view)
+{
+        return view->group == GROUP_VITAL && view->vital < VITAL_MAX;
+}
+
+/* Whole years at `now`; -1: not known. "1941-03-02", "1941-03" and "1941" are found in registries. */
+static int age_of(const char *birth, int64_t now_us)
+{
+        /* A day's error around a birthday does not matter: so UTC will do. */
+        uint32_t weekday, minute, today, born, year;
+        char text[5];
+        int age;
+
+        if (!birth)
+                return -1;
+        clock_local((Now){.wall_us = now_us}, &weekday, &minute, &today);
+        if (parse_date(birth, &born)) {
+                age = (int)(today / 10000) - (int)(born / 10000);
+                age -= today % 10000 < born % 10000;
+        } else {
+                (void)str_copyn(text, sizeof(text), birth, 4); /* a shorter one fails below */
+                if (strlen(text) != 4 || !parse_u32(text, 9999, &year) ||
+                        (birth[4] != '\0' && birth[4] != '-'))
+                        return -1;
+                age = (int)(today / 10000) - (int)year;
+        }
+        return age >= 0 && age <= 130 ? age : -1;
+}
+
+/* The wire word of what happened: that of the device, where a device's word says it. */
+static const char *kind_of(const IncidentView *view)
+{
+        switch (view->group) {
+        case GROUP_VITAL: return "vital";
+        case GROUP_INACTIVITY: return "inactivity";
+        case GROUP_SYSTEM: return "system";
+        case GROUP_FAULT:
+                if (view->class == CLASS_BATTERY)
+                        return "battery";
+                return view->kind == ALARM_TAMPER ? "tamper" : "fault";
+        case GROUP_HELP:
+        case GROUP_FIRE:
+        case GROUP_REQUEST:
+        case GROUP_UNKNOWN: return alarm_kind_word(view->kind);
+        case GROUP_MAX: break;
+        }
+        return "unknown";
+}
+
+/* ---- what happened ---- */
+
+static void what_vital(Str *s, const IncidentView *view, bool english)
+{
+        const bool above = view->value > view->limit;
+        const char *unit, *name = words_vital(view->vital, english, &unit);
+
+        str_add(s, name);
+        str_add(s, " ");
+        str_number(s, view->value);
+        if (!english || unit[0] != '/')
+                str_add(s, " ");
+        str_add(s, unit);
+        str_add(s, english ? (above ? " above " : " below ") : (above ? ", 高于上限 " : ", 低于下限 "));
+        str_number(s, view->limit);
+}
+
+static void what_fault(Str *s, const IncidentView *view, bool english)
+{
+        if (view->class == CLASS_BATTERY)
+                str_add(s, english ? "battery low" : "设备电量低");
+        else
+                str_add(s, words_alarm(view->kind == ALARM_TAMPER ? ALARM_TAMPER : ALARM_FAULT, english));
+}
+
+static void what_alarm(Str *s, const IncidentView *view, bool english)
+{
+        if (view->class == CLASS_CHECK)
+                str_add(s, english ? "check: " : "请核实: ");
+        str_add(s, words_alarm(view->kind, english));
+        if (view->kind == ALARM_UNKNOWN && view->word[0] != '\0')
+                add_piece(s, view->word, WORD_SIZE);
+}
+
+void notice_what(const IncidentView *view, bool english, char *ret, size_t cap)
+{
+        Str s = {.p = ret, .cap = cap};
+
+        ASSERT(cap > 0);
+        ret[0] = '\0';
+        switch (view->group) {
+        case GROUP_VITAL:
+                if (is_vital(view))
+                        what_vital(&s, view, english);
+                else
+                        str_add(&s, english ? "vital sign" : "体征异常");
+                break;
+        case GROUP_INACTIVITY: str_add(&s, english ? "no activity for long" : "长时间无活动"); break;
+        case GROUP_SYSTEM:
+                str_add(&s, english ? "system: " : "系统: ");
+                str_add(&s, words_cause(view->cause, english));
+                break;
+        case GROUP_FAULT: what_fault(&s, view, english); break;
+        case GROUP_HELP:
+        case GROUP_FIRE:
+        case GROUP_REQUEST:
+        case GROUP_UNKNOWN: what_alarm(&s, view, english); break;
+        case GROUP_MAX: break;
+        }
+}
+
+/* ---- the text line ---- */
+
+static const char *owner_of(const NoticeContext *context)
+{
+        if (context->owner_name && context->owner_name[0] != '\0')
+                return context->owner_name;
+        return context->owner_code ? context->owner_code : "";
+}
+
+static void text_where(Str *s, const IncidentView *view, const NoticeContext *context)
+{
+        if (view->group == GROUP_SYSTEM)
+                return;
+        add_piece(s, context->resident, 64);
+        if (context->address && context->address[0] != '\0')
+                add_piece(s, context->address, 160);
+        else if (context->building && context->building[0] != '\0') {
+                add_piece(s, context->building, 64);
+                add_piece(s, context->floor, 32);
+        }
+        if (view->unknown_source || (!context->resident && !context->address && !context->building)) {
+                add_piece(s, view->unknown_source ? "未登记设备" : "设备", 32);
+                add_piece(s, context->device ? context->device : view->source, 63);
+        }
+}
+
+static void text_state(Str *s, const IncidentView *view, const NoticeContext *context)
+{
+        switch (view->state) {
+        case STATE_ALERTING:
+                str_add(s, " 已等待");
+                add_span(s, context->now_us - view->opened_us);
+                break;
+        case STATE_ACCEPTED:
+        case STATE_ON_SCENE:
+                str_add(s, " ");
+                add_span(s, context->now_us - view->opened_us);
+                str_add(s, "前");
+                add_piece(s, owner_of(context), 64);
+                str_add(s, words_state(view->state, false));
+                break;
+        case STATE_RESOLVED:
+        case STATE_CLOSED:
+                add_piece(s, words_state(view->state, false), 32);
+                add_piece(s, words_outcome(view->outcome), WORD_SIZE);
+                break;
+        case STATE_NONE:
+        case STATE_MAX: break;
+        }
+        if (view->presses > 1)
+                str_addf(s, " 已按%" PRIu32 "次", view->presses);
+        if (view->group == GROUP_FIRE && view->condition == CONDITION_CLEARED)
+                str_add(s, " 探测器已恢复, 仍需核实");
+        if (view->others > 0)
+                str_addf(s, " 同住另有%u人报警", view->others);
+}
+
+/* Reasons that change what the reader should do; the others only explain the call. */
+static bool reason_matters(Reason reason)
+{
+        return reason == REASON_ARRIVE_MAX || reason == REASON_STILL_ACTIVE || reason == REASON_FIRE119 ||
+               reason == REASON_HANDLE_LATE || reason == REASON_RECONFIRM || reason == REASON_STALE;
+}
+
+/* What is asked of the reader. */
+static void text_ask(Str *s, const IncidentView *view, const NoticeContext *context)
+{
+        const char *needs = context->needs ? context->needs : "";
+        int64_t left = view->arrive_by_us - context->now_us;
+
+        if (view->cancel_req && view->state == STATE_ALERTING)
+                str_add(s, " 住户已取消, 请电话或上门核实");
+        if (reason_matters(context->reason))
+                add_piece(s, notice_reason(context->reason, false), CUT_SHORT);
+        if (str_equal(needs, "accept"))
+                str_add(s, context->reason == REASON_BACKUP ? " 请增援" : " 请接单");
+        else if (str_equal(needs, "arrive") && view->arrive_by_us > 0 && left >= 60 * (int64_t)S_US)
+                str_addf(s, " 请在%" PRId64 "分钟内到场", left / (60 * (int64_t)S_US));
+        else if (str_equal(needs, "arrive"))
+                str_add(s, " 请立即到场");
+        else if (str_equal(needs, "resolve"))
+                str_add(s, " 处置后请办结");
+        else if (view->state == STATE_ALERTING)
+                str_add(s, " 请知悉");
+        else if (view->state == STATE_ACCEPTED || view->state == STATE_ON_SCENE)
+                str_add(s, " 您无需前往");
+}
+
+bool notice_text(const IncidentView *view, const NoticeContext *context, char *ret, size_t cap)
+{
+        Str s = {.p = ret, .cap = cap};
+        char what[192];
+
+        ASSERT(cap > 0);
+        ret[0] = '\0';
+        if (view->test)
+                str_add(&s, "【测试】");
+        if (view->late)
+                str_add(&s, "【迟到】");
+        notice_what(view, false, what, sizeof(what));
+        str_add(&s, what);
+        text_where(&s, view, context);
+        text_state(&s, view, context);
+        str_addf(&s, " 编号%" PRIu64, view->id);
+        text_ask(&s, view, context);
+        return !s.full;
+}
+
+/* ---- the alert ---- */
+
+static void json_what(Str *s, const IncidentView *view)
+{
+        str_addf(s, "\"incident\":%" PRIu64 ",\"kind\":", view->id);
+        str_json(s, kind_of(view));
+        str_addf(s, ",\"priority\":%u,\"state\":\"%s\",\"tier\":%u,\"round\":%" PRIu32 ",\"opened\":",
+                view->priority, state_word(view->state), view->tier, view->round);
+        add_time(s, view->opened_us);
+        if (view->condition != CONDITION_NONE)
+                str_addf(s, ",\"condition\":\"%s\"", condition_word(view->condition));
+        if (is_vital(view)) {
+                str_addf(s, ",\"vital\":\"%s\",\"value\":", vital_word((Vital)view->vital));
+                str_number(s, view->value);
+                str_add(s, ",\"limit\":");
+                str_number(s, view->limit);
+        }
+        if (view->group == GROUP_SYSTEM)
+                str_addf(s, ",\"cause\":\"%s\"", system_cause_word(view->cause));
+}
+
+static void json_where(Str *s, const IncidentView *view, const NoticeContext *context)
+{
+        const char *device = context->device ? context->device : view->source;
+        int age = age_of(context->birth, context->now_us);
+
+        add_member(s, "device", device[0] != '\0' ? device : NULL, CODE_SIZE);
+        add_member(s, "event", view->event_id[0] != '\0' ? view->event_id : NULL, EVENT_ID_SIZE);
+        str_addf(s, ",\"presses\":%" PRIu32, view->presses);
+        add_member(s, "name", context->resident, CUT_SHORT);
+        if (age >= 0)
+                str_addf(s, ",\"age\":%d", age);
+        add_member(s, "address", context->address, CUT_LONG);
+        add_member(s, "grid", context->grid, CUT_SHORT);
+        add_member(s, "phone", context->phone, CUT_SHORT);
+        add_member(s, "notes", context->notes, CUT_LONG);
+        if (context->accessible && context->access)
+                add_member(s, "access", context->access, CUT_LONG);
+}
+
+static void json_limits(Str *s, const IncidentView *view)
+{
+        const struct {
+                const char *name;
+                int64_t us;
+        } limits[] = {
+                {"next_tier", view->next_tier_us},
+                {"arrive_by", view->arrive_by_us},
+                {"handle_by", view->handle_by_us},
+                {"reopen_until", view->reopen_until_us},
+        };
+        const char *comma = "";
+
+        str_add(s, ",\"limits\":{");
+        for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
+                if (limits[i].us <= 0)
+                        continue;
+                str_addf(s, "%s\"%s\":", comma, limits[i].name);
+                add_time(s, limits[i].us);
+                comma = ",";
+        }
+        str_add(s, "}");
+}
+
+static const char *flag(bool value)
+{
+        return value ? "true" : "false";
+}
+
+bool notice_json(
+        const IncidentView *view, const NoticeContext *context, char *ret, size_t cap, size_t *ret_size)
+{
+        Str s = {.p = ret, .cap = cap};
+        Reason reason = context->reason != REASON_NONE ? context->reason : view->reason;
+        char text[NOTICE_TEXT_MAX];
+
+        (void)notice_text(view, context, text, sizeof(text)); /* a cut line is still a call */
+        str_add(&s, "{");
+        json_what(&s, view);
+        json_where(&s, view, context);
+        add_member(&s, "needs", context->needs ? context->needs : "", WORD_SIZE);
+        add_member(&s, "owner", context->owner_code, CODE_SIZE);
+        json_limits(&s, view);
+        str_addf(&s, ",\"links\":%u", view->others);
+        add_member(&s, "reason", reason_word(reason), WORD_SIZE);
+        str_addf(&s, ",\"late\":%s,\"test\":%s,\"recorded\":%s,\"seq\":%" PRId64, flag(view->late),
+                flag(view->test), flag(context->recorded), context->notice_seq);
+        add_member(&s, "text", text, NOTICE_TEXT_MAX);
+        str_add(&s, "}");
+        if (s.full)
+                return false;
+        *ret_size = s.n;
+        return true;
+}
+
+/* ---- answers ---- */
+
+bool receipt_json(const char *event_id, ReceiptResult result, uint64_t incident, uint64_t seq, char *ret,
+        size_t cap, size_t *ret_size)
+{
+        Str s = {.p = ret, .cap = cap};
+
+        str_add(&s, "{");
+        if (event_id && event_id[0] != '\0') {
+                str_add(&s, "\"id\":");
+                str_json(&s, event_id);
+                str_add(&s, ",");
+        }
+        str_addf(&s, "\"result\":\"%s\"", receipt_result_word(result));
+        if (incident > 0)
+                str_addf(&s, ",\"incident\":%" PRIu64, incident);
+        str_addf(&s, ",\"seq\":%" PRIu64 "}", seq);
+        if (s.full)
+                return false;
+        *ret_size = s.n;
+        return true;
+}
+
+/* The answer as a person reads it who typed a word command. */
+static void reply_text(
+        ReplyResult result, State state, Reason reason, uint64_t incident, char *ret, size_t cap)
+{
+        Str s = {.p = ret, .cap = cap};
+
+        ret[0] = '\0';
+        switch (result) {
+        case REPLY_OK: str_add(&s, "好的"); break;
+        case REPLY_STALE: str_add(&s, "已过时, 未执行"); break;
+        case REPLY_REFUSED: str_add(&s, "未执行"); break;
+        }
+        if (reason != REASON_NONE)
+                str_addf(&s, ": %s", notice_reason(reason, false));
+        if (incident > 0)
+                str_addf(&s, " 编号%" PRIu64, incident);
+        if (incident > 0 && state != STATE_NONE)
+                str_addf(&s, " %s", words_state(state, false));
+}
+
+bool reply_json(const char *nonce, ReplyResult result, State state, Reason reason, const char *owner,
+        uint64_t incident, uint64_t seq, bool recorded, char *ret, size_t cap, size_t *ret_size)
+{
+        Str s = {.p = ret, .cap = cap};
+        char text[256];
+
+        reply_text(result, state, reason, incident, text, sizeof(text));
+        str_add(&s, "{");
+        if (nonce && nonce[0] != '\0') {
+                str_add(&s, "\"nonce\":");
+                str_json(&s, nonce);
+                str_add(&s, ",");
+        }
+        str_addf(&s, "\"result\":\"%s\"", reply_result_word(result));
+        if (incident > 0)
+                str_addf(&s, ",\"incident\":%" PRIu64, incident);
+        if (state != STATE_NONE)
+                str_addf(&s, ",\"state\":\"%s\"", state_word(state));
+        if (owner && owner[0] != '\0')
+                add_member(&s, "owner", owner, CODE_SIZE);
+        if (reason != REASON_NONE)
+                add_member(&s, "reason", reason_word(reason), WORD_SIZE);
+        if (!recorded)
+                str_add(&s, ",\"recorded\":false");
+        if (seq > 0)
+                str_addf(&s, ",\"seq\":%" PRIu64, seq);
+        add_member(&s, "text", text, sizeof(text));
+        str_add(&s, "}");
+        if (s.full)
+                return false;
+        *ret_size = s.n;
+        return true;
+}

@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Words that people write and read, in Chinese and English. Switches have no default: a new value needs its
+ * words. */
+#include "protocols/codec/codec.h"
+
+#include "base/str.h"
+#include "protocols/codec/words.h"
+
+#include <string.h>
+
+#define PICK(chinese, english_text) (english ? (english_text) : (chinese))
+
+void words_lower(char *text)
+{
+        for (; *text; text++)
+                if (*text >= 'A' && *text <= 'Z')
+                        *text = (char)(*text - 'A' + 'a');
+}
+
+/* The first of an outcome is what readers see; the others are what people write as well. Longer before
+ * shorter. */
+static const struct {
+        const char *outcome, *chinese;
+} outcomes[] = {
+        {"helped", "已帮助"},
+        {"hospital", "送医"},
+        {"fire_service", "消防"},
+        {"false_alarm", "误报"},
+        {"no_help_needed", "无需帮助"},
+        {"device_fault", "设备故障"},
+        {"other", "其他"},
+        {"helped", "已帮扶"},
+        {"helped", "帮助"},
+        {"helped", "已处理"},
+        {"helped", "已处置"},
+        {"hospital", "已送医"},
+        {"hospital", "医院"},
+        {"fire_service", "已交消防"},
+        {"false_alarm", "误触"},
+        {"false_alarm", "误按"},
+        {"no_help_needed", "不需要帮助"},
+        {"no_help_needed", "不需帮助"},
+        {"no_help_needed", "无需"},
+        {"device_fault", "故障"},
+        {"other", "其它"},
+};
+
+const char *words_outcome_parse(const char *text, size_t *ret_size)
+{
+        for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++)
+                if (str_starts(text, outcomes[i].chinese)) {
+                        *ret_size = strlen(outcomes[i].chinese);
+                        return outcomes[i].outcome;
+                }
+        return NULL;
+}
+
+const char *words_outcome(const char *outcome)
+{
+        for (size_t i = 0; i < sizeof(outcomes) / sizeof(*outcomes); i++)
+                if (str_equal(outcome, outcomes[i].outcome))
+                        return outcomes[i].chinese;
+        return outcome;
+}
+
+const char *words_alarm(AlarmKind kind, bool english)
+{
+        switch (kind) {
+        case ALARM_SOS: return PICK("SOS 呼救", "SOS call");
+        case ALARM_CANCEL: return PICK("住户取消", "cancelled by the resident");
+        case ALARM_FALL: return PICK("跌倒", "fall");
+        case ALARM_SMOKE: return PICK("烟雾报警", "smoke alarm");
+        case ALARM_SMOKE_CLEAR: return PICK("烟雾已消散", "smoke cleared");
+        case ALARM_HEAT: return PICK("高温报警", "heat alarm");
+        case ALARM_HEAT_CLEAR: return PICK("高温已恢复", "heat cleared");
+        case ALARM_GAS: return PICK("燃气泄漏报警", "gas alarm");
+        case ALARM_GAS_CLEAR: return PICK("燃气已恢复", "gas cleared");
+        case ALARM_CO: return PICK("一氧化碳报警", "carbon monoxide alarm");
+        case ALARM_CO_CLEAR: return PICK("一氧化碳已恢复", "carbon monoxide cleared");
+        case ALARM_TAMPER: return PICK("设备被拆动", "device tampered with");
+        case ALARM_FAULT: return PICK("设备故障", "device fault");
+        case ALARM_REQUEST: return PICK("服务请求", "request");
+        case ALARM_TEST: return PICK("设备测试", "device test");
+        case ALARM_UNKNOWN: return PICK("未知类型报警", "alarm of an unknown kind");
+        case ALARM_UNPARSED: return PICK("无法识别的报警", "unreadable alarm");
+        case ALARM_KIND_MAX: break;
+        }
+        return PICK("报警", "alarm");
+}
+
+const char *words_cause(SystemCause cause, bool english)
+{
+        switch (cause) {
+        case SYSTEM_BROKER: return PICK("消息服务器连不上", "the broker cannot be reached");
+        case SYSTEM_STORE: return PICK("数据库故障或无响应", "the database fails or does not answer");
+        case SYSTEM_ROSTER: return PICK("有一级无人可呼叫", "a tier has nobody who can be called");
+        case SYSTEM_TAKEOVER:
+                return PICK("网关的连接被别人占用", "somebody else uses the gateway's connection");
+        case SYSTEM_CHANNEL: return PICK("外呼通道故障", "a program channel fails");
+        case SYSTEM_TABLE: return PICK("内部登记表已满", "a table is full");
+        case SYSTEM_CLOCK: return PICK("时钟不可信", "the clock cannot be trusted");
+        case SYSTEM_CANARY: return PICK("自检报警没有返回", "the synthetic alarm did not come back");
+        case SYSTEM_DRILL: return PICK("演练", "drill");
+        case SYSTEM_CAUSE_MAX: break;
+        }
+        return PICK("故障", "failure");
+}
+
+const char *words_vital(Vital vital, bool english, const char **ret_unit)
+{
+        switch (vital) {
+        case VITAL_HR: *ret_unit = PICK("次/分", "/min"); return PICK("心率", "heart rate");
+        case VITAL_SPO2: *ret_unit = "%"; return PICK("血氧", "oxygen saturation");
+        case VITAL_SYS: *ret_unit = "mmHg"; return PICK("收缩压", "systolic pressure");
+        case VITAL_DIA: *ret_unit = "mmHg"; return PICK("舒张压", "diastolic pressure");
+        case VITAL_TEMP: *ret_unit = "℃"; return PICK("体温", "temperature");
+        case VITAL_RESP: *ret_unit = PICK("次/分", "/min"); return PICK("呼吸", "respiration");
+        case VITAL_MAX: break;
+        }
+        *ret_unit = "";
+        return PICK("体征", "vital sign");
+}
+
+const char *words_state(State state, bool english)
+{
+        switch (state) {
+        case STATE_NONE: return "";
+        case STATE_ALERTING: return PICK("待接单", "alerting");
+        case STATE_ACCEPTED: return PICK("已接单", "accepted");
+        case STATE_ON_SCENE: return PICK("已到场", "on scene");
+        case STATE_RESOLVED: return PICK("已办结", "resolved");
+        case STATE_CLOSED: return PICK("已关闭", "closed");
+        case STATE_MAX: break;
+        }
+        return "";
+}
+
+const char *notice_reason(Reason reason, bool english)
+{
+        switch (reason) {
+        case REASON_NONE: return "";
+        case REASON_OPENED: return PICK("新报警", "new");
+        case REASON_TIER: return PICK("前一级未应答, 逐级呼叫", "the tier before has not answered");
+        case REASON_RENOTIFY: return PICK("仍无人接单", "still nobody has accepted");
+        case REASON_PRESSED: return PICK("再次呼叫", "pressed again");
+        case REASON_THREE_PRESSES: return PICK("一分钟内连按三次", "three presses in a minute");
+        case REASON_UPGRADED: return PICK("情况升级", "upgraded by a more urgent event");
+        case REASON_LOOP:
+                return PICK(
+                        "各级都未应答, 重新呼叫所有人", "nobody has answered: everybody is called again");
+        case REASON_EMPTY: return PICK("这一级无人可呼叫", "nobody of the tier can be reached");
+        case REASON_NO_RECEIPT: return PICK("消息没有送达", "the message was not delivered");
+        case REASON_ALL_DECLINED: return PICK("这一级都拒绝了", "everybody of the tier has declined");
+        case REASON_JOINED: return PICK("现在可以呼叫到", "can be called now");
+        case REASON_REMIND:
+                return PICK("提醒: 到场时限已过半", "reminder: half of the time to arrive has gone");
+        case REASON_ARRIVE_LATE: return PICK("未按时到场", "did not arrive in time");
+        case REASON_ARRIVE_MAX:
+                return PICK("长时间无人到场, 考虑拨打120", "nobody on scene for long: consider calling 120");
+        case REASON_RECONFIRM:
+                return PICK("接单后再次呼叫, 未确认", "pressed again after acceptance, no answer");
+        case REASON_RELEASED: return PICK("接单人退单", "released by the person who had accepted");
+        case REASON_HANDLE_LATE: return PICK("处置超时", "not resolved in time");
+        case REASON_REOPENED: return PICK("重新打开", "reopened");
+        case REASON_STILL_ACTIVE: return PICK("探测器仍在报警", "the sensor still reports it");
+        case REASON_CANCELLED:
+                return PICK("住户已取消, 请电话或上门核实",
+                        "cancelled by the resident: confirm by call or visit");
+        case REASON_CONDITION: return PICK("探测器状态变化", "the sensor says something else now");
+        case REASON_BACKUP: return PICK("请求增援", "backup is asked for");
+        case REASON_HANDOVER: return PICK("请求转交", "handover is asked for");
+        case REASON_LEVEL_UP: return PICK("上报一级", "raised by one level");
+        case REASON_FIRE119: return PICK("请决定是否拨打119", "decide whether to call 119");
+        case REASON_HANDED_OFF: return PICK("已转外部机构", "handed to an agency");
+        case REASON_CATCH_UP: return PICK("网关停机期间到期, 补发", "due while the gateway was down");
+        case REASON_TEST: return PICK("测试", "test");
+        case REASON_LIMIT: return PICK("体征超限", "a vital sign beyond its limit");
+        case REASON_UNKNOWN_SOURCE: return PICK("来源未登记", "an unregistered source");
+        case REASON_UNPARSED: return PICK("内容无法识别", "an unreadable message");
+        case REASON_STALE: return PICK("可能是旧消息, 请核实", "possibly an old message: check");
+        case REASON_NO_INCIDENT: return PICK("没有这个编号", "no such incident");
+        case REASON_NOT_YOURS:
+                return PICK("没有呼叫您, 或没有权限", "you were not called, or have no right to this");
+        case REASON_WRONG_STATE: return PICK("当前状态不能这样操作", "not possible in this state");
+        case REASON_NO_PROOF: return PICK("缺少到场凭证", "proof of arrival is missing");
+        case REASON_BAD_OUTCOME: return PICK("没有这个办结结果", "no such outcome");
+        case REASON_STILL_BURNING: return PICK("火情未解除, 不能办结", "the fire is not cleared");
+        case REASON_SEVERAL:
+                return PICK("没有或不止一条未结报警, 请带编号", "not exactly one is open: give its number");
+        case REASON_TOO_EARLY:
+                return PICK("刚有新呼叫, 请带编号重发", "a call has just come: give its number");
+        case REASON_RETAINED: return PICK("保留消息不执行", "retained actions are not obeyed");
+        case REASON_OPEN_MATTERS:
+                return PICK(
+                        "还有未办结的报警, 请先转交或退单", "open matters: hand over or release them first");
+        case REASON_OLD_ROUND: return PICK("回答的是旧的一轮呼叫", "answers an older round");
+        case REASON_NOT_ARRIVED: return PICK("未到达, 不能办结", "resolve needs an arrival first");
+        case REASON_TWICE: return PICK("已经做过一次", "already done once");
+        case REASON_UNKNOWN_ACTION: return PICK("看不懂的操作", "unknown action");
+        case REASON_UNKNOWN_WORKER: return PICK("人员未登记", "unknown worker");
+        case REASON_BUSY:
+                return PICK("您手上另有紧急报警, 记为协助",
+                        "you own another urgent incident: counted as helper");
+        case REASON_HELPER: return PICK("已有人接单, 记为协助", "somebody else has it: counted as helper");
+        case REASON_BAD_REQUEST: return PICK("内容无法识别", "the request cannot be read");
+        case REASON_MAX: break;
+        }
+        return "";
+}
+
+const char *notice_journal_kind(JournalKind kind, bool english)
+{
+        switch (kind) {
+        case JOURNAL_START: return PICK("网关启动", "gateway started");
+        case JOURNAL_STOP: return PICK("网关停止", "gateway stopped");
+        case JOURNAL_REGISTRY: return PICK("登记资料更新", "registry replaced");
+        case JOURNAL_CONFIG: return PICK("配置更新", "configuration changed");
+        case JOURNAL_CLOCK: return PICK("时钟变化", "clock changed");
+        case JOURNAL_STORAGE: return PICK("存储降级期", "storage was degraded");
+        case JOURNAL_ADMIN: return PICK("管理操作", "administration");
+        case JOURNAL_SYSTEM: return PICK("系统故障变化", "system cause");
+        case JOURNAL_EVENT: return PICK("收到设备消息", "device message");
+        case JOURNAL_READING: return PICK("体征超限读数", "reading beyond a limit");
+        case JOURNAL_DEVICE: return PICK("设备监护变化", "device supervision");
+        case JOURNAL_OPENED: return PICK("报警打开", "opened");
+        case JOURNAL_TIER: return PICK("呼叫下一级", "next tier");
+        case JOURNAL_LOOP: return PICK("新一轮呼叫所有级", "all tiers again");
+        case JOURNAL_NOTIFIED: return PICK("已呼叫", "notified");
+        case JOURNAL_ATTEMPT: return PICK("呼叫失败", "attempt failed");
+        case JOURNAL_DELIVERED: return PICK("已送达", "delivered");
+        case JOURNAL_SEEN: return PICK("已看到", "seen");
+        case JOURNAL_ACCEPTED: return PICK("接单", "accepted");
+        case JOURNAL_HELPER: return PICK("协助", "helper");
+        case JOURNAL_DECLINED: return PICK("拒绝", "declined");
+        case JOURNAL_ARRIVED: return PICK("到达", "arrived");
+        case JOURNAL_RESUMED: return PICK("恢复呼叫", "calling resumed");
+        case JOURNAL_RELEASED: return PICK("退单", "released");
+        case JOURNAL_RESOLVED: return PICK("办结", "resolved");
+        case JOURNAL_REOPENED: return PICK("重新打开", "reopened");
+        case JOURNAL_CLOSED: return PICK("关闭", "closed");
+        case JOURNAL_CANCEL: return PICK("住户取消", "cancelled by the resident");
+        case JOURNAL_CONDITION: return PICK("探测器状态变化", "sensor condition");
+        case JOURNAL_PRESSED: return PICK("再次呼叫", "pressed again");
+        case JOURNAL_UPGRADED: return PICK("情况升级", "upgraded");
+        case JOURNAL_REMINDED: return PICK("提醒", "reminded");
+        case JOURNAL_EXTENDED: return PICK("延长到场时限", "time to arrive extended");
+        case JOURNAL_HANDOVER: return PICK("请求转交", "handover asked for");
+        case JOURNAL_HANDOFF: return PICK("转外部机构", "handed to an agency");
+        case JOURNAL_CONFIRMED: return PICK("外部机构已确认", "agency has confirmed");
+        case JOURNAL_BACKUP: return PICK("请求增援", "backup asked for");
+        case JOURNAL_FIRE119: return PICK("119 决定", "decision about 119");
+        case JOURNAL_SKIPPED: return PICK("跳过无人的一级", "empty tier skipped");
+        case JOURNAL_REFUSED: return PICK("操作未执行", "action refused");
+        case JOURNAL_DUTY: return PICK("在岗离岗", "duty");
+        case JOURNAL_PRESENCE: return PICK("手机在线变化", "presence");
+        case JOURNAL_ARRIVE_MAX: return PICK("长时间无人到场", "nobody on scene for long");
+        case JOURNAL_HANDLE_LATE: return PICK("处置超时", "not resolved in time");
+        case JOURNAL_RECONFIRM: return PICK("请接单人确认", "owner asked to confirm");
+        case JOURNAL_COMING: return PICK("正在赶来", "coming");
+        case JOURNAL_LINKED: return PICK("关联", "linked");
+        case JOURNAL_TEST: return PICK("测试", "test");
+        }
+        return "";
+}
