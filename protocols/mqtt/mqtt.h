@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The MQTT adapter: three connections to one broker (DESIGN.md section 5).
+ *
+ *   alarm   kept session, acknowledgements held until the disk has the events: up/+/alarm, worker/+/act, do,
+ * presence; its will is the retained "offline" on huying/<site>/status vitals  a kept session of its own, so
+ * that a flood of readings can never push out an alarm: up/+/vitals, status out     everything that the
+ * gateway says
+ *
+ * Names: the client id is PREFIX-alarm, PREFIX-vitals, PREFIX-out, where PREFIX is [MQTT] User=, and when
+ * that is empty huying-<site>. With User= or PasswordFile= set, the user name equals the client id (a broker
+ * that binds client ids to user names then refuses anybody else's attempt to take ours), and the first line
+ * of PasswordFile= is the password of all three.
+ */
+#include "config/config.h"
+#include "protocols/codec/codec.h"
+#include "protocols/port.h"
+
+typedef struct Mqtt Mqtt;
+
+typedef struct MqttStatus {
+        bool alarm, vitals, out; /* connected and subscribed */
+        bool held;               /* the alarm connection waits for the disk */
+        bool taken_over;         /* somebody else uses one of our client ids */
+} MqttStatus;
+
+/* Dials at once. Keeps nothing of the Config. config->mqtt_host must not be empty. */
+int mqtt_new(Mqtt **ret, PortHost *, const Config *, Codec *, Port *ret_port);
+Mqtt *mqtt_free(Mqtt *);
+/* All three. */
+bool mqtt_connected(const Mqtt *);
+MqttStatus mqtt_status(const Mqtt *);
