@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* One libcoap context with its sockets, for UDP or for DTLS: see side.c. */
+#include "protocols/coap/lib.h"
+#include "protocols/coap/psk.h"
+#include "protocols/port.h"
+
+typedef struct Side {
+        coap_context_t *context; /* NULL: not in use */
+        PortWatch *watch;
+        bool dtls;
+        uint16_t number; /* the first UDP port */
+        Psk psk;
+        void *port; /* the CoapPort */
+        PortHost *host;
+} Side;
+
+/* Addresses with spaces between. 0, or a negative errno with a line in the log. */
+int side_open(Side *, bool dtls, const char *addresses, const char *psk_file, unsigned sessions_max);
+void side_close(Side *); /* the watch must have ended */
+/* Takes about `budget` datagrams at most; handlers are called. */
+void side_drain(Side *, unsigned budget);
+int side_descriptor(const Side *);
