@@ -86,8 +86,8 @@ static const Setting settings[] = {
 
         MQTT("Host", parse_name, mqtt_host, 0, 0, "127.0.0.1", "broker; empty: no MQTT"),
         MQTT("Port", parse_number, mqtt_port, 1, 65535, "1883", "port of the broker"),
-        MQTT("User", parse_name, mqtt_user, 0, 0, "", "user name; empty: that of each connection, huying-SITE-alarm, -vitals and -out"),
-        MQTT("PasswordFile", parse_path, mqtt_password_file, 0, 0, "", "file whose first line is the password; empty: none"),
+        MQTT("User", parse_name, mqtt_user, 0, 0, "", "client ids and user names are this with -alarm, -vitals, -out; empty: huying-SITE-alarm … and a user name only with PasswordFile"),
+        MQTT("PasswordFile", parse_path, mqtt_password_file, 0, 0, "", "file whose first line is the password of all three connections; empty: none"),
         MQTT("CAFile", parse_path, mqtt_ca_file, 0, 0, "", "certificates (PEM) that sign the broker's; empty: no TLS"),
         MQTT("CertFile", parse_path, mqtt_cert_file, 0, 0, "", "our certificate (PEM), where the broker asks for one"),
         MQTT("KeyFile", parse_path, mqtt_key_file, 0, 0, "", "the private key of CertFile (PEM)"),
