@@ -4,7 +4,7 @@
 
 SOURCE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # The build folder; build/ is ignored by git.
-BUILD_DIR=${HUYING_BUILD:-$SOURCE_DIR/build}
+BUILD_DIR=$(realpath -m "${HUYING_BUILD:-$SOURCE_DIR/build}")
 
 # Debian packages that a build needs; the names are the same in 12 and 13.
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkgconf libmosquitto-dev libcoap3-dev libsqlite3-dev libsystemd-dev

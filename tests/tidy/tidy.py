@@ -160,6 +160,7 @@ def layers():
                 (ROOT / "daemon" / name).exists() and ("daemon/" + name).startswith(own)
             if layer in ("daemon/", "protocols/") and own in ("daemon/", "protocols/"):
                 inside = inside and "/" not in name
+            inside = inside or layer == "tools/" and "/" not in name and not (ROOT / "daemon" / name).exists()
             adapter = layer == "protocols/" and name.startswith(ADAPTERS_NEVER)
             if not inside and (adapter or not any(name.startswith(prefix) for prefix in allowed)):
                 complaints.append(f'{path}:{line}: {layer} may not include "{name}"; allowed: '
