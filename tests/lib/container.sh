@@ -100,7 +100,6 @@ stop)
                 [ ! -d "$group" ] || find "$group" -depth -type d -exec rmdir {} +
         done
         rm -f "$folder/pid"
-        [ ! -d "/run/systemd/nspawn/propagate/$name" ] || rmdir --ignore-fail-on-non-empty "/run/systemd/nspawn/propagate/$name"
         ;;
 *)
         echo "unknown verb $verb" >&2
