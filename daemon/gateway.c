@@ -74,7 +74,7 @@ struct Gateway {
         Import imports[IMPORTS_MAX];
         uint32_t n_imports;
         int8_t system[SYSTEM_CAUSE_MAX]; /* what the inbox had no room for: 1 raise, -1 gone */
-        bool broker_lost, mqtt_up;
+        bool anew;                       /* history was there and is not in this database */
         char why[128];
         int64_t degraded_from_us;
         uint64_t started_us;
@@ -187,8 +187,6 @@ static void host_system(PortHost *host, SystemCause cause, bool raise)
 {
         Gateway *g = of_host(host);
 
-        if (cause == SYSTEM_BROKER)
-                g->broker_lost = raise;
         if (raise)
                 log_fields(LOG_LEVEL_ERR, LOG_ID_SYSTEM,
                         (LogField[]){{"HUYING_CAUSE", system_cause_word(cause)}, {0}}, "%s: failing",
@@ -437,7 +435,7 @@ static Report report_of(Gateway *g)
                 .outbox = g->outbox,
                 .config = &g->config,
                 .counters = &g->counters,
-                .mqtt_up = !g->mqtt || mqtt_is_up(g->mqtt),
+                .mqtt_up = !g->mqtt || mqtt_connected(g->mqtt),
                 .why = g->why,
                 .started_us = g->started_us};
 }
@@ -488,6 +486,10 @@ static int open_store(Gateway *g, StoreStart *ret_start)
         if (r == STORE_E_DOWN)
                 log_fields(LOG_LEVEL_ERR, LOG_ID_STORE_DEGRADED, NULL, "started without the database: %s",
                         store_why(g->store));
+        if (ret_start->anew[0]) {
+                log_fields(LOG_LEVEL_ERR, LOG_ID_STORE_DEGRADED, NULL, "%s", ret_start->anew);
+                g->anew = true;
+        }
         clock_boot_set(ret_start->boot);
         if (!clock_trust(ret_start->trusted_wall_us))
                 log_warning("the wall clock cannot be trusted yet; deadlines go by the time since boot");
@@ -559,6 +561,11 @@ static int make_state(Gateway *g, StoreStart *start)
                             "desks of the site",
                         g->config.policy.default_grid);
         r = store_restore(g->store, g->engine, clock_now(), outbox_row, g->outbox);
+        if (r == STORE_E_PARTIAL) {
+                log_err("not every open incident could be taken up: %s", store_why(g->store));
+                g->anew = true;
+                r = 0;
+        }
         if (r == 0)
                 r = store_run(g->store);
         if (r == 0)
@@ -667,6 +674,8 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 gateway_free(g);
                 return r < 0 ? error_trace(r) : r;
         }
+        if (g->anew)
+                system_push(g, SYSTEM_STORE, true);
         outbox_adopt(g->outbox, clock_now());
         (void)gateway_turn(g);
         outbox_resend(g->outbox, clock_now()); /* programs; the broker's share comes with its connection */
