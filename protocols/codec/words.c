@@ -202,7 +202,7 @@ const char *notice_reason(Reason reason, bool english)
                 return PICK("您手上另有紧急报警, 记为协助",
                         "you own another urgent incident: counted as helper");
         case REASON_HELPER: return PICK("已有人接单, 记为协助", "somebody else has it: counted as helper");
-        case REASON_BAD_REQUEST: return PICK("内容无法识别", "the request cannot be read");
+        case REASON_BAD_REQUEST: return PICK("请求无法识别", "the request cannot be read");
         case REASON_MAX: break;
         }
         return "";

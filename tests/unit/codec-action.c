@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A worker's JSON actions. */
+#include "codec-test.h"
+
+static Event read_action(const char *body)
+{
+        Event e = event_of(body, strlen(body));
+
+        print_message("%s\n", body);
+        codec_read_action(codec, &e);
+        assert_int_equal(e.type, EVENT_ACTION);
+        assert_memory_equal(e.body, body, strlen(body));
+        event_done(&e);
+        return e;
+}
+
+static void test_accept(void **state)
+{
+        Event e = read_action(
+                "{\"incident\":1042,\"action\":\"accept\",\"nonce\":\"x1\",\"seq\":88123,\"eta\":300,"
+                "\"ts\":1790000000}");
+
+        assert_int_equal(e.action.kind, ACTION_ACCEPT);
+        assert_string_equal(e.action.word, "accept");
+        assert_int_equal(e.action.incident, 1042);
+        assert_int_equal(e.action.seq, 88123);
+        assert_int_equal(e.action.eta_us, 300000000);
+        assert_string_equal(e.id, "x1");
+        assert_string_equal(e.why, "");
+        assert_int_equal(e.device_us, 1790000000000000);
+        assert_true(e.body_json);
+        assert_false(e.action.bare);
+        assert_false(e.action.has_note);
+}
+
+static void test_every_kind(void **state)
+{
+        for (ActionKind kind = 0; kind < ACTION_UNKNOWN; kind++) {
+                char body[64];
+
+                (void)snprintf(body, sizeof(body), "{\"action\":\"%s\"}", action_kind_word(kind));
+                assert_int_equal(read_action(body).action.kind, kind);
+        }
+}
+
+static void test_members(void **state)
+{
+        Event e = read_action("{\"action\":\"resolve\",\"incident\":7,\"nonce\":5,\"outcome\":\"hospital\","
+                              "\"note\":\"送医\"}");
+
+        assert_string_equal(e.action.outcome, "hospital");
+        assert_true(e.action.has_note);
+        assert_string_equal(e.id, "5");
+
+        e = read_action(
+                "{\"action\":\"handover\",\"incident\":\"7\",\"seq\":\"9\",\"to\":\"w02\",\"note\":\"\"}");
+        assert_string_equal(e.action.to, "w02");
+        assert_int_equal(e.action.incident, 7);
+        assert_int_equal(e.action.seq, 9);
+        assert_false(e.action.has_note);
+
+        e = read_action("{\"action\":\"handoff\",\"incident\":7.0,\"agency\":\"120\",\"ref\":\"A-1\"}");
+        assert_string_equal(e.action.agency, "120");
+        assert_int_equal(e.action.incident, 7);
+
+        e = read_action("{\"action\":\"arrived\",\"incident\":7,\"proof\":{\"nfc\":\"bed-101\"}}");
+        assert_true(e.action.proof);
+        assert_false(read_action("{\"action\":\"arrived\",\"proof\":null}").action.proof);
+        assert_false(read_action("{\"action\":\"arrived\",\"proof\":\"\"}").action.proof);
+        assert_true(read_action("{\"action\":\"arrived\",\"proof\":\"bed-101\"}").action.proof);
+
+        assert_true(read_action("{\"action\":\"fire119\",\"yes\":true}").action.yes);
+        assert_true(read_action("{\"action\":\"fire119\",\"yes\":\"yes\"}").action.yes);
+        assert_false(read_action("{\"action\":\"fire119\",\"yes\":false}").action.yes);
+        assert_false(read_action("{\"action\":\"fire119\",\"yes\":\"no\"}").action.yes);
+        assert_false(read_action("{\"action\":\"fire119\"}").action.yes);
+}
+
+static void test_eta(void **state)
+{
+        static const struct {
+                const char *eta;
+                uint64_t us;
+        } cases[] = {
+                {"300", 300000000},
+                {"0.5", 500000},
+                {"604800", 604800000000},
+                {"604801", 0},
+                {"0", 0},
+                {"-5", 0},
+                {"1e300", 0},
+                {"1e999", 0},
+                {"\"300\"", 0},
+                {"true", 0},
+                {"null", 0},
+        };
+        char body[128];
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                (void)snprintf(body, sizeof(body), "{\"action\":\"accept\",\"incident\":1,\"eta\":%s}",
+                        cases[i].eta);
+                assert_int_equal(read_action(body).action.eta_us, cases[i].us);
+        }
+}
+
+/* What cannot be read becomes nothing or UNKNOWN, with the reason. */
+static void test_wrong(void **state)
+{
+        static const struct {
+                const char *body;
+                ActionKind kind;
+                const char *word, *why;
+        } cases[] = {
+                {"", ACTION_UNKNOWN, "", "empty"},
+                {"{}", ACTION_UNKNOWN, "", "no action"},
+                {"{\"action\":5}", ACTION_UNKNOWN, "", "action is no text"},
+                {"{\"action\":\"\"}", ACTION_UNKNOWN, "", "action is no text"},
+                {"{\"action\":\"explode\"}", ACTION_UNKNOWN, "explode", "unknown action"},
+                {"{\"action\":\"unknown\"}", ACTION_UNKNOWN, "unknown", "unknown action"},
+                {"{\"action\":\"Accept\"}", ACTION_UNKNOWN, "Accept", "unknown action"},
+                {"{\"action\":\"accept\",\"incident\":-1}", ACTION_ACCEPT, "accept",
+                        "incident is no number"},
+                {"{\"action\":\"accept\",\"incident\":1.5}", ACTION_ACCEPT, "accept",
+                        "incident is no number"},
+                {"{\"action\":\"accept\",\"incident\":1e999}", ACTION_ACCEPT, "accept",
+                        "incident is no number"},
+                {"{\"action\":\"accept\",\"incident\":\"x\"}", ACTION_ACCEPT, "accept",
+                        "incident is no number"},
+                {"{\"action\":\"accept\",\"incident\":[1042]}", ACTION_ACCEPT, "accept",
+                        "incident is no number"},
+                {"{\"action\":\"accept\",\"incident\":12345678901234567890123}", ACTION_ACCEPT, "accept",
+                        "incident is no number"},
+                {"{\"action\":\"accept\",\"seq\":true}", ACTION_ACCEPT, "accept", "seq is no number"},
+                {"{\"action\":\"accept\",\"nonce\":[]}", ACTION_ACCEPT, "accept",
+                        "id is neither text nor integer"},
+                {"{\"action\":\"resolve\",\"outcome\":7}", ACTION_RESOLVE, "resolve", "outcome is no word"},
+                {"{\"action\":\"handover\",\"to\":{}}", ACTION_HANDOVER, "handover",
+                        "to is no worker's code"},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                Event e = read_action(cases[i].body);
+
+                assert_int_equal(e.action.kind, cases[i].kind);
+                assert_string_equal(e.action.word, cases[i].word);
+                assert_string_equal(e.why, cases[i].why);
+                assert_int_equal(e.action.incident, 0);
+                assert_int_equal(e.action.seq, 0);
+                assert_string_equal(e.id, "");
+                assert_string_equal(e.action.outcome, "");
+                assert_string_equal(e.action.to, "");
+        }
+        for (size_t i = 0; i < N_GARBAGE; i++) {
+                Event e = event_of(garbage[i].bytes, garbage[i].n);
+
+                codec_read_action(codec, &e);
+                assert_int_equal(e.action.kind, ACTION_UNKNOWN);
+                assert_string_equal(e.why, garbage[i].why);
+                event_done(&e);
+        }
+}
+
+static void test_long_words(void **state)
+{
+        Event e = read_action(
+                "{\"action\":\"resolve\",\"outcome\":\"helped_helped_helped_helped_helped_helped\"}");
+
+        assert_string_equal(e.action.outcome, "helped_helped_helped_helped_hel");
+        e = read_action("{\"action\":\"accept_accept_accept_accept_accept_accept\"}");
+        assert_int_equal(e.action.kind, ACTION_UNKNOWN);
+        assert_string_equal(e.action.word, "accept_accept_accept_accept_acc");
+}
+
+static void test_two_codecs(void **state)
+{
+        Codec *other = NULL;
+        Event e = event_of("{\"action\":\"on\"}", 15);
+
+        assert_int_equal(codec_new(&other), 0);
+        codec_read_action(other, &e);
+        assert_int_equal(e.action.kind, ACTION_ON);
+        other = codec_free(other);
+        codec_read_action(codec, &e);
+        assert_int_equal(e.action.kind, ACTION_ON);
+        event_done(&e);
+        assert_null(codec_free(NULL));
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_accept),
+                cmocka_unit_test(test_every_kind),
+                cmocka_unit_test(test_members),
+                cmocka_unit_test(test_eta),
+                cmocka_unit_test(test_wrong),
+                cmocka_unit_test(test_long_words),
+                cmocka_unit_test(test_two_codecs),
+        };
+
+        return cmocka_run_group_tests(tests, codec_setup, codec_teardown);
+}

@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Word commands, as people type them. */
+#include "codec-test.h"
+
+typedef struct Case {
+        const char *text;
+        ActionKind kind;
+        uint64_t incident;
+        bool bare;
+        const char *outcome;
+        bool note;
+} Case;
+
+#define NONE ACTION_UNKNOWN, 0, false, "", false
+
+static const Case cases[] = {
+        {"接单 1042", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单1042", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单　１０４２", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单#1042", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单 ＃1042", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单 编号1042", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单，编号：1042。", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单1042号", ACTION_ACCEPT, 1042, false, "", false},
+        {"1042 接单", ACTION_ACCEPT, 1042, false, "", false},
+        {"1042号接单", ACTION_ACCEPT, 1042, false, "", false},
+        {"接单了", ACTION_ACCEPT, 0, true, "", false},
+        {"接单!", ACTION_ACCEPT, 0, true, "", false},
+        {" 接单 \r\n", ACTION_ACCEPT, 0, true, "", false},
+        {"accept 1042", ACTION_ACCEPT, 1042, false, "", false},
+        {"ACCEPT\t1042\n", ACTION_ACCEPT, 1042, false, "", false},
+        {"ａｃｃｅｐｔ １", ACTION_ACCEPT, 1, false, "", false},
+        {"Accept No. 1042", ACTION_ACCEPT, 1042, false, "", false},
+        {"accept", ACTION_ACCEPT, 0, true, "", false},
+        {"accept 18446744073709551615", ACTION_ACCEPT, UINT64_MAX, false, "", false},
+        {"到达", ACTION_ARRIVED, 0, true, "", false},
+        {"已到达 7", ACTION_ARRIVED, 7, false, "", false},
+        {"arrived 007", ACTION_ARRIVED, 7, false, "", false},
+        {"拒绝 7", ACTION_DECLINE, 7, false, "", false},
+        {"decline", ACTION_DECLINE, 0, true, "", false},
+        {"退单 7", ACTION_RELEASE, 7, false, "", false},
+        {"release 7", ACTION_RELEASE, 7, false, "", false},
+        {"重开 7", ACTION_REOPEN, 7, false, "", false},
+        {"reopen 7", ACTION_REOPEN, 7, false, "", false},
+        {"在路上", ACTION_COMING, 0, true, "", false},
+        {"增援 7", ACTION_BACKUP, 7, false, "", false},
+        {"在岗", ACTION_ON, 0, false, "", false},
+        {"on", ACTION_ON, 0, false, "", false},
+        {"ON\n", ACTION_ON, 0, false, "", false},
+        {"离岗", ACTION_OFF, 0, false, "", false},
+        {"off", ACTION_OFF, 0, false, "", false},
+        /* resolve */
+        {"办结", ACTION_RESOLVE, 0, true, "helped", false},
+        {"办结 1042", ACTION_RESOLVE, 1042, false, "helped", false},
+        {"办结 1042 送医", ACTION_RESOLVE, 1042, false, "hospital", false},
+        {"办结1042送医", ACTION_RESOLVE, 1042, false, "hospital", false},
+        {"办结送医", ACTION_RESOLVE, 0, true, "hospital", false},
+        {"办结 送医 1042", ACTION_RESOLVE, 1042, false, "hospital", false},
+        {"办结 1042 已送医 家属陪同", ACTION_RESOLVE, 1042, false, "hospital", true},
+        {"办结 1042 已帮助", ACTION_RESOLVE, 1042, false, "helped", false},
+        {"办结 1042 消防", ACTION_RESOLVE, 1042, false, "fire_service", false},
+        {"办结 1042 误报", ACTION_RESOLVE, 1042, false, "false_alarm", false},
+        {"办结 1042 无需帮助", ACTION_RESOLVE, 1042, false, "no_help_needed", false},
+        {"办结 1042 设备故障", ACTION_RESOLVE, 1042, false, "device_fault", false},
+        {"办结 1042 其他 3人在场 电话7", ACTION_RESOLVE, 1042, false, "other", true},
+        {"办结 其他 3人在场", ACTION_RESOLVE, 0, true, "other", true},
+        {"resolve 1042 false_alarm", ACTION_RESOLVE, 1042, false, "false_alarm", false},
+        {"resolve 1042 no_help_needed", ACTION_RESOLVE, 1042, false, "no_help_needed", false},
+        {"resolve no_help_needed", ACTION_RESOLVE, 0, true, "no_help_needed", false},
+        {"resolve 1042 other with a note", ACTION_RESOLVE, 1042, false, "other", true},
+        {"办结 1042 已上报城管", ACTION_RESOLVE, 1042, false, "已上报城管", false},
+        /* not commands: a refusal is answered, a false acceptance would stop the ladder */
+        {"", NONE},
+        {" 　\n", NONE},
+        {"hello", NONE},
+        {"接单不了", NONE},
+        {"接单 1042 不了", NONE},
+        {"不接单", NONE},
+        {"未到达", NONE},
+        {"到达不了 1042", NONE},
+        {"接单 1042 1043", NONE},
+        {"1042 接单 1043", NONE},
+        {"接单 0", NONE},
+        {"接单 18446744073709551616", NONE},
+        {"接单 99999999999999999999999999999999", NONE},
+        {"接单 -5", NONE},
+        {"acceptable", NONE},
+        {"accept-no", NONE},
+        {"onward", NONE},
+        {"on 5", NONE},
+        {"offline", NONE},
+        {"在岗 5", NONE},
+        {"1042", NONE},
+        {"{\"action\":\"accept\",\"incident\":1042}", NONE},
+        {"接\xff", NONE},
+        {"\xe6\x8e", NONE},
+};
+
+static void test_cases(void **state)
+{
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                const Case *c = &cases[i];
+                Event e = event_of(c->text, strlen(c->text));
+
+                print_message("%s\n", c->text);
+                codec_read_words(codec, &e);
+                assert_int_equal(e.type, EVENT_ACTION);
+                assert_int_equal(e.action.kind, c->kind);
+                assert_int_equal(e.action.incident, c->incident);
+                assert_int_equal(e.action.bare, c->bare);
+                assert_string_equal(e.action.outcome, c->outcome);
+                assert_int_equal(e.action.has_note, c->note);
+                assert_string_equal(e.id, "");
+                assert_int_equal(e.action.seq, 0);
+                assert_int_equal(e.why[0] != '\0', c->kind == ACTION_UNKNOWN);
+                assert_true(str_utf8(e.action.word, strlen(e.action.word)));
+                assert_memory_equal(e.body, c->text, strlen(c->text));
+                event_done(&e);
+        }
+}
+
+static void test_bytes(void **state)
+{
+        static char long_text[LIMIT_BODY];
+        Event e = event_of("接单\0 1042", 12);
+
+        codec_read_words(codec, &e);
+        assert_int_equal(e.action.kind, ACTION_UNKNOWN);
+        event_done(&e);
+
+        memset(long_text, ' ', sizeof(long_text)); /* only white space is folded away, however much */
+        memcpy(long_text, "accept", 6);
+        memcpy(long_text + sizeof(long_text) - 2, "42", 2);
+        e = event_of(long_text, sizeof(long_text));
+        codec_read_words(codec, &e);
+        assert_int_equal(e.action.kind, ACTION_ACCEPT);
+        assert_int_equal(e.action.incident, 42);
+        event_done(&e);
+
+        memset(long_text + 6, '1', sizeof(long_text) - 6);
+        e = event_of(long_text, sizeof(long_text));
+        codec_read_words(codec, &e);
+        assert_int_equal(e.action.kind, ACTION_UNKNOWN);
+        assert_string_equal(e.why, "no short text in UTF-8");
+        event_done(&e);
+
+        for (size_t i = 0; i < N_GARBAGE; i++) {
+                e = event_of(garbage[i].bytes, garbage[i].n);
+                codec_read_words(codec, &e);
+                assert_int_equal(e.action.kind, ACTION_UNKNOWN);
+                event_done(&e);
+        }
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_cases),
+                cmocka_unit_test(test_bytes),
+        };
+
+        return cmocka_run_group_tests(tests, codec_setup, codec_teardown);
+}
