@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* huyingctl: the operator's and the auditor's tool. Options, the table of verbs, and the help made from it.
+ */
+#include "tools/huyingctl/huyingctl.h"
+
+#include "base/str.h"
+
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define CONFIG_DEFAULT "/etc/huyingd/huyingd.conf"
+
+#ifndef HUYING_VERSION
+#define HUYING_VERSION "unknown"
+#endif
+
+typedef struct Verb {
+        const char *word, *arguments, *zh, *en;
+        int min, max; /* arguments */
+        int (*fn)(Ctl *, int argc, char **argv);
+} Verb;
+
+static const Verb verbs[] = {
+        {"status", "", "是否一切正常", "is all well? exit code 3 when not", 0, 0, verb_status},
+        {"list", "[--all]", "未办结的警情；--all 含历史", "open incidents; --all: every one there ever was",
+                0, 0, verb_list},
+        {"show", "N", "一件警情的全过程", "one incident's whole timeline; works while the daemon is down", 1,
+                1, verb_show},
+        {"verify", "", "核对全部记录的散列链", "checks the chain of the whole journal", 0, 0, verb_verify},
+        {"duty", "[--all] | on | off", "谁在岗；以 --as 上岗、离岗",
+                "who is on; on, off: checks --as in or out", 0, 1, verb_duty},
+        {"accept", "N", "接单", "accepts", 1, 1, verb_act},
+        {"arrived", "N", "到达", "is on the scene", 1, 1, verb_act},
+        {"resolve", "N OUTCOME [NOTE]", "办结", "resolves: helped, hospital, false_alarm, …", 2, 3,
+                verb_act},
+        {"decline", "N", "拒绝", "declines", 1, 1, verb_act},
+        {"release", "N", "退单", "gives it back: the ladder goes on", 1, 1, verb_act},
+        {"handoff", "N AGENCY [REF]", "移交 119、120 或上级（up）",
+                "hands off to 119, 120, up; the ladder goes on", 2, 3, verb_act},
+        {"reopen", "N", "重开", "opens it again", 1, 1, verb_act},
+        {"import", "FOLDER", "换用新的登记表", "replaces the registry by a folder of CSV files", 1, 1,
+                verb_import},
+        {"drill", "DEVICE [--call --yes]", "演练：默认只记录，不叫人", "a test of a device; see below", 1, 1,
+                verb_drill},
+};
+
+#define VERBS (sizeof(verbs) / sizeof(*verbs))
+
+void complain(const char *chinese, const char *english, ...)
+{
+        va_list ap;
+
+        (void)fprintf(stderr, "huyingctl: %s / ", chinese);
+        va_start(ap, english);
+        (void)vfprintf(stderr, english, ap);
+        va_end(ap);
+        (void)fputc('\n', stderr);
+}
+
+static void print_help(FILE *f)
+{
+        (void)fputs("huyingctl [选项 options] 命令 VERB …    呼应网关的管理工具 / the tool of the Huying "
+                    "gateway\n\n",
+                f);
+        for (size_t i = 0; i < VERBS; i++)
+                (void)fprintf(f, "  %-8s %-22s %s / %s\n", verbs[i].word, verbs[i].arguments, verbs[i].zh,
+                        verbs[i].en);
+        (void)fputs("\n  --config FILE  配置 / configuration [" CONFIG_DEFAULT "]\n"
+                    "  --as WORKER    以谁的名义 / in whose name. accept … reopen: without it the one desk "
+                    "(role\n"
+                    "                 community or night-desk) of the registry; with several desks it must "
+                    "be said\n"
+                    "  --json         原样输出 JSON / JSON as it comes\n"
+                    "  --all          全部 / everything (list, duty)\n"
+                    "  --version, --help\n\n"
+                    "drill DEVICE 以 DEVICE 的名义发一条测试报警（kind "
+                    "test）：从网关到记录走一遍，不呼叫任何人。\n"
+                    "加 --call 则发出真正的 SOS，会呼叫真人直到有人接单，所以还必须加 "
+                    "--yes；事后请接单并办结。\n"
+                    "drill DEVICE sends a test alarm in the name of DEVICE: through the gateway into the "
+                    "record, and\n"
+                    "nobody is called. With --call it is a real SOS that calls real people until somebody "
+                    "accepts;\n"
+                    "that needs --yes too, and has to be accepted and resolved afterwards.\n\n"
+                    "退出码 / exit codes: 0 好 ok, 1 出错 error, 2 用法 usage, 3 不正常 not well\n",
+                f);
+}
+
+/* Chinese needs a UTF-8 locale for its width; a minimal system has C.UTF-8 at least. */
+static void locale_open(void)
+{
+        (void)setlocale(LC_ALL, "");
+        if (!str_equal(nl_langinfo(CODESET), "UTF-8"))
+                (void)setlocale(LC_CTYPE, "C.UTF-8");
+}
+
+static int config_load(Ctl *ctl)
+{
+        ConfigError error;
+        int r = config_read(&ctl->config, ctl->config_path, &error);
+
+        if (r == CONFIG_E_INVALID && error.line > 0)
+                complain("配置有误", "%s:%u: %s", error.file, error.line, error.text);
+        else if (r == CONFIG_E_INVALID)
+                complain("配置有误", "%s: %s", error.file, error.text);
+        else if (r < 0)
+                complain("读不了配置", "%s: %s", ctl->config_path, strerror(-r));
+        return r;
+}
+
+static int run(Ctl *ctl, int argc, char **argv)
+{
+        for (size_t i = 0; i < VERBS; i++) {
+                if (!str_equal(verbs[i].word, argv[0]))
+                        continue;
+                if (argc - 1 < verbs[i].min || argc - 1 > verbs[i].max) {
+                        complain("用法", "usage: huyingctl %s %s", verbs[i].word, verbs[i].arguments);
+                        return EXIT_USAGE;
+                }
+                if (config_load(ctl) != 0)
+                        return EXIT_ERROR;
+                return verbs[i].fn(ctl, argc, argv);
+        }
+        complain("没有这个命令", "no such verb: %s (huyingctl --help)", argv[0]);
+        return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+        static const struct option options[] = {
+                {"config", required_argument, NULL, 'c'},
+                {"as", required_argument, NULL, 'w'},
+                {"json", no_argument, NULL, 'j'},
+                {"all", no_argument, NULL, 'a'},
+                {"yes", no_argument, NULL, 'y'},
+                {"call", no_argument, NULL, 'C'},
+                {"version", no_argument, NULL, 'v'},
+                {"help", no_argument, NULL, 'h'},
+                {0},
+        };
+        Ctl ctl = {.config_path = CONFIG_DEFAULT};
+        int c, r;
+
+        locale_open();
+        while ((c = getopt_long(argc, argv, "h", options, NULL)) >= 0)
+                switch (c) {
+                case 'c': ctl.config_path = optarg; break;
+                case 'w': ctl.as = optarg; break;
+                case 'j': ctl.json = true; break;
+                case 'a': ctl.all = true; break;
+                case 'y': ctl.yes = true; break;
+                case 'C': ctl.call = true; break;
+                case 'v': (void)puts("huyingctl " HUYING_VERSION); return EXIT_OK;
+                case 'h': print_help(stdout); return EXIT_OK;
+                default: return EXIT_USAGE;
+                }
+        if (optind == argc) {
+                print_help(stderr);
+                return EXIT_USAGE;
+        }
+        if (!json_up())
+                return EXIT_ERROR;
+        r = run(&ctl, argc - optind, argv + optind);
+        json_down();
+        return r;
+}
