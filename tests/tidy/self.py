@@ -16,6 +16,9 @@ import tidy  # noqa: E402
 HEAD = "/* SPDX-License-Identifier: Apache-2.0 */\n/* What it is for. */\n"
 LONG = HEAD + "int f(int x)\n{\n" + "        x++;\n" * 69 + "}\n"
 
+ROW = "| Gateway | `Site` | `demo` | the site |\n"
+SETTINGS = "<!-- settings -->\n| a |\n|---|\n" + ROW + "<!-- /settings -->\n"
+
 # rule, what breaks it, part of the complaint
 BAD = [
     ("layers", {"daemon/base/a.c": HEAD + '#include "engine/engine.h"\n'}, "daemon/base/a.c:3"),
@@ -58,7 +61,13 @@ BAD = [
     ("settings_in_the_example", {"config/huyingd.conf": "[Gateway]\n"}, "lacks a line '#Site=demo'"),
     ("settings_in_the_example", {"config/huyingd.conf": "[Gateway]\n#Site=x\n"}, "default is 'demo'"),
     ("settings_in_the_example", {"config/huyingd.conf": "[Gateway]\n#Site=demo\n#Sight=1\n"}, "no such setting"),
-    ("settings_in_the_readme", {"README.md": "`Other`\n"}, "lacks `Site`"),
+    ("settings_in_the_readme", {"README.md": "`Site`\n"}, "<!-- settings -->"),
+    ("settings_in_the_readme", {"README.md": SETTINGS.replace("the site", "a site")}, "lacks the row: | Gateway"),
+    ("settings_in_the_readme", {"README.md": SETTINGS.replace("<!-- /", ROW.replace("Site", "Sight") + "<!-- /")},
+     "no such setting"),
+    ("readme_tells_what_is_there", {"README.md": "`test_x`, `test_y`\n", "tests/a.py": "def test_y():\n"}, "test_x()"),
+    ("readme_tells_what_is_there", {"config/README.md": "see `config/x.conf`\n"}, "config/x.conf"),
+    ("readme_tells_what_is_there", {"README.md": "[x](config/gone)\n"}, "config/gone"),
 ]
 
 GOOD = {
@@ -72,10 +81,11 @@ GOOD = {
     "protocols/mqtt/m.h": HEAD,
     "daemon/main.c": HEAD + 'int main(void)\n{\n        t->time(0);\n        puts("atoi(x)");\n        exit(run_time());\n}\n',
     "config/huyingd.conf": "[Gateway]\n#Site=demo\n",
-    "README.md": "| `Site` | demo |\n",
+    "README.md": SETTINGS + "`test_x` [c](config/huyingd.conf)\n",
+    "tests/a.py": "# SPDX-License-Identifier: Apache-2.0\ndef test_x():\n",
     "tools/run": "#!/usr/bin/env bash\n# SPDX-License-Identifier: Apache-2.0\ntrue\n",
     "meson.build": "# SPDX-License-Identifier: Apache-2.0\n",
-    "LICENSE": "x\n", "systemd/x": "x\n", "tests/x": "x\n",
+    "LICENSE": "x\n", "systemd/x": "x\n",
 }
 
 PURE = "int f(const char *a) { return __builtin_strlen(a) > 3; }\n"

@@ -452,13 +452,40 @@ def settings_in_the_example():
 
 @rule
 def settings_in_the_readme():
-    """README.md has a row for every setting."""
-    table = settings_table()
+    """README.md has a row for every setting, as the program has it, between its two marks, and no others."""
+    wanted = [f"| {section} | `{key}` | " + (f"`{default}`" if default else "(empty)") + " | " +
+              help_text.replace("|", "\\|") + " |" for section, key, default, help_text in settings_table()]
     if not (ROOT / "README.md").exists():
-        raise Skip("there is no README.md yet")
-    readme = text("README.md")
-    return [f"README.md: the table of settings lacks `{key}` of [{section}]" for section, key, _, _ in table
-            if not re.search(rf"`(?:\[{re.escape(section.split(' ')[0])}[^`]*\] ?)?{key}=?`", readme)]
+        raise Skip("there is no README.md")
+    match = re.search(r"<!-- settings -->\n(.*?)<!-- /settings -->", text("README.md"), re.S)
+    if not match:
+        return ["README.md: the table of settings stands between <!-- settings --> and <!-- /settings -->"]
+    rows = match.group(1).splitlines()[2:]
+    return [f"README.md: the table of settings lacks the row: {row}" for row in wanted if row not in rows] + \
+        [f"README.md: there is no such setting, or it is different now: {row}" for row in rows if row not in wanted]
+
+
+@rule
+def readme_tells_what_is_there():
+    """Each file and each test that a README names exists."""
+    tests = set(re.findall(r"\b(test_\w+)\s*\(", "\n".join(text(f) for f in FILES if f.startswith("tests/") and
+                                                            f.endswith((".py", ".c")))))
+    complaints = []
+    for path in FILES:
+        if Path(path).name != "README.md":
+            continue
+        folder = Path(path).parent
+        words = re.findall(r"`([^`\s]+)`", text(path))
+        links = re.findall(r"\]\(([^)#\s]+)", text(path))
+        for name in words:
+            if re.fullmatch(r"test_\w+", name) and name not in tests and not (ROOT / "tests/integration" / name).exists():
+                complaints.append(f"{path}: there is no test {name}()")
+            if name.split("/")[0] in TOP and "/" in name and re.fullmatch(r"[\w./-]+", name) and \
+                    not (ROOT / name).exists() and not (ROOT / folder / name).exists():
+                complaints.append(f"{path}: there is no {name}")
+        complaints += [f"{path}: the link to {name} leads nowhere" for name in links
+                       if "://" not in name and not (ROOT / folder / name).exists()]
+    return complaints
 
 
 # ---- TAP ----
