@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "fuzz.h"
+
+#include "base/assert.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+        Event e = fuzz_event(data, size);
+
+        codec_read_status(fuzz_codec(), &e);
+        ASSERT(e.status.fault == (e.why[0] != '\0'));
+        fuzz_check(&e, data, size, 1u << EVENT_STATUS);
+        return 0;
+}
