@@ -131,7 +131,7 @@ static void list_print_json(const ListRead *l, const StateRow *row)
 
         str_addf(&s,
                 "%s{\"incident\":%" PRIu64 ",\"class\":\"%s\",\"priority\":%u,\"state\":\"%s\",\"tier\":%u,"
-                                           "\"round\":%u,\"opened\":%.3f",
+                "\"round\":%u,\"opened\":%.3f",
                 l->n > 0 ? "," : "[", row->id, class_word((Class)row->class), row->priority,
                 state_word((State)row->state), row->tier, row->round,
                 (double)row->opened_us / (double)USEC_PER_SEC);
