@@ -164,6 +164,17 @@ static int program_run(Program *p)
         return r < 0 ? error_trace(r) : 0;
 }
 
+/* Takes the i-th out; the place behind the last is empty again. */
+static Notice slots_cut(Program *p, uint32_t i)
+{
+        Notice n = p->slots[i];
+
+        ASSERT(i < p->n_slots);
+        memmove(&p->slots[i], &p->slots[i + 1], (--p->n_slots - i) * sizeof(Notice));
+        p->slots[p->n_slots] = (Notice){0};
+        return n;
+}
+
 /* Takes the most urgent of the slots, the oldest of those. False: nothing waits. */
 static bool slots_take(Program *p, Notice *ret)
 {
@@ -174,8 +185,7 @@ static bool slots_take(Program *p, Notice *ret)
         for (uint32_t i = 1; i < p->n_slots; i++)
                 if (p->slots[i].priority < p->slots[best].priority)
                         best = i;
-        *ret = p->slots[best];
-        memmove(&p->slots[best], &p->slots[best + 1], (--p->n_slots - best) * sizeof(Notice));
+        *ret = slots_cut(p, best);
         return true;
 }
 
@@ -298,8 +308,9 @@ static void slots_forget(Program *p, uint64_t incident)
 {
         for (uint32_t i = 0; i < p->n_slots; i++)
                 if (p->slots[i].incident == incident) {
-                        notice_clear(&p->slots[i]);
-                        memmove(&p->slots[i], &p->slots[i + 1], (--p->n_slots - i) * sizeof(Notice));
+                        Notice n = slots_cut(p, i);
+
+                        notice_clear(&n);
                         return;
                 }
 }
