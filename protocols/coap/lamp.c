@@ -2,9 +2,10 @@
 /*
  * One observable resource for each open incident, a/<incident>, which holds the lamp's word.
  *
- *      (none) ──open──▶ received, accepted, arrived … ──over──▶ resolved, failed ──idle──▶ idle, 60 s ──▶
- * deleted: 4.04 ▲──────────────reopened──────────────┘                │
- *                              ▲─────────────────────────────────────────────────────┘
+ *      (none) ──open──▶ received, accepted, arrived … ──over──▶ resolved, failed
+ *                                  ▲                                   │     │
+ *                                  ├─────────────reopened──────────────┘    idle
+ *                                  └─────────────reopened──────────── idle ◀─┘ ──60 s──▶ deleted: 4.04
  *
  * One for each incident and not for each bed, because libcoap walks all resources for every acknowledged
  * notification, every registration and every reset: open incidents are tens, beds are thousands. Deleting
@@ -15,7 +16,7 @@
  *  - no resource is deleted inside a handler, since the library may be walking the list;
  *  - notifications are confirmable: with the default only every sixth would be;
  *  - a resource that is freed tells its observers 4.04, also when the whole context is freed. At the end of
- * the process that would be a lie, so observing is switched off before.
+ *    the process that would be a lie, so observing is switched off before.
  */
 #include "protocols/coap/lamp.h"
 

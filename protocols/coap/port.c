@@ -10,11 +10,12 @@
  *
  * What holds always:
  *  - An alarm is never refused: whatever stands in the options or the body, it becomes an event, and 4.13
- * (too large) comes only after that event is recorded. What libcoap refuses before we are called is what RFC
- * 7252 says it must: malformed messages (RST), critical options that nobody knows (4.02), proxying (5.05).
+ *    (too large) comes only after that event is recorded. What libcoap refuses before we are called is what
+ *    the RFCs say it must: malformed messages (RST), critical options that nobody knows (4.02; RST for a
+ *    NON), proxying (5.05), a Hop-Limit that is used up (5.08).
  *  - An alarm has no answer before its receipt, also no empty ACK: see hold.c.
  *  - Readings are answered after the turn and not after the commit: at most 15 minutes of them may be lost
- * by design, and what they raise is raised.
+ *    by design, and what they raise is raised.
  *  - Nothing is deleted inside one of libcoap's handlers; `inside` says whether we are in one.
  *
  * All paths are served by libcoap's unknown resource, so that a kind of alarm that we do not know arrives

@@ -11,7 +11,7 @@
  * through all sessions twice for each datagram.
  *
  * Block-wise transfer stays off (block mode 0): with COAP_BLOCK_SINGLE_BODY two datagrams of 12 bytes end
- * the process by a null pointer in all versions up to 4.3.5.
+ * the process by a null pointer (seen in 4.3.1 and 4.3.4).
  */
 #include "protocols/coap/side.h"
 
@@ -36,7 +36,8 @@
 #define DTLS_HANDSHAKES_MAX   500 /* all devices at once, after a power cut */
 #define DATAGRAM_MAX                                                                                        \
         1472 /* libcoap's buffer; with its default of 1,152 a longer one would be refused by RST */
-#define RECEIVE_BUFFER (4 << 20) /* 10,000 presses while the disk is busy; the default drops half of them   \
+#define RECEIVE_BUFFER                                                                                      \
+        (4 << 20) /* 10,000 presses while the disk is busy; the default drops half of them   \
                                   */
 
 /* libcoap's log, global as the library has it. "got RST" comes at its highest level for a packet that
