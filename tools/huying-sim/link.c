@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* One MQTT connection on libmosquitto, driven by the poll loop; dials again by itself, half a second after it broke. */
 #include "tools/huying-sim/sim.h"
 
 #include "base/assert.h"

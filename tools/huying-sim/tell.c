@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* The telling half of the story: what was seen, what is awaited, what is printed, and the processes around it. */
 #include "tools/huying-sim/story.h"
 
 #include "base/assert.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Tables on libsmartcols, and the Chinese words for codes of the wire. */
 #include "tools/huyingctl/huyingctl.h"
 
 #include "base/assert.h"
