@@ -21,7 +21,7 @@
 /* Buffers that always suffice: texts of the registry are cut to fit. */
 #define NOTICE_JSON_MAX 24576
 #define NOTICE_TEXT_MAX 768
-#define ANSWER_JSON_MAX 2048 /* receipts and replies */
+#define ANSWER_JSON_MAX 768 /* receipts and replies */
 
 /* One for a thread: it holds statements that are in use during a call. */
 typedef struct Codec Codec;
@@ -99,7 +99,7 @@ const char *notice_journal_kind(JournalKind, bool english);
 /* {"id":…,"result":…,"incident":…,"seq":…}; id and incident are left out when there is none. */
 bool receipt_json(const char *event_id, ReceiptResult, uint64_t incident, uint64_t seq, char *ret, size_t cap, size_t *ret_size);
 /* {"nonce":…,"result":…,"incident":…,"state":…,"owner":…,"reason":…,"seq":…,"text":…}; what there is not is left out,
- * text is one line in Chinese. recorded = false (degraded mode) adds "recorded":false. */
+ * and so is text (one line in Chinese) where it does not fit. recorded = false (degraded mode) adds "recorded":false. */
 bool reply_json(const char *nonce, ReplyResult, State, Reason, const char *owner, uint64_t incident, uint64_t seq, bool recorded, char *ret, size_t cap, size_t *ret_size);
 
 /* Registry codes for a journal row; NULL: none. */

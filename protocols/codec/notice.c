@@ -444,34 +444,45 @@ static void reply_text(
                 str_addf(&s, " %s", words_state(state, false));
 }
 
+static void reply_write(Str *s, const char *nonce, ReplyResult result, State state, Reason reason,
+        const char *owner, uint64_t incident, uint64_t seq, bool recorded)
+{
+        str_add(s, "{");
+        if (nonce && nonce[0] != '\0') {
+                str_add(s, "\"nonce\":");
+                str_json(s, nonce);
+                str_add(s, ",");
+        }
+        str_addf(s, "\"result\":\"%s\"", reply_result_word(result));
+        if (incident > 0)
+                str_addf(s, ",\"incident\":%" PRIu64, incident);
+        if (state != STATE_NONE)
+                str_addf(s, ",\"state\":\"%s\"", state_word(state));
+        if (owner && owner[0] != '\0')
+                add_member(s, "owner", owner, CODE_SIZE - 1);
+        if (reason != REASON_NONE)
+                add_member(s, "reason", reason_word(reason), WORD_SIZE);
+        if (!recorded)
+                str_add(s, ",\"recorded\":false");
+        if (seq > 0)
+                str_addf(s, ",\"seq\":%" PRIu64, seq);
+}
+
 bool reply_json(const char *nonce, ReplyResult result, State state, Reason reason, const char *owner,
         uint64_t incident, uint64_t seq, bool recorded, char *ret, size_t cap, size_t *ret_size)
 {
-        Str s = {.p = ret, .cap = cap};
+        Str s = {.p = ret, .cap = cap}, before;
         char text[256];
 
         reply_text(result, state, reason, incident, text, sizeof(text));
-        str_add(&s, "{");
-        if (nonce && nonce[0] != '\0') {
-                str_add(&s, "\"nonce\":");
-                str_json(&s, nonce);
-                str_add(&s, ",");
-        }
-        str_addf(&s, "\"result\":\"%s\"", reply_result_word(result));
-        if (incident > 0)
-                str_addf(&s, ",\"incident\":%" PRIu64, incident);
-        if (state != STATE_NONE)
-                str_addf(&s, ",\"state\":\"%s\"", state_word(state));
-        if (owner && owner[0] != '\0')
-                add_member(&s, "owner", owner, CODE_SIZE);
-        if (reason != REASON_NONE)
-                add_member(&s, "reason", reason_word(reason), WORD_SIZE);
-        if (!recorded)
-                str_add(&s, ",\"recorded\":false");
-        if (seq > 0)
-                str_addf(&s, ",\"seq\":%" PRIu64, seq);
+        reply_write(&s, nonce, result, state, reason, owner, incident, seq, recorded);
+        before = s;
         add_member(&s, "text", text, sizeof(text));
         str_add(&s, "}");
+        if (s.full) { /* a nonce full of control characters: better no text than no answer */
+                s = before;
+                str_add(&s, "}");
+        }
         if (s.full)
                 return false;
         *ret_size = s.n;

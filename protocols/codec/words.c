@@ -135,6 +135,32 @@ const char *words_state(State state, bool english)
         return "";
 }
 
+/* Why an action was not carried out, or not as it was meant. */
+static const struct {
+        const char *chinese, *english;
+} answers[REASON_MAX] = {
+        [REASON_NO_INCIDENT] = {"没有这个编号", "no such incident"},
+        [REASON_NOT_YOURS] = {"没有呼叫您, 或没有权限", "you were not called, or have no right to this"},
+        [REASON_WRONG_STATE] = {"当前状态不能这样操作", "not possible in this state"},
+        [REASON_NO_PROOF] = {"缺少到场凭证", "proof of arrival is missing"},
+        [REASON_BAD_OUTCOME] = {"没有这个办结结果", "no such outcome"},
+        [REASON_STILL_BURNING] = {"火情未解除, 不能办结", "the fire is not cleared"},
+        [REASON_SEVERAL] = {"没有或不止一条未结报警, 请带编号", "not exactly one is open: give its number"},
+        [REASON_TOO_EARLY] = {"刚有新呼叫, 请带编号重发", "a call has just come: give its number"},
+        [REASON_RETAINED] = {"保留消息不执行", "retained actions are not obeyed"},
+        [REASON_OPEN_MATTERS] = {"还有未办结的报警, 请先转交或退单",
+                "open matters: hand over or release them first"},
+        [REASON_OLD_ROUND] = {"回答的是旧的一轮呼叫", "answers an older round"},
+        [REASON_NOT_ARRIVED] = {"未到达, 不能办结", "resolve needs an arrival first"},
+        [REASON_TWICE] = {"已经做过一次", "already done once"},
+        [REASON_UNKNOWN_ACTION] = {"看不懂的操作", "unknown action"},
+        [REASON_UNKNOWN_WORKER] = {"人员未登记", "unknown worker"},
+        [REASON_BUSY] = {"您手上另有紧急报警, 记为协助",
+                "you own another urgent incident: counted as helper"},
+        [REASON_HELPER] = {"已有人接单, 记为协助", "somebody else has it: counted as helper"},
+        [REASON_BAD_REQUEST] = {"请求无法识别", "the request cannot be read"},
+};
+
 const char *notice_reason(Reason reason, bool english)
 {
         switch (reason) {
@@ -178,31 +204,24 @@ const char *notice_reason(Reason reason, bool english)
         case REASON_UNKNOWN_SOURCE: return PICK("来源未登记", "an unregistered source");
         case REASON_UNPARSED: return PICK("内容无法识别", "an unreadable message");
         case REASON_STALE: return PICK("可能是旧消息, 请核实", "possibly an old message: check");
-        case REASON_NO_INCIDENT: return PICK("没有这个编号", "no such incident");
+        case REASON_NO_INCIDENT:
         case REASON_NOT_YOURS:
-                return PICK("没有呼叫您, 或没有权限", "you were not called, or have no right to this");
-        case REASON_WRONG_STATE: return PICK("当前状态不能这样操作", "not possible in this state");
-        case REASON_NO_PROOF: return PICK("缺少到场凭证", "proof of arrival is missing");
-        case REASON_BAD_OUTCOME: return PICK("没有这个办结结果", "no such outcome");
-        case REASON_STILL_BURNING: return PICK("火情未解除, 不能办结", "the fire is not cleared");
+        case REASON_WRONG_STATE:
+        case REASON_NO_PROOF:
+        case REASON_BAD_OUTCOME:
+        case REASON_STILL_BURNING:
         case REASON_SEVERAL:
-                return PICK("没有或不止一条未结报警, 请带编号", "not exactly one is open: give its number");
         case REASON_TOO_EARLY:
-                return PICK("刚有新呼叫, 请带编号重发", "a call has just come: give its number");
-        case REASON_RETAINED: return PICK("保留消息不执行", "retained actions are not obeyed");
+        case REASON_RETAINED:
         case REASON_OPEN_MATTERS:
-                return PICK(
-                        "还有未办结的报警, 请先转交或退单", "open matters: hand over or release them first");
-        case REASON_OLD_ROUND: return PICK("回答的是旧的一轮呼叫", "answers an older round");
-        case REASON_NOT_ARRIVED: return PICK("未到达, 不能办结", "resolve needs an arrival first");
-        case REASON_TWICE: return PICK("已经做过一次", "already done once");
-        case REASON_UNKNOWN_ACTION: return PICK("看不懂的操作", "unknown action");
-        case REASON_UNKNOWN_WORKER: return PICK("人员未登记", "unknown worker");
+        case REASON_OLD_ROUND:
+        case REASON_NOT_ARRIVED:
+        case REASON_TWICE:
+        case REASON_UNKNOWN_ACTION:
+        case REASON_UNKNOWN_WORKER:
         case REASON_BUSY:
-                return PICK("您手上另有紧急报警, 记为协助",
-                        "you own another urgent incident: counted as helper");
-        case REASON_HELPER: return PICK("已有人接单, 记为协助", "somebody else has it: counted as helper");
-        case REASON_BAD_REQUEST: return PICK("请求无法识别", "the request cannot be read");
+        case REASON_HELPER:
+        case REASON_BAD_REQUEST: return PICK(answers[reason].chinese, answers[reason].english);
         case REASON_MAX: break;
         }
         return "";

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* A worker's JSON actions. */
 #include "fuzz.h"
 
 #include "base/assert.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Heartbeats. */
 #include "fuzz.h"
 
 #include "base/assert.h"

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Readings in our own JSON. */
 #include "fuzz.h"
 
 #include "base/assert.h"

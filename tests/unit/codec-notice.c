@@ -418,6 +418,7 @@ static void test_receipt(void **state)
 
 static void test_reply(void **state)
 {
+        static const char owner[CODE_SIZE] = "一二三四五六七八九十一二三四五六七八九十一";
         static char nonce[EVENT_ID_SIZE];
         size_t n = 0;
 
@@ -445,10 +446,14 @@ static void test_reply(void **state)
         for (Reason reason = 0; reason < REASON_MAX; reason++)
                 for (State s = 0; s < STATE_MAX; s++)
                         for (ReplyResult result = REPLY_OK; result <= REPLY_REFUSED; result++) {
-                                assert_true(reply_json(nonce, result, s, reason, nonce, UINT64_MAX,
+                                assert_true(reply_json(nonce, result, s, reason, owner, UINT64_MAX,
                                         UINT64_MAX, false, json, ANSWER_JSON_MAX, &n));
                                 assert_true(is_json(json, n));
+                                assert_true(json_at(json, "$.nonce")[0] != '\0');
                         }
+        assert_true(
+                reply_json("x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, owner, 5, 6, false, json, 240, &n));
+        assert_json(json, "$.text", "");
 }
 
 int main(void)
