@@ -164,11 +164,16 @@ static void what_fault(Str *s, const IncidentView *view, bool english)
 
 static void what_alarm(Str *s, const IncidentView *view, bool english)
 {
+        AlarmKind meant;
+
         if (view->class == CLASS_CHECK)
                 str_add(s, english ? "check: " : "请核实: ");
         str_add(s, words_alarm(view->kind, english));
-        if (view->kind == ALARM_UNKNOWN && view->word[0] != '\0')
+        if (view->kind == ALARM_UNKNOWN)
                 add_piece(s, view->word, WORD_SIZE);
+        else if (view->kind == ALARM_UNPARSED) /* the word of a CoAP path, whose body was garbage */
+                add_piece(s, alarm_kind_parse(view->word, &meant) ? words_alarm(meant, english) : view->word,
+                        CUT_SHORT);
 }
 
 void notice_what(const IncidentView *view, bool english, char *ret, size_t cap)
@@ -207,13 +212,41 @@ static const char *owner_of(const NoticeContext *context)
         return context->owner_code ? context->owner_code : "";
 }
 
+/*
+ * The address from its building on: a worker knows his streets, and the whole of it stands in the alert. "1号楼" must
+ * not be found in "11号楼", nor "一号楼" in "十一号楼".
+ */
+static const char *near_address(const char *address, const char *building)
+{
+        static const char *const numerals = "零一二三四五六七八九十百";
+
+        if (!building || building[0] == '\0')
+                return address;
+        for (const char *p = address; (p = strstr(p, building)); p++) {
+                char before[4] = "";
+
+                if (p == address)
+                        return p;
+                if ((unsigned char)p[-1] < 0x80) {
+                        if (p[-1] == ' ' || p[-1] == ',' || p[-1] == '-')
+                                return p;
+                        continue;
+                }
+                if (p - address >= 3)
+                        memcpy(before, p - 3, 3);
+                if (before[0] == '\0' || !strstr(numerals, before))
+                        return p;
+        }
+        return address;
+}
+
 static void text_where(Str *s, const IncidentView *view, const NoticeContext *context)
 {
         if (view->group == GROUP_SYSTEM)
                 return;
         add_piece(s, context->resident, 64);
         if (context->address && context->address[0] != '\0')
-                add_piece(s, context->address, 160);
+                add_piece(s, near_address(context->address, context->building), 160);
         else if (context->building && context->building[0] != '\0') {
                 add_piece(s, context->building, 64);
                 add_piece(s, context->floor, 32);

@@ -134,7 +134,7 @@ static void add_event(Str *s, const Event *e)
         switch (e->type) {
         case EVENT_ALARM:
                 add_text(s, "kind", alarm_kind_word(e->alarm.kind));
-                if (e->alarm.kind == ALARM_UNKNOWN)
+                if (e->alarm.kind == ALARM_UNKNOWN || e->alarm.kind == ALARM_UNPARSED)
                         add_text(s, "word", e->alarm.word);
                 break;
         case EVENT_ACTION:

@@ -79,7 +79,7 @@ static void test_alert(void **state)
                 "听力差\",\"needs\":\"accept\",\"owner\":null,\"limits\":{\"next_tier\":1790000102.5},"
                 "\"links\":0,\"reason\":\"tier\",\"late\":false,\"test\":false,\"recorded\":true,\"seq\":"
                 "88130,"
-                "\"text\":\"SOS 呼救 张虚构 示例路1号1号楼501 已等待72秒 编号1042 请接单\"}");
+                "\"text\":\"SOS 呼救 张虚构 1号楼501 已等待72秒 编号1042 请接单\"}");
 }
 
 static void test_alert_access(void **state)
@@ -135,7 +135,7 @@ static void test_alert_unknown_place(void **state)
         view.group = GROUP_UNKNOWN;
         view.kind = ALARM_UNPARSED;
         view.unknown_source = true;
-        view.event_id[0] = '\0';
+        view.event_id[0] = view.word[0] = '\0';
         (void)str_copy(view.source, sizeof(view.source), "stray-9");
         alert(&view, &context);
         assert_json(json, "$.kind", "\"unparsed\"");
@@ -163,7 +163,7 @@ static void test_alert_vital_and_system(void **state)
         assert_json(json, "$.value", "190");
         assert_json(json, "$.limit", "120");
         assert_json(json, "$.text",
-                "\"心率 190 次/分, 高于上限 120 张虚构 示例路1号1号楼501 已等待72秒 编号1042 请接单\"");
+                "\"心率 190 次/分, 高于上限 120 张虚构 1号楼501 已等待72秒 编号1042 请接单\"");
 
         view.group = GROUP_SYSTEM;
         view.class = CLASS_SYSTEM;
@@ -341,6 +341,37 @@ static void test_text_after_acceptance(void **state)
         assert_text(&view, &context, "SOS 呼救 张虚构 1号楼501 已办结 own_word 编号1042");
 }
 
+static void test_text_place(void **state)
+{
+        static const struct {
+                const char *address, *building, *place;
+        } cases[] = {
+                {"示范区示范路1号示范小区1号楼1单元101室", "1号楼", "1号楼1单元101室"},
+                {"示范小区11号楼101室", "1号楼", "示范小区11号楼101室"},
+                {"示范小区十一号楼101室", "一号楼", "示范小区十一号楼101室"},
+                {"11号楼东侧 1号楼101室", "1号楼", "1号楼101室"},
+                {"1号楼101室", "1号楼", "1号楼101室"},
+                {"Demo Rd 1, B2 101", "B2", "B2 101"},
+                {"示范路1号", "7号楼", "示范路1号"},
+                {"示范路1号", "", "示范路1号"},
+                {"示范路1号", NULL, "示范路1号"},
+                {"é1号楼", "1号楼", "1号楼"},
+        };
+        IncidentView view = view_sos();
+        NoticeContext context = context_sos();
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                char expected[256];
+
+                context.address = cases[i].address;
+                context.building = cases[i].building;
+                (void)snprintf(expected, sizeof(expected), "SOS 呼救 张虚构 %s 已等待72秒 编号1042 请接单",
+                        cases[i].place);
+                assert_text(&view, &context, expected);
+                assert_non_null(strstr(alert(&view, &context), cases[i].address));
+        }
+}
+
 static void test_what(void **state)
 {
         static const struct {
@@ -354,6 +385,9 @@ static void test_what(void **state)
                 {{.group = GROUP_FIRE, .kind = ALARM_CO}, "一氧化碳报警", "carbon monoxide alarm"},
                 {{.group = GROUP_UNKNOWN, .kind = ALARM_UNKNOWN, .word = "flood"}, "未知类型报警 flood",
                         "alarm of an unknown kind flood"},
+                {{.group = GROUP_HELP, .kind = ALARM_UNPARSED}, "无法识别的报警", "unreadable alarm"},
+                {{.group = GROUP_HELP, .kind = ALARM_UNPARSED, .word = "gas"}, "无法识别的报警 燃气泄漏报警",
+                        "unreadable alarm gas alarm"},
                 {{.group = GROUP_VITAL, .vital = VITAL_HR, .value = 190, .limit = 120},
                         "心率 190 次/分, 高于上限 120", "heart rate 190/min above 120"},
                 {{.group = GROUP_VITAL, .vital = VITAL_SPO2, .value = 84.5, .limit = 90},
@@ -469,6 +503,7 @@ int main(void)
                 cmocka_unit_test(test_alert_does_not_fit),
                 cmocka_unit_test(test_text),
                 cmocka_unit_test(test_text_after_acceptance),
+                cmocka_unit_test(test_text_place),
                 cmocka_unit_test(test_what),
                 cmocka_unit_test(test_words),
                 cmocka_unit_test(test_receipt),
