@@ -257,7 +257,7 @@ static void client_await(WirePeer *p, uint8_t type, WirePacket *ret)
         }
 }
 
-void wire_client(WirePeer *ret, uint16_t port, const char *id, const char *password)
+void wire_client(WirePeer *ret, uint16_t port, const char *id, const char *user, const char *password)
 {
         static WirePacket k;
         uint8_t b[512] = {WIRE_CONNECT << 4}, *body = b + 2;
@@ -266,12 +266,12 @@ void wire_client(WirePeer *ret, uint16_t port, const char *id, const char *passw
         *ret = (WirePeer){.fd = wire_connect(port)};
         ASSERT(ret->fd >= 0);
         body[n++] = 4;
-        body[n++] = password ? 0xc2 : 0x02;
+        body[n++] = user ? 0xc2 : 0x02;
         body[n++] = 0;
         body[n++] = 60;
         n += put_text(body + n, id);
-        if (password) {
-                n += put_text(body + n, id);
+        if (user) {
+                n += put_text(body + n, user);
                 n += put_text(body + n, password);
         }
         ASSERT(n < 128);
@@ -389,7 +389,8 @@ void wire_broker_stop(WireBroker *b, int signo)
 void wire_broker_deinit(WireBroker *b)
 {
         static const char *const files[] = {"mosquitto.conf", "log", "mosquitto.db", "passwd", "acl",
-                "ca.crt", "server.crt", "server.key", "ca.key", "server.csr", "ca.srl", "password"};
+                "ca.crt", "server.crt", "server.key", "ca.key", "server.csr", "ca.srl", "secret",
+                "mosquitto.pid"};
         char path[128];
 
         wire_broker_stop(b, SIGTERM);

@@ -63,7 +63,8 @@ void wire_publish(WirePeer *, const char *topic, const void *payload, size_t n, 
         uint16_t mid);
 
 /* A client of a real broker; each call waits for the broker's answer. Aborts when it is refused. */
-void wire_client(WirePeer *ret, uint16_t port, const char *id, const char *password);
+/* user NULL: none. */
+void wire_client(WirePeer *ret, uint16_t port, const char *id, const char *user, const char *password);
 void wire_client_subscribe(WirePeer *, const char *filter);
 void wire_client_publish(WirePeer *, const char *topic, const char *payload, uint8_t qos, bool retain);
 /* Waits for one PUBLISH at most `ms`. */
