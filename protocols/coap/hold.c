@@ -168,6 +168,13 @@ static void let_go(Hold *hold)
         holds_release(hold);
 }
 
+void holds_drop(Holds *h, const coap_session_t *session)
+{
+        for (uint32_t i = 0; i < h->size; i++)
+                if (h->ring[i].session == session)
+                        let_go(&h->ring[i]);
+}
+
 void holds_deinit(Holds *h)
 {
         for (uint32_t i = 0; h->ring && i < h->size; i++)

@@ -88,6 +88,8 @@ Hold *holds_get(Holds *, uint64_t handle); /* NULL: let go long ago */
  * sent. */
 bool holds_answer(Hold *, Answer *);
 void holds_release(Hold *);
+/* Lets go and forgets all of a session. */
+void holds_drop(Holds *, const coap_session_t *);
 /* Lets go of those that no device waits for any more; false: none left. */
 bool holds_expire(Holds *, uint64_t now_us);
 

@@ -373,12 +373,20 @@ static const PortOps port_ops = {
         .stop = port_stop,
 };
 
+static void on_ended(void *userdata, coap_session_t *session)
+{
+        CoapPort *p = userdata;
+
+        holds_drop(&p->alarms, session);
+        holds_drop(&p->readings, session);
+}
+
 static int open_side(CoapPort *p, unsigned i, const char *addresses, const Config *config)
 {
         Side *side = &p->sides[i];
         int r;
 
-        *side = (Side){.port = p, .host = p->host};
+        *side = (Side){.port = p, .host = p->host, .ended = on_ended};
         if (!addresses[0])
                 return 0;
         r = side_open(side, i == SIDE_DTLS, addresses, config->coap_psk_file, config->coap_sessions_max);

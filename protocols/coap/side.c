@@ -17,6 +17,7 @@
 
 #include "base/assert.h"
 #include "base/cleanup.h"
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/log.h"
 #include "base/parse.h"
@@ -85,10 +86,14 @@ static int open_endpoints(Side *s, const char *addresses)
                 log_err("coap: too many addresses to listen on");
                 return -EINVAL;
         }
-        while ((word = parse_word(&rest))) {
+        for (unsigned n = 0; (word = parse_word(&rest)); n++) {
                 coap_address_t address;
                 coap_endpoint_t *endpoint;
 
+                if (n == SIDE_SOCKETS_MAX) {
+                        log_err("coap: too many addresses to listen on");
+                        return -EINVAL;
+                }
                 if (!read_address(word, &address)) {
                         log_err("coap: \"%s\" is no address to listen on: expected 127.0.0.1:5683 or "
                                 "[::]:5683",
@@ -131,6 +136,8 @@ static void adopt(Side *s, int fd)
                         fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof(bytes)); /* as far as the system allows */
         if (s->number == 0)
                 s->number = number;
+        if (s->n_sockets < SIDE_SOCKETS_MAX)
+                s->sockets[s->n_sockets++] = fd;
 }
 
 /*
@@ -258,12 +265,31 @@ int side_descriptor(const Side *s)
         return coap_context_get_coap_fd(s->context);
 }
 
+static void end_dead_sessions(Side *s)
+{
+        for (unsigned i = 0; i < s->n_sockets; i++) {
+                coap_session_t *session =
+                        restart_peek(&s->restarts, s->context, s->sockets[i], clock_now().boot_us);
+                coap_tick_t now;
+
+                if (!session)
+                        continue;
+                s->host->count(s->host, "coap.dtls_restarted");
+                s->ended(s->port, session);
+                coap_session_disconnected(session, COAP_NACK_TLS_FAILED);
+                coap_ticks(&now);
+                coap_io_prepare_epoll(s->context, now); /* frees it, now that nobody refers to it */
+        }
+}
+
 void side_drain(Side *s, unsigned budget)
 {
         struct epoll_event events[16];
         int fd = side_descriptor(s);
 
         for (unsigned taken = 0; taken < budget;) {
+                if (s->dtls)
+                        end_dead_sessions(s);
                 int n = epoll_wait(fd, events, (int)(sizeof(events) / sizeof(events[0])), 0);
 
                 if (n <= 0)

@@ -3,15 +3,22 @@
 /* One libcoap context with its sockets, for UDP or for DTLS: see side.c. */
 #include "protocols/coap/lib.h"
 #include "protocols/coap/psk.h"
+#include "protocols/coap/restart.h"
 #include "protocols/port.h"
+
+#define SIDE_SOCKETS_MAX 4
 
 typedef struct Side {
         coap_context_t *context; /* NULL: not in use */
         PortWatch *watch;
         bool dtls;
-        uint16_t number; /* the first UDP port */
+        uint16_t number;               /* the first UDP port */
+        int sockets[SIDE_SOCKETS_MAX]; /* libcoap's */
+        unsigned n_sockets;
         Psk psk;
-        void *port; /* the CoapPort */
+        Restarts restarts;
+        void (*ended)(void *port, coap_session_t *); /* a session is dead: let its holds go */
+        void *port;                                  /* the CoapPort */
         PortHost *host;
 } Side;
 

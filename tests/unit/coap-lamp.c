@@ -358,6 +358,77 @@ static void dtls_strangers(void **state)
         unlink(key_path);
 }
 
+/* A device loses power while its alarm waits, and comes back on its old port: it must be heard again. */
+static void dtls_restart(void **state)
+{
+        static const char *const args[] = {
+                "-m", "post", "-u", "sos-101", "-k", "0123456789abcdef", "-B", "60", "-p"};
+        char key_path[64], uri[128], port[8];
+        struct sockaddr_in free_port = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+        socklen_t size = sizeof(free_port);
+        int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+        if (!installed(CLIENT_DTLS))
+                skip();
+        assert_int_equal(bind(fd, (struct sockaddr *)&free_port, sizeof(free_port)), 0);
+        assert_int_equal(getsockname(fd, (struct sockaddr *)&free_port, &size), 0);
+        close(fd);
+        World *w = dtls_world(key_path);
+        (void)snprintf(port, sizeof(port), "%u", ntohs(free_port.sin_port));
+        (void)snprintf(
+                uri, sizeof(uri), "coaps://127.0.0.1:%u/v1/alarm/sos?id=e", cport_number(w->coap, true));
+        const char *argv[N_ELEMENTS(args) + 3] = {NULL};
+        memcpy(argv, args, sizeof(args));
+        argv[N_ELEMENTS(args)] = port;
+        argv[N_ELEMENTS(args) + 1] = uri;
+
+        Program c = program_start(CLIENT_DTLS, argv);
+        event_wait(w, 1);
+        kill(c.pid, SIGKILL); /* no farewell */
+        waitpid(c.pid, NULL, 0);
+        close(c.out);
+        c = program_start(CLIENT_DTLS, argv);
+        event_wait(w, 2);
+        world_receipt(w, &w->events[0], 1, "{}"); /* the old hold: nobody waits */
+        world_receipt(w, &w->events[1], 1, "{\"result\":\"recorded\"}");
+        assert_int_equal(program_end(w, &c), 0);
+        assert_non_null(strstr(c.text, "recorded"));
+        world_free(w);
+        unlink(key_path);
+}
+
+/* Observers' sessions are never closed for idleness: when there are too many, nobody may begin to observe. */
+static void too_many_observers(void **state)
+{
+        World *w = *state;
+        unsigned refused = 0, n = 0;
+        Reply r;
+
+        world_lamp(w, 1, LAMP_RECEIVED, true);
+        for (; n < 4000 && refused < 5; n++) { /* a port may come twice */
+                int fd = device_new(w);
+                Message m = look((uint16_t)n, "a/1", 0);
+
+                r = device_ask(w, fd, &m);
+                if (r.code == CODE(5, 3))
+                        refused++;
+                else
+                        assert_int_equal(r.code, CODE(2, 5));
+                close(fd);
+        }
+        assert_int_equal(refused, 5);
+        assert_true(n > 2000);
+        int fd = device_new(w);
+        Message plain = look(1, "a/1", -1), alarm = press(CON, 2, "t", "e-1");
+        assert_string_equal(device_ask(w, fd, &plain).body, "received");
+        world_lamp(w, 1, LAMP_ACCEPTED, true); /* told to 2,000 sockets that are gone */
+        world_settle(w);
+        world_receipt(w, device_alarm(w, fd, &alarm), 1, "{}");
+        assert_true(device_receive(fd, &r));
+        assert_int_equal(r.code, CODE(2, 1));
+        close(fd);
+}
+
 static void dtls_without_keys(void **state)
 {
         World *w = world_open("127.0.0.1:0", "127.0.0.1:0", "/nonexistent/keys");
@@ -376,6 +447,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(stock_client, setup, teardown),
                 cmocka_unit_test(dtls),
                 cmocka_unit_test(dtls_strangers),
+                cmocka_unit_test(dtls_restart),
+                cmocka_unit_test_setup_teardown(too_many_observers, setup, teardown),
                 cmocka_unit_test(dtls_without_keys),
         };
 
