@@ -149,9 +149,9 @@ static void add_event(Str *s, const Event *e)
                         add_text(s, "decision", e->action.yes ? "yes" : "no");
                 break;
         case EVENT_STATUS: add_true(s, "fault", e->status.fault); break;
-        case EVENT_PRESENCE: add_text(s, "presence", e->presence.online ? "online" : "offline"); break;
-        case EVENT_SYSTEM: add_text(s, "edge", e->system.raise ? "began" : "ended"); break;
         case EVENT_VITALS:
+        case EVENT_PRESENCE:
+        case EVENT_SYSTEM:
         case EVENT_ATTEMPT:
         case EVENT_ROSTER: break;
         }
@@ -227,6 +227,8 @@ static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
                 add_text(s, "result", reply_result_word((ReplyResult)row->result));
         if (row->kind == JOURNAL_SYSTEM || (row->priority > 0 && row->class == CLASS_SYSTEM))
                 add_text(s, "cause", system_cause_word((SystemCause)row->cause));
+        if (row->kind == JOURNAL_DUTY || row->kind == JOURNAL_PRESENCE || row->kind == JOURNAL_SYSTEM)
+                str_addf(s, "%s\"on\":%s", s->n > 1 ? "," : "", row->on ? "true" : "false");
         add_time(s, "due", row->due_wall_us);
         add_true(s, "late", row->late);
         if (row_has_value(row)) {

@@ -206,6 +206,20 @@ static void test_timer(void **state)
                                                     "\"due\":1790000000.000001,\"late\":true}");
 }
 
+static void test_edges(void **state)
+{
+        JournalRow row = {.kind = JOURNAL_PRESENCE};
+
+        assert_string_equal(
+                record(&row, &(RecordContext){.worker = "w11"}), "{\"worker\":\"w11\",\"on\":false}");
+        row.kind = JOURNAL_SYSTEM;
+        row.cause = SYSTEM_STORE;
+        row.on = true;
+        assert_string_equal(record(&row, NULL), "{\"cause\":\"store\",\"on\":true}");
+        row.kind = JOURNAL_OPENED;
+        assert_string_equal(record(&row, NULL), "{}");
+}
+
 static void test_reading(void **state)
 {
         static const char body[] = "{\"hr\":190}";
@@ -279,6 +293,7 @@ int main(void)
                 cmocka_unit_test(test_deep),
                 cmocka_unit_test(test_action),
                 cmocka_unit_test(test_timer),
+                cmocka_unit_test(test_edges),
                 cmocka_unit_test(test_reading),
                 cmocka_unit_test(test_all),
         };
