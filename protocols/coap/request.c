@@ -110,8 +110,7 @@ static void read_option(Request *r, Path *path, coap_option_num_t number, const 
         case COAP_OPTION_URI_PATH: read_path(r, path, s, n); break;
         case COAP_OPTION_URI_QUERY: read_query(r, s, n); break;
         case COAP_OPTION_CONTENT_FORMAT: r->format = coap_decode_var_bytes(s, n); break;
-        case COAP_OPTION_BLOCK1:
-        case CPORT_OPTION_Q_BLOCK1: r->block = true; break;
+        case COAP_OPTION_BLOCK1: r->block = true; break;
         case CPORT_OPTION_NO_RESPONSE:
                 if (n <= 1)
                         r->no_response = (uint8_t)coap_decode_var_bytes(s, n);

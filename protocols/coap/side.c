@@ -232,7 +232,6 @@ int side_open(Side *s, bool dtls, const char *addresses, const char *psk_file, u
         if (!s->context)
                 return error_origin(-ENOMEM);
         coap_context_set_block_mode(s->context, 0);
-        coap_register_option(s->context, CPORT_OPTION_Q_BLOCK1); /* answered like Block1, not by 4.02 */
         coap_context_set_max_idle_sessions(s->context, dtls ? sessions_max : UDP_IDLE_SESSIONS_MAX);
         if (dtls) {
                 coap_context_set_session_timeout(s->context, DTLS_TIMEOUT_S);
