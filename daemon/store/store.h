@@ -92,6 +92,7 @@ typedef struct StoreStatus {
         char failed_why[128];      /* … and its first cause */
         uint64_t anew;             /* when it has grown: the database had to be begun anew while running (corrupt or
                                       gone); submit the state row of every incident that is held, and raise SYSTEM */
+        char anew_why[192];        /* … what became of the old one, one English line */
         bool ailing;               /* commits go on, but a checkpoint or registry.export fails: see why */
         int64_t seq_offset;        /* journal.seq in the database + this = the engine's numbers (store.c) */
 } StoreStatus;
@@ -104,5 +105,6 @@ void store_peek(Store *, StoreStatus *ret);
  * After `reopened`: rows of incidents that the database holds and the engine does not (numbers cannot clash), and
  * the keys. The loop calls it once; until then the thread commits nothing.
  */
-int store_merge(Store *, Engine *, Now now);
+int store_merge(Store *, Engine *, Now now);    /* 0, STORE_E_PARTIAL, STORE_E_DOWN (gone again: `reopened` will come
+                                                   anew), or a negative errno */
 const char *store_why(const Store *);           /* why store_open() said STORE_E_DOWN */

@@ -1,0 +1,623 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * registry.export: what a start without a usable database lives on.
+ *
+ * One CSV file (written and read by libcsv, every field quoted), whose first field names what the row is:
+ *
+ *   "huying-registry","1",SITE,INCIDENT_CEILING,SEQ_CEILING
+ *   "ids",GRIDS,DWELLINGS,RESIDENTS,DEVICES,WORKERS      highest id + 1 of each: ids are never used again
+ *   "grid",ID,CODE,…  "dwelling",…  "resident",…  "device",…  "worker",…  "duty",…      the fields of roster.h
+ *   "end",ROWS,SHA-256 of every byte before this line
+ *
+ * The last line tells a whole file from a torn one. It is written to a file of its own, flushed, and renamed over
+ * the old one, so a crash leaves the one or the other.
+ */
+#include <csv.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <math.h>
+#include <openssl/evp.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/assert.h"
+#include "base/error.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "store/csv-table.h"
+#include "store/registry-build.h"
+
+#define FIELDS_MAX 24
+
+DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
+
+static void digest_hex(const void *bytes, size_t n, char ret[65])
+{
+        unsigned char digest[32];
+
+        ASSERT(EVP_Digest(bytes, n, digest, NULL, EVP_sha256(), NULL) == 1);
+        for (int i = 0; i < 32; i++)
+                (void)snprintf(ret + 2 * i, 3, "%02x", digest[i]); /* always two digits */
+}
+
+/* Writing */
+
+typedef struct Writer {
+        FILE *file;
+        bool begun; /* within a row */
+        uint64_t rows;
+} Writer;
+
+static void put(Writer *w, const char *text)
+{
+        if (w->begun)
+                (void)fputc(',', w->file);             /* ferror() is asked once, at the end */
+        (void)csv_fwrite(w->file, text, strlen(text)); /* likewise */
+        w->begun = true;
+}
+
+static void put_number(Writer *w, uint64_t n)
+{
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%" PRIu64, n); /* 20 digits at most */
+        put(w, text);
+}
+
+static void put_limit(Writer *w, double value)
+{
+        char text[40] = "";
+
+        if (!isnan(value))
+                (void)snprintf(text, sizeof(text), "%.17g", value); /* 24 characters at most */
+        put(w, text);
+}
+
+static void end_row(Writer *w)
+{
+        (void)fputc('\n', w->file); /* as above */
+        w->begun = false;
+        w->rows++;
+}
+
+static void put_places(Writer *w, const Registry *r)
+{
+        for (uint32_t i = 1; i < r->n_grids; i++) {
+                const Grid *g = &r->grids[i];
+
+                if (!g->code)
+                        continue;
+                put(w, "grid");
+                put_number(w, i);
+                put(w, g->code);
+                put(w, g->name);
+                put_number(w, g->parent);
+                end_row(w);
+        }
+        for (uint32_t i = 1; i < r->n_dwellings; i++) {
+                const Dwelling *d = &r->dwellings[i];
+
+                if (!d->code)
+                        continue;
+                put(w, "dwelling");
+                put_number(w, i);
+                put(w, d->code);
+                put(w, d->building);
+                put(w, d->floor);
+                put(w, d->address);
+                put(w, d->access);
+                put_number(w, d->grid);
+                end_row(w);
+        }
+}
+
+static void put_residents(Writer *w, const Registry *r)
+{
+        for (uint32_t i = 1; i < r->n_residents; i++) {
+                const Resident *p = &r->residents[i];
+
+                if (!p->code)
+                        continue;
+                put(w, "resident");
+                put_number(w, i);
+                put(w, p->code);
+                put(w, p->name);
+                put(w, p->birth);
+                put(w, p->phone);
+                put(w, p->notes);
+                put_number(w, p->dwelling);
+                for (int v = 0; v < VITAL_MAX; v++) {
+                        put_limit(w, p->limits.min[v]);
+                        put_limit(w, p->limits.max[v]);
+                }
+                end_row(w);
+        }
+        for (uint32_t i = 1; i < r->n_devices; i++) {
+                const Device *d = &r->devices[i];
+
+                if (!d->code)
+                        continue;
+                put(w, "device");
+                put_number(w, i);
+                put(w, d->code);
+                put(w, d->profile);
+                put(w, device_class_word(d->class));
+                put_number(w, d->dwelling);
+                put_number(w, d->resident);
+                put_number(w, d->beat_us);
+                end_row(w);
+        }
+}
+
+static const char *const scope_words[] = {[SCOPE_SITE] = "site",
+        [SCOPE_GRID] = "grid",
+        [SCOPE_BUILDING] = "building",
+        [SCOPE_RESIDENT] = "resident"};
+
+static void put_workers(Writer *w, const Registry *r)
+{
+        for (uint32_t i = 1; i < r->n_workers; i++) {
+                const Worker *p = &r->workers[i];
+
+                if (!p->code)
+                        continue;
+                put(w, "worker");
+                put_number(w, i);
+                put(w, p->code);
+                put(w, p->name);
+                put(w, p->phone);
+                put(w, role_word(p->role));
+                put(w, p->client == CLIENT_PLAIN ? "plain" : "app");
+                put(w, scope_words[p->scope]);
+                put_number(w, p->scope_id);
+                put(w, p->scope_building ? p->scope_building : "");
+                end_row(w);
+        }
+        for (uint32_t i = 0; i < r->n_duties; i++) {
+                const Duty *d = &r->duties[i];
+
+                put(w, "duty");
+                put_number(w, d->worker);
+                put_number(w, d->days);
+                put_number(w, d->from_minute);
+                put_number(w, d->to_minute);
+                put_number(w, d->valid_from);
+                put_number(w, d->valid_to);
+                end_row(w);
+        }
+}
+
+static int text_make(const Registry *r, const char *site, uint64_t incident_ceiling, uint64_t seq_ceiling,
+        char **ret, size_t *ret_size)
+{
+        char digest[65];
+        char *bytes = NULL;
+        size_t n = 0;
+        Writer w = {.file = open_memstream(&bytes, &n)};
+        bool bad;
+
+        if (!w.file)
+                return error_origin(-ENOMEM);
+        put(&w, "huying-registry");
+        put(&w, "1");
+        put(&w, site);
+        put_number(&w, incident_ceiling);
+        put_number(&w, seq_ceiling);
+        end_row(&w);
+        put(&w, "ids");
+        put_number(&w, r->n_grids);
+        put_number(&w, r->n_dwellings);
+        put_number(&w, r->n_residents);
+        put_number(&w, r->n_devices);
+        put_number(&w, r->n_workers);
+        end_row(&w);
+        put_places(&w, r);
+        put_residents(&w, r);
+        put_workers(&w, r);
+        bad = fflush(w.file) != 0;
+        if (!bad) {
+                digest_hex(bytes, n, digest);
+                put(&w, "end");
+                put_number(&w, w.rows);
+                put(&w, digest);
+                end_row(&w);
+        }
+        bad = ferror(w.file) || bad;
+        bad = fclose(w.file) != 0 || bad;
+        if (bad) {
+                free(bytes);
+                return error_origin(-ENOMEM);
+        }
+        *ret = bytes;
+        *ret_size = n;
+        return 0;
+}
+
+static int write_all(int fd, const char *p, size_t n)
+{
+        while (n > 0) {
+                ssize_t done = write(fd, p, n);
+
+                if (done < 0 && errno == EINTR)
+                        continue;
+                if (done < 0)
+                        return error_origin(-errno);
+                p += done;
+                n -= (size_t)done;
+        }
+        return 0;
+}
+
+static int directory_sync(const char *path)
+{
+        _cleanup_(freep) char *folder = strdup(path);
+        _cleanup_(closep) int fd = -1;
+        char *slash;
+
+        if (!folder)
+                return error_origin(-ENOMEM);
+        slash = strrchr(folder, '/');
+        if (slash)
+                slash[slash == folder ? 1 : 0] = 0;
+        fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0 || fsync(fd) < 0)
+                return error_origin(-errno);
+        return 0;
+}
+
+int registry_export_write(const Registry *r, const char *path, const char *site, uint64_t incident_ceiling,
+        uint64_t seq_ceiling)
+{
+        _cleanup_(freep) char *text = NULL;
+        _cleanup_(freep) char *draft = NULL;
+        _cleanup_(closep) int fd = -1;
+        size_t n = 0;
+        int e;
+
+        ASSERT(r && path && site);
+        e = text_make(r, site, incident_ceiling, seq_ceiling, &text, &n);
+        if (e < 0)
+                return error_trace(e);
+        if (asprintf(&draft, "%s.new", path) < 0) {
+                draft = NULL;
+                return error_origin(-ENOMEM);
+        }
+        fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+        if (fd < 0)
+                return error_origin(-errno);
+        e = write_all(fd, text, n);
+        if (e == 0 && (fsync(fd) < 0 || rename(draft, path) < 0))
+                e = error_origin(-errno);
+        if (e < 0) {
+                (void)unlink(draft); /* a half draft is of no use; the next one replaces it anyway */
+                return error_trace(e);
+        }
+        e = directory_sync(path);
+        return e < 0 ? error_trace(e) : 0;
+}
+
+/* Reading */
+
+typedef struct Reader {
+        const char *file;
+        RegistryError *error;
+        bool failed, ended;
+        unsigned line;
+        char *fields[FIELDS_MAX];
+        unsigned n_fields;
+        bool has_head;
+        uint64_t incident_ceiling, seq_ceiling, rows;
+        RegistryCounts counts;
+        Registry *registry;
+        Duty *duties; /* the count is known only at the end */
+        uint32_t duties_cap;
+        char digest[65];
+} Reader;
+
+static void reader_clear(Reader *r)
+{
+        for (unsigned i = 0; i < r->n_fields && i < FIELDS_MAX; i++)
+                free(r->fields[i]);
+        free(r->duties);
+        r->registry = registry_unref(r->registry);
+}
+
+static void fail(Reader *r, const char *what)
+{
+        if (!r->failed)
+                (void)csv_error_at(r->error, r->file, r->line, 0, "%s", what); /* the flag says it */
+        r->failed = true;
+}
+
+static uint64_t number(Reader *r, unsigned field, uint64_t max)
+{
+        uint64_t n = 0;
+
+        if (!parse_u64(r->fields[field], &n) || n > max)
+                fail(r, "a number is wrong or out of range");
+        return r->failed ? 0 : n;
+}
+
+static double limit(Reader *r, unsigned field)
+{
+        double value = NAN;
+
+        if (*r->fields[field] && !parse_double(r->fields[field], &value))
+                fail(r, "a limit is no number");
+        return value;
+}
+
+static const char *text(Reader *r, unsigned field)
+{
+        return registry_text(r->registry, r->fields[field]);
+}
+
+/* The id and the code that each entry begins with. */
+static uint32_t entry(Reader *r, uint32_t n, const char **ret_code)
+{
+        uint32_t id = (uint32_t)number(r, 1, n - 1);
+
+        if (!r->failed && (id == 0 || !str_code(r->fields[2])))
+                fail(r, "an id or a code is wrong");
+        *ret_code = r->failed ? NULL : text(r, 2);
+        return r->failed ? 0 : id;
+}
+
+static void row_resident(Reader *r)
+{
+        Registry *g = r->registry;
+        const char *code;
+        uint32_t id = entry(r, g->n_residents, &code);
+        Resident *p = &g->residents[id];
+        Resident q = {.code = code,
+                .name = text(r, 3),
+                .birth = text(r, 4),
+                .phone = text(r, 5),
+                .notes = text(r, 6),
+                .dwelling = (uint32_t)number(r, 7, g->n_dwellings - 1)};
+
+        for (unsigned v = 0; v < VITAL_MAX; v++) {
+                q.limits.min[v] = limit(r, 8 + 2 * v);
+                q.limits.max[v] = limit(r, 9 + 2 * v);
+        }
+        if (!r->failed)
+                *p = q;
+}
+
+static void row_worker(Reader *r)
+{
+        Registry *g = r->registry;
+        const char *code;
+        uint32_t id = entry(r, g->n_workers, &code);
+        Worker w = {.code = code, .name = text(r, 3), .phone = text(r, 4)};
+        unsigned scope = 0;
+
+        if (!role_parse(r->fields[5], &w.role))
+                fail(r, "there is no such role");
+        w.client = str_equal(r->fields[6], "plain") ? CLIENT_PLAIN : CLIENT_APP;
+        while (scope < sizeof(scope_words) / sizeof(scope_words[0]) &&
+                !str_equal(scope_words[scope], r->fields[7]))
+                scope++;
+        if (scope == sizeof(scope_words) / sizeof(scope_words[0]))
+                fail(r, "there is no such scope");
+        w.scope = (ScopeKind)scope;
+        if (w.scope == SCOPE_GRID)
+                w.scope_id = (uint32_t)number(r, 8, g->n_grids - 1);
+        else if (w.scope == SCOPE_RESIDENT)
+                w.scope_id = (uint32_t)number(r, 8, g->n_residents - 1);
+        else if (w.scope == SCOPE_BUILDING)
+                w.scope_building = text(r, 9);
+        if (!r->failed)
+                g->workers[id] = w;
+}
+
+static void row_place(Reader *r, bool grid)
+{
+        Registry *g = r->registry;
+        const char *code;
+        uint32_t id = entry(r, grid ? g->n_grids : g->n_dwellings, &code);
+
+        if (grid) {
+                Grid p = {
+                        .code = code, .name = text(r, 3), .parent = (uint32_t)number(r, 4, g->n_grids - 1)};
+
+                if (!r->failed)
+                        g->grids[id] = p;
+        } else {
+                Dwelling d = {.code = code,
+                        .building = text(r, 3),
+                        .floor = text(r, 4),
+                        .address = text(r, 5),
+                        .access = text(r, 6),
+                        .grid = (uint32_t)number(r, 7, g->n_grids - 1)};
+
+                if (!r->failed)
+                        g->dwellings[id] = d;
+        }
+}
+
+static void row_device(Reader *r)
+{
+        Registry *g = r->registry;
+        const char *code;
+        uint32_t id = entry(r, g->n_devices, &code);
+        Device d = {.code = code,
+                .profile = text(r, 3),
+                .dwelling = (uint32_t)number(r, 5, g->n_dwellings - 1),
+                .resident = (uint32_t)number(r, 6, g->n_residents - 1),
+                .beat_us = number(r, 7, UINT64_MAX)};
+
+        if (!device_class_parse(r->fields[4], &d.class))
+                fail(r, "there is no such class");
+        if (!r->failed)
+                g->devices[id] = d;
+}
+
+static void row_duty(Reader *r)
+{
+        Registry *g = r->registry;
+        Duty d = {.worker = (uint32_t)number(r, 1, g->n_workers - 1),
+                .days = (uint8_t)number(r, 2, 0x7f),
+                .from_minute = (uint16_t)number(r, 3, 1440),
+                .to_minute = (uint16_t)number(r, 4, 1440),
+                .valid_from = (uint32_t)number(r, 5, 99991231),
+                .valid_to = (uint32_t)number(r, 6, 99991231)};
+
+        if (r->failed)
+                return;
+        if (r->counts.duties == r->duties_cap) {
+                r->duties_cap = r->duties_cap ? 2 * r->duties_cap : 64;
+                r->duties = reallocarray(r->duties, r->duties_cap, sizeof(Duty));
+                ASSERT(r->duties);
+        }
+        r->duties[r->counts.duties++] = d;
+}
+
+static void row_head(Reader *r)
+{
+        if (!str_equal(r->fields[0], "huying-registry") || r->n_fields != 5 ||
+                !str_equal(r->fields[1], "1")) {
+                fail(r, "no registry export of a version that is known here");
+                return;
+        }
+        r->incident_ceiling = number(r, 3, UINT64_MAX);
+        r->seq_ceiling = number(r, 4, UINT64_MAX);
+        r->has_head = true;
+}
+
+static void row_ids(Reader *r)
+{
+        if (r->registry) {
+                fail(r, "the counts of ids stand here twice");
+                return;
+        }
+        r->counts = (RegistryCounts){(uint32_t)number(r, 1, REGISTRY_IDS_MAX),
+                (uint32_t)number(r, 2, REGISTRY_IDS_MAX), (uint32_t)number(r, 3, REGISTRY_IDS_MAX),
+                (uint32_t)number(r, 4, REGISTRY_IDS_MAX), (uint32_t)number(r, 5, REGISTRY_IDS_MAX), 0};
+        if (!r->counts.grids || !r->counts.dwellings || !r->counts.residents || !r->counts.devices ||
+                !r->counts.workers)
+                fail(r, "a count of ids is wrong");
+        if (!r->failed)
+                r->registry = registry_make(&r->counts);
+}
+
+static void row_end_mark(Reader *r)
+{
+        if (number(r, 1, UINT64_MAX) != r->rows)
+                fail(r, "rows are missing");
+        (void)str_copy(r->digest, sizeof(r->digest), r->fields[2]); /* a longer one is a wrong one */
+        r->ended = true;
+}
+
+static void row_take(Reader *r)
+{
+        static const struct {
+                const char *word;
+                unsigned n_fields;
+        } rows[] = {{"ids", 6}, {"grid", 5}, {"dwelling", 8}, {"resident", 8 + 2 * VITAL_MAX}, {"device", 8},
+                {"worker", 10}, {"duty", 7}, {"end", 3}};
+        unsigned i = 0;
+
+        if (r->ended) {
+                fail(r, "rows after the end");
+                return;
+        }
+        if (!r->has_head) {
+                row_head(r);
+                return;
+        }
+        while (i < sizeof(rows) / sizeof(rows[0]) && !str_equal(rows[i].word, r->fields[0]))
+                i++;
+        if (i == sizeof(rows) / sizeof(rows[0]) || r->n_fields != rows[i].n_fields ||
+                (i > 0 && !r->registry)) {
+                fail(r, "not a row of a registry export");
+                return;
+        }
+        switch (i) {
+        case 0: row_ids(r); break;
+        case 1: row_place(r, true); break;
+        case 2: row_place(r, false); break;
+        case 3: row_resident(r); break;
+        case 4: row_device(r); break;
+        case 5: row_worker(r); break;
+        case 6: row_duty(r); break;
+        default: row_end_mark(r); break;
+        }
+}
+
+static void field_end(void *bytes, size_t n, void *userdata)
+{
+        Reader *r = userdata;
+
+        if (r->n_fields < FIELDS_MAX && !r->failed) {
+                if (!str_utf8(bytes ? bytes : "", n))
+                        fail(r, "not UTF-8");
+                r->fields[r->n_fields] = strndup(bytes ? bytes : "", n);
+                ASSERT(r->fields[r->n_fields]);
+                r->n_fields++;
+        } else
+                fail(r, "too many fields");
+}
+
+static void row_end(int terminator, void *userdata)
+{
+        Reader *r = userdata;
+
+        r->line++; /* rows, really: texts with line breaks are one */
+        if (!r->failed)
+                row_take(r);
+        r->rows++;
+        for (unsigned i = 0; i < r->n_fields; i++)
+                free(r->fields[i]);
+        r->n_fields = 0;
+}
+
+/* The digest covers every byte before the last line. */
+static bool digest_fits(const Reader *r, const char *bytes, size_t n)
+{
+        char digest[65];
+        size_t at = n;
+
+        if (at > 0 && bytes[at - 1] == '\n')
+                at--;
+        while (at > 0 && bytes[at - 1] != '\n')
+                at--;
+        digest_hex(bytes, at, digest);
+        return str_equal(digest, r->digest);
+}
+
+int registry_export_read(Registry **ret, const char *path, uint64_t *ret_incident_ceiling,
+        uint64_t *ret_seq_ceiling, RegistryError *ret_error)
+{
+        _cleanup_(freep) char *bytes = NULL;
+        _cleanup_(reader_clear) Reader reader = {.file = "registry.export", .error = ret_error};
+        struct csv_parser parser;
+        size_t n = 0;
+        int r;
+
+        ASSERT(path && ret_error);
+        r = csv_file_read(&bytes, &n, NULL, path, ret_error);
+        if (r != 0)
+                return r == CSV_E_MISSING ? REGISTRY_E_MISSING : r < 0 ? error_trace(r) : r;
+        ASSERT(csv_init(&parser, CSV_STRICT | CSV_STRICT_FINI | CSV_APPEND_NULL) == 0);
+        if (csv_parse(&parser, bytes, n, field_end, row_end, &reader) != n ||
+                csv_fini(&parser, field_end, row_end, &reader) != 0)
+                fail(&reader, "not CSV");
+        csv_free(&parser);
+        if (!reader.failed && (!reader.ended || !reader.registry))
+                fail(&reader, "torn: the end is missing");
+        if (!reader.failed && !digest_fits(&reader, bytes, n))
+                fail(&reader, "damaged: the digest does not fit");
+        if (reader.failed)
+                return REGISTRY_E_INVALID;
+        free(reader.registry->duties);
+        reader.registry->duties = reader.duties ? TAKE_PTR(reader.duties) : calloc(1, sizeof(Duty));
+        ASSERT(reader.registry->duties);
+        reader.registry->n_duties = reader.counts.duties;
+        registry_finish(reader.registry);
+        *ret_incident_ceiling = reader.incident_ceiling;
+        *ret_seq_ceiling = reader.seq_ceiling;
+        *ret = TAKE_PTR(reader.registry);
+        return 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The registry as an object: one block for each array, one pool of texts, one count of references.
+ *
+ * Immutable once finished, so the loop and the store's thread may read one at the same time; only the count is
+ * shared, and it is atomic. Allocation failure ends the process: sizes are bounded by the readers, and a gateway
+ * without memory for its registry can only be started again.
+ */
+#include <math.h>
+#include <string.h>
+
+#include "base/assert.h"
+#include "engine/code-index.h"
+#include "store/registry-build.h"
+
+#define CHUNK_BYTES (64u << 10)
+
+typedef struct Chunk {
+        struct Chunk *next;
+        size_t n, cap;
+        char bytes[];
+} Chunk;
+
+static void *must_calloc(size_t n, size_t size)
+{
+        void *p = calloc(n, size);
+
+        ASSERT(p);
+        return p;
+}
+
+void limits_clear(VitalLimits *l)
+{
+        for (int i = 0; i < VITAL_MAX; i++)
+                l->min[i] = l->max[i] = NAN;
+}
+
+bool limits_sane(const VitalLimits *l)
+{
+        for (int i = 0; i < VITAL_MAX; i++)
+                if (!isnan(l->min[i]) && !isnan(l->max[i]) && !(l->min[i] < l->max[i]))
+                        return false;
+        return true;
+}
+
+Registry *registry_make(const RegistryCounts *n)
+{
+        Registry *r = must_calloc(1, sizeof(*r));
+
+        ASSERT(n->grids && n->dwellings && n->residents && n->devices && n->workers);
+        r->n_ref = 1;
+        r->n_grids = n->grids;
+        r->n_dwellings = n->dwellings;
+        r->n_residents = n->residents;
+        r->n_devices = n->devices;
+        r->n_workers = n->workers;
+        r->n_duties = n->duties;
+        r->grids = must_calloc(n->grids, sizeof(Grid));
+        r->dwellings = must_calloc(n->dwellings, sizeof(Dwelling));
+        r->residents = must_calloc(n->residents, sizeof(Resident));
+        r->devices = must_calloc(n->devices, sizeof(Device));
+        r->workers = must_calloc(n->workers, sizeof(Worker));
+        r->duties = must_calloc(n->duties + 1, sizeof(Duty));
+        for (uint32_t i = 0; i < n->residents; i++)
+                limits_clear(&r->residents[i].limits);
+        return r;
+}
+
+int registry_new(Registry **ret)
+{
+        Registry *r = registry_make(&(RegistryCounts){1, 1, 1, 1, 1, 0});
+
+        registry_finish(r);
+        *ret = r;
+        return 0;
+}
+
+Registry *registry_ref(Registry *r)
+{
+        ASSERT(r && __atomic_load_n(&r->n_ref, __ATOMIC_RELAXED) > 0);
+        (void)__atomic_add_fetch(&r->n_ref, 1, __ATOMIC_RELAXED); /* the new count is of no interest */
+        return r;
+}
+
+Registry *registry_unref(Registry *r)
+{
+        if (!r)
+                return NULL;
+        ASSERT(__atomic_load_n(&r->n_ref, __ATOMIC_RELAXED) > 0);
+        if (__atomic_sub_fetch(&r->n_ref, 1, __ATOMIC_ACQ_REL) > 0)
+                return NULL;
+        for (Chunk *c = r->pool, *next; c; c = next) {
+                next = c->next;
+                free(c);
+        }
+        free(r->grids);
+        free(r->dwellings);
+        free(r->residents);
+        free(r->devices);
+        free(r->workers);
+        free(r->duties);
+        free(r->code_index);
+        free(r);
+        return NULL;
+}
+
+const char *registry_textn(Registry *r, const char *text, size_t n)
+{
+        Chunk *c = r->pool;
+        char *to;
+
+        ASSERT(text || n == 0);
+        if (n == 0)
+                return "";
+        if (!c || c->cap - c->n < n + 1) {
+                size_t cap = n + 1 > CHUNK_BYTES ? n + 1 : CHUNK_BYTES;
+
+                c = must_calloc(1, sizeof(*c) + cap);
+                c->cap = cap;
+                c->next = r->pool;
+                r->pool = c;
+        }
+        to = c->bytes + c->n;
+        memcpy(to, text, n);
+        to[n] = 0;
+        c->n += n + 1;
+        ASSERT(c->n <= c->cap);
+        return to;
+}
+
+const char *registry_text(Registry *r, const char *text)
+{
+        return registry_textn(r, text, text ? strlen(text) : 0);
+}
+
+static int duty_compare(const void *a, const void *b)
+{
+        const Duty *x = a, *y = b;
+
+        if (x->worker != y->worker)
+                return x->worker < y->worker ? -1 : 1;
+        if (x->from_minute != y->from_minute)
+                return x->from_minute < y->from_minute ? -1 : 1;
+        return (x->days > y->days) - (x->days < y->days);
+}
+
+void registry_finish(Registry *r)
+{
+        size_t size = code_index_size(r);
+        void *memory = NULL;
+
+        ASSERT(r->n_ref == 1);
+        free(r->code_index);
+        r->code_index = NULL;
+        ASSERT(posix_memalign(&memory, 16, size) == 0);
+        memset(memory, 0, size);
+        r->code_index = code_index_build(memory, size, r);
+        qsort(r->duties, r->n_duties, sizeof(Duty), duty_compare);
+}

@@ -1,0 +1,1006 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The store's thread, its queue, and what happens when the disk fails.
+ *
+ *   loop: store_submit() ──▶ queue ──▶ thread: one group = all that wait ──▶ COMMIT ──▶ eventfd ──▶ store_status()
+ *
+ * What always holds:
+ * - A transaction leaves the queue only when its group is committed; groups are taken from the front, whole and in
+ *   order. committed_seq therefore only grows, and everything up to it is on disk.
+ * - The thread works on the first `in_flight` transactions without the mutex; the loop only appends behind them, and
+ *   lets readings go only behind them.
+ * - The Database belongs to the caller until store_run(), then to the thread; while `merge_wait` is set the thread
+ *   does not touch it, and store_merge() reads it under the mutex.
+ *
+ * When a commit fails the group is rolled back and tried again on the same connection (which is what is sound after a
+ * failed flush, see database.c), twice; then the connection is closed and reopened each time, with pauses from
+ * 100 ms to 5 s. An error that says the file is corrupt reopens at once; if the file does not open as what was
+ * committed, or says so again, it is set aside and a new one is begun, which status reports as `anew`.
+ *
+ * Two numberings. After a start without a database the engine numbers journal rows from the ceiling in
+ * registry.export, beyond all that was used. The journal in the database is contiguous, so those rows are stored
+ * behind its last row: journal.seq = the engine's number - seq_offset. The offset stays for good (the table
+ * renumber says from which row), so that the engine's numbers never fall back, whatever they were told to. Only
+ * journal.seq is in the database's numbering; last_seq, key.seq and outbox.seq are the engine's. The ordinal of the
+ * boot is treated alike: the engine gets UINT32_MAX until the database can give one.
+ *
+ * registry.export is written by the thread when the registry has changed, and when fewer than half of the numbers
+ * below its ceilings are left: 500 of 1,000 incidents, 5,000 of 10,000 rows, whether or not the database works.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "base/assert.h"
+#include "base/cleanup.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "limits.h"
+#include "store/database.h"
+#include "store/queue.h"
+#include "store/registry-db.h"
+#include "store/restore.h"
+
+#define GROUP_TXNS_MAX     1000u
+#define GROUP_BYTES_MAX    (4u << 20)
+#define LINGER_US          (500 * USEC_PER_MSEC) /* readings alone wait that long for company */
+#define PAUSE_MIN_MS       100
+#define PAUSE_MAX_MS       5000
+#define SAME_HANDLE_TRIES  2u
+#define STOP_US            (4500 * USEC_PER_MSEC) /* within the 5 s that store_free() waits */
+#define STOP_WAIT_MS       5000
+#define FRAMES_IDLE        1000
+#define FRAMES_MAX         4000
+#define CHECKPOINT_SOON_US (200 * USEC_PER_MSEC)
+#define CHECKPOINT_LATE_US (30 * USEC_PER_SEC)
+#define RETRY_US           (5 * USEC_PER_SEC)
+#define PRUNE_US           USEC_PER_HOUR
+#define PRUNE_ROWS         1000u
+#define INCIDENTS_AHEAD    1000u
+#define SEQS_AHEAD         10000u
+/* No database and no export: numbers that nobody can have seen yet, instead of 1. */
+#define INCIDENT_BLIND  1000000u
+#define SEQ_BLIND       1000000000u
+#define BOOT_UNKNOWN    UINT32_MAX
+#define AILS_EXPORT     1u
+#define AILS_CHECKPOINT 2u
+
+struct Store {
+        char *directory, *site, *export_path;
+        char boot_id[33];
+        int lock_fd, event_fd; /* event_fd: towards the loop */
+        int wake_fd;           /* work has come */
+        int urgent_fd;         /* stop, merged: ends a pause too */
+        int done_fd;           /* the thread has ended */
+        pthread_t thread;
+        bool running;
+        char start_why[DATABASE_WHY_SIZE];
+
+        pthread_mutex_t mutex; /* guards from here … */
+        Queue queue;
+        StoreStatus status;               /* what store_status() tells, but for what it computes */
+        uint64_t next_seq, next_incident; /* above all that was submitted */
+        bool stopping, merge_wait, merge_failed;
+        uint64_t stop_us; /* when to give up */
+        /* … to here; the rest is the thread's */
+
+        Database db;
+        DatabaseOrigin origin;
+        Registry *registry; /* what is committed (or was exported) */
+        bool was_down;      /* started without a database, not found again yet */
+        uint64_t down_seq, down_incident;
+        uint32_t failures, corrupt_failures;
+        uint32_t ails; /* AILS_X */
+        int pause_ms;
+        uint64_t incident_ceiling, seq_ceiling; /* in registry.export; 0: not written */
+        bool export_due;
+        uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
+};
+
+/* Small things */
+
+static void signal_fd(int fd)
+{
+        uint64_t one = 1;
+        ssize_t n;
+
+        do
+                n = write(fd, &one, sizeof(one));
+        while (n < 0 && errno == EINTR);
+        ASSERT(n == (ssize_t)sizeof(one) || errno == EAGAIN); /* full: readable all the same */
+}
+
+static void drain_fd(int fd)
+{
+        uint64_t count;
+
+        while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
+                ;
+}
+
+static void lock(Store *s)
+{
+        ASSERT(pthread_mutex_lock(&s->mutex) == 0);
+}
+
+static void unlock(Store *s)
+{
+        ASSERT(pthread_mutex_unlock(&s->mutex) == 0);
+}
+
+/* A number to begin with where nothing else is known. */
+static uint64_t number_or(uint64_t number, uint64_t otherwise)
+{
+        return number > 0 ? number : otherwise;
+}
+
+/* Failing and recovering; each tells the loop. */
+
+static void failed(Store *s, const char *why)
+{
+        Now now = clock_now();
+
+        lock(s);
+        if (!s->status.failing) {
+                s->status.failing = true;
+                s->status.failed_from_us = now.wall_us;
+                (void)str_copy(s->status.failed_why, sizeof(s->status.failed_why), why); /* as long */
+        }
+        (void)str_copy(s->status.why, sizeof(s->status.why), why); /* as long */
+        unlock(s);
+        signal_fd(s->event_fd);
+}
+
+/* A group was committed, or nothing waits and the database is open. True: this ends a failure. */
+static bool recovered(Store *s)
+{
+        Now now = clock_now();
+        bool ends;
+
+        s->failures = s->corrupt_failures = 0;
+        s->pause_ms = PAUSE_MIN_MS;
+        lock(s);
+        ends = s->status.failing;
+        if (ends) {
+                s->status.failing = false;
+                s->status.failed_to_us = now.wall_us;
+                s->status.recovered++;
+                s->status.why[0] = 0;
+        }
+        unlock(s);
+        return ends;
+}
+
+/* why NULL: this part is well again. */
+static void ailing(Store *s, uint32_t part, const char *why)
+{
+        uint32_t before = s->ails;
+
+        s->ails = why ? s->ails | part : s->ails & ~part;
+        if (s->ails == before)
+                return;
+        lock(s);
+        s->status.ailing = s->ails != 0;
+        if (!s->status.failing && (why || !s->ails))
+                (void)str_copy(s->status.why, sizeof(s->status.why), why ? why : ""); /* cut is fine */
+        unlock(s);
+        signal_fd(s->event_fd);
+}
+
+/* registry.export */
+
+static void export_write(Store *s)
+{
+        uint64_t seq, incident;
+        int r;
+
+        lock(s);
+        seq = s->next_seq + SEQS_AHEAD;
+        incident = s->next_incident + INCIDENTS_AHEAD;
+        unlock(s);
+        r = registry_export_write(s->registry, s->export_path, s->site, incident, seq);
+        if (r < 0) {
+                s->export_us = clock_now().boot_us + RETRY_US;
+                ailing(s, AILS_EXPORT, "registry.export cannot be written");
+                return;
+        }
+        ailing(s, AILS_EXPORT, NULL);
+        s->export_us = 0;
+        s->export_due = false;
+        s->seq_ceiling = seq;
+        s->incident_ceiling = incident;
+}
+
+static bool export_wanted(Store *s)
+{
+        bool due;
+
+        lock(s);
+        due = s->export_due || s->next_seq + SEQS_AHEAD / 2 > s->seq_ceiling ||
+              s->next_incident + INCIDENTS_AHEAD / 2 > s->incident_ceiling;
+        unlock(s);
+        return due;
+}
+
+static void export_maybe(Store *s)
+{
+        if (export_wanted(s) && clock_now().boot_us >= s->export_us)
+                export_write(s);
+}
+
+/* The database: opening, setting aside */
+
+/* A new file: the registry goes in first. */
+static int seed(Store *s, char why[DATABASE_WHY_SIZE])
+{
+        int rc;
+
+        if (!s->db.created)
+                return 0;
+        rc = database_begin(&s->db);
+        if (rc == SQLITE_OK)
+                rc = database_registry(&s->db, s->registry);
+        if (rc == SQLITE_OK)
+                rc = database_commit(&s->db);
+        if (rc == SQLITE_OK)
+                return 0;
+        database_why(&s->db, rc, "registry", why);
+        database_rollback(&s->db);
+        database_close(&s->db);
+        return DATABASE_E_DOWN;
+}
+
+/*
+ * Opens what is there; what cannot be used for ever is set aside, and a new file begun. ret_anew (may be "" before)
+ * gets a text when history was left behind.
+ */
+static int open_or_begin(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, size_t cap)
+{
+        char name[64], bad[DATABASE_WHY_SIZE];
+        bool history = !s->origin.known.empty || s->origin.first_seq > 1;
+        int r = database_open(&s->db, &s->origin, why);
+
+        if (r == 0 && s->was_down && s->db.next_incident > s->down_incident && !s->db.created) {
+                database_close(&s->db);
+                (void)str_copy(why, DATABASE_WHY_SIZE,
+                        "registry.export was too old: incident numbers would clash"); /* fits */
+                r = DATABASE_E_BAD;
+        }
+        if (r == DATABASE_E_BAD) {
+                Str text = {.p = ret_anew, .cap = cap};
+
+                (void)str_copy(bad, sizeof(bad), why); /* as long */
+                if (database_set_aside(s->directory, clock_now().wall_us, name, sizeof(name)) < 0)
+                        return DATABASE_E_DOWN;
+                s->origin.known = (JournalHead){.empty = true};
+                r = database_open(&s->db, &s->origin, why);
+                if (r != 0)
+                        return DATABASE_E_DOWN;
+                str_addf(&text, "journal.db was set aside as %s (%s); a new one was begun", name, bad);
+        } else if (r == 0 && s->db.created && history)
+                (void)str_copy(ret_anew, cap, "journal.db was gone; a new one was begun"); /* fits */
+        if (r == 0)
+                r = seed(s, why);
+        return r;
+}
+
+/* By the thread, after a failure or a start without a database. True: usable, and the queue may go on. */
+static bool reopen(Store *s)
+{
+        char why[DATABASE_WHY_SIZE], anew[192] = "";
+        int r;
+
+        lock(s);
+        s->origin.first_seq = queue_first_seq(&s->queue, s->next_seq);
+        s->origin.first_incident = s->next_incident;
+        unlock(s);
+        s->origin.wall_us = clock_now().wall_us;
+        r = open_or_begin(s, why, anew, sizeof(anew));
+        if (r != 0) {
+                failed(s, why);
+                return false;
+        }
+        lock(s);
+        if (s->db.created)
+                s->status.seq_offset = 0;
+        else if (s->was_down) {
+                /* The first number that was given without a database follows the last row. */
+                if (!s->db.head.empty)
+                        database_offset_set(&s->db, (int64_t)s->down_seq - (int64_t)s->db.head.seq - 1);
+                s->status.seq_offset = s->db.seq_offset;
+        } else
+                database_offset_set(&s->db, s->status.seq_offset);
+        if (anew[0]) {
+                s->status.anew++;
+                (void)str_copy(s->status.anew_why, sizeof(s->status.anew_why), anew); /* as long */
+        }
+        if (s->was_down) {
+                s->was_down = false;
+                s->merge_wait = true;
+                s->merge_failed = false;
+                s->status.reopened = true;
+        }
+        unlock(s);
+        signal_fd(s->event_fd);
+        return true;
+}
+
+/* Groups */
+
+/* After a failure: what to do with the connection. */
+static void step_back(Store *s, int rc)
+{
+        char why[DATABASE_WHY_SIZE];
+
+        database_why(&s->db, rc, "commit", why);
+        database_rollback(&s->db);
+        s->failures++;
+        if (database_corrupt(rc))
+                s->corrupt_failures++;
+        if (database_corrupt(rc) || s->failures > SAME_HANDLE_TRIES)
+                database_close(&s->db);
+        if (s->corrupt_failures > 1) {
+                char name[64];
+
+                /* It opened as sound, and still says so: only the queue's rows are at stake, and they are here. */
+                if (database_set_aside(s->directory, clock_now().wall_us, name, sizeof(name)) == 0)
+                        s->corrupt_failures = 0;
+        }
+        failed(s, why);
+}
+
+static int group_apply(Store *s, const StoreTxn *first, uint32_t n)
+{
+        const StoreTxn *t = first;
+        int rc = database_begin(&s->db);
+
+        for (uint32_t i = 0; i < n && rc == SQLITE_OK; i++, t = t->next)
+                rc = database_apply(&s->db, t);
+        return rc == SQLITE_OK ? database_commit(&s->db) : rc;
+}
+
+/* The group's transactions leave the queue. */
+static void group_done(Store *s, uint32_t n)
+{
+        StoreTxn *done;
+
+        s->origin.known = s->db.committed;
+        lock(s);
+        done = queue_take(&s->queue, n);
+        for (const StoreTxn *t = done; t; t = t->next)
+                if (t->last_seq > 0)
+                        s->status.committed_seq = t->last_seq;
+        s->status.committed_txns += n;
+        unlock(s);
+        (void)recovered(s); /* the loop is told below in any case */
+        for (StoreTxn *t = done, *next; t; t = next) {
+                next = t->next;
+                if (t->registry) {
+                        registry_unref(s->registry);
+                        s->registry = registry_ref(t->registry);
+                        s->export_due = true;
+                        s->export_us = 0;
+                }
+                store_txn_free(t);
+        }
+        signal_fd(s->event_fd);
+}
+
+static void checkpoint(Store *s)
+{
+        uint64_t now = clock_now().boot_us;
+        int rc = database_checkpoint(&s->db);
+
+        s->checkpoint_us = UINT64_MAX;
+        s->checkpoint_not_before_us = 0;
+        if (rc != SQLITE_OK) {
+                char why[DATABASE_WHY_SIZE];
+
+                database_why(&s->db, rc, "checkpoint", why);
+                ailing(s, AILS_CHECKPOINT, why);
+        } else
+                ailing(s, AILS_CHECKPOINT, NULL);
+        if (rc != SQLITE_OK || s->db.frames > 0) /* failed, or a reader kept some frames */
+                s->checkpoint_us = s->checkpoint_not_before_us = now + RETRY_US;
+}
+
+/* After a commit. */
+static void checkpoint_plan(Store *s)
+{
+        uint64_t now = clock_now().boot_us, at;
+
+        if (s->db.frames >= FRAMES_MAX && now >= s->checkpoint_not_before_us) {
+                checkpoint(s);
+                return;
+        }
+        if (s->db.frames >= FRAMES_IDLE)
+                at = now + CHECKPOINT_SOON_US; /* after a moment of quiet */
+        else
+                at = s->checkpoint_us < now + CHECKPOINT_LATE_US ? s->checkpoint_us
+                                                                 : now + CHECKPOINT_LATE_US;
+        s->checkpoint_us = at > s->checkpoint_not_before_us ? at : s->checkpoint_not_before_us;
+}
+
+static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
+{
+        int rc = group_apply(s, first, n);
+
+        if (rc != SQLITE_OK) {
+                step_back(s, rc);
+                lock(s);
+                s->queue.in_flight = 0;
+                unlock(s);
+                return;
+        }
+        group_done(s, n);
+        export_maybe(s);
+        checkpoint_plan(s);
+}
+
+/* The thread */
+
+/* Until `fd` (and, if it is not that, urgent_fd) is readable. timeout_ms as for poll(). */
+static void wait_for(Store *s, int fd, int timeout_ms)
+{
+        struct pollfd fds[2] = {{.fd = s->urgent_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
+
+        (void)poll(fds, fd == s->urgent_fd ? 1 : 2, timeout_ms); /* an interruption is an early look */
+        if (fd == s->wake_fd)
+                drain_fd(s->wake_fd);
+        drain_fd(s->urgent_fd);
+}
+
+/* Waits before the next attempt; false: give up, the process wants to end. */
+static bool pause_or_stop(Store *s)
+{
+        bool stop, over;
+
+        lock(s);
+        stop = s->stopping;
+        over = stop && clock_now().boot_us >= s->stop_us;
+        unlock(s);
+        if (over)
+                return false;
+        if (stop)
+                s->pause_ms = PAUSE_MIN_MS;
+        wait_for(s, s->urgent_fd, s->pause_ms);
+        export_maybe(s);
+        s->pause_ms = 2 * s->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : 2 * s->pause_ms;
+        return true;
+}
+
+static void prune(Store *s)
+{
+        Now now = clock_now();
+        bool more = false;
+        int rc = database_begin(&s->db);
+
+        if (rc == SQLITE_OK)
+                rc = database_prune(&s->db, now, PRUNE_ROWS, &more);
+        if (rc == SQLITE_OK)
+                rc = database_commit(&s->db);
+        if (rc != SQLITE_OK)
+                database_rollback(&s->db); /* the next commit finds out what it was */
+        s->prune_us = now.boot_us + (rc == SQLITE_OK && more ? CHECKPOINT_SOON_US : PRUNE_US);
+        checkpoint_plan(s);
+}
+
+static void idle(Store *s)
+{
+        uint64_t now = clock_now().boot_us,
+                 due = s->prune_us < s->checkpoint_us ? s->prune_us : s->checkpoint_us;
+
+        if (export_wanted(s) && s->export_us < due)
+                due = s->export_us;
+        if (due > now) {
+                uint64_t ms = (due - now) / USEC_PER_MSEC + 1;
+
+                wait_for(s, s->wake_fd, due == UINT64_MAX ? -1 : ms > 3600000 ? 3600000 : (int)ms);
+                return;
+        }
+        export_maybe(s);
+        if (s->checkpoint_us <= now)
+                checkpoint(s);
+        if (s->prune_us <= now)
+                prune(s);
+}
+
+/* Parked until the engine has what the database holds. False: closed again, it could not be read. */
+static bool merged(Store *s)
+{
+        for (;;) {
+                bool wait, bad;
+
+                lock(s);
+                wait = s->merge_wait && !s->stopping;
+                bad = s->merge_failed;
+                s->merge_failed = false;
+                if (bad)
+                        s->was_down = true;
+                unlock(s);
+                if (bad) {
+                        database_close(&s->db);
+                        return false;
+                }
+                if (!wait)
+                        return true;
+                wait_for(s, s->urgent_fd, -1);
+        }
+}
+
+/* The next group, marked as in flight; 0: none yet. *ret_linger: there are readings that may wait for company. */
+static uint32_t group_next(Store *s, const StoreTxn **ret_first, bool *ret_linger, bool *ret_stop)
+{
+        uint64_t now = clock_now().boot_us;
+        uint32_t n;
+
+        lock(s);
+        n = queue_group(&s->queue, GROUP_TXNS_MAX, GROUP_BYTES_MAX, ret_first);
+        *ret_stop = s->stopping;
+        *ret_linger = n > 0 && s->queue.n_urgent == 0 && !s->stopping && s->queue.bytes < GROUP_BYTES_MAX &&
+                      s->queue.first->submitted_us + LINGER_US > now;
+        if (*ret_linger)
+                n = 0;
+        s->queue.in_flight = n;
+        unlock(s);
+        return n;
+}
+
+/* One round; false: the end. */
+static bool work(Store *s)
+{
+        const StoreTxn *first;
+        bool linger, stop;
+        uint32_t n;
+
+        if (!s->db.db && !reopen(s))
+                return pause_or_stop(s);
+        if (!merged(s))
+                return pause_or_stop(s);
+        n = group_next(s, &first, &linger, &stop);
+        if (n > 0) {
+                commit_group(s, first, n);
+                return s->failures == 0 || pause_or_stop(s);
+        }
+        if (linger) {
+                wait_for(s, s->wake_fd, (int)(LINGER_US / USEC_PER_MSEC / 5));
+                return true;
+        }
+        if (recovered(s))
+                signal_fd(s->event_fd);
+        if (stop)
+                return false;
+        idle(s);
+        return true;
+}
+
+static void *thread_main(void *userdata)
+{
+        Store *s = userdata;
+
+        while (work(s))
+                ;
+        if (s->db.db) {
+                (void)database_checkpoint(&s->db); /* closing tries again; the log is kept in any case */
+                database_close(&s->db);
+        }
+        signal_fd(s->done_fd);
+        return NULL;
+}
+
+/* Starting */
+
+static int lock_take(const char *directory, int *ret)
+{
+        _cleanup_(freep) char *path = NULL;
+        _cleanup_(closep) int fd = -1;
+
+        if (asprintf(&path, "%s/lock", directory) < 0) {
+                path = NULL;
+                return error_origin(-ENOMEM);
+        }
+        if (mkdir(directory, 0750) < 0 && errno != EEXIST && errno != EROFS)
+                return error_origin(-errno);
+        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+        /* A full or read-only disk is no reason not to start: the lock is not on the content. */
+        if (fd < 0)
+                fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+                fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        if (fd < 0)
+                return error_origin(-errno);
+        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
+                return errno == EWOULDBLOCK ? STORE_E_LOCKED : error_origin(-errno);
+        *ret = fd;
+        fd = -1;
+        return 0;
+}
+
+static int store_new(Store **ret, const StoreConfig *config)
+{
+        Store *s = calloc(1, sizeof(*s));
+
+        ASSERT(s);
+        s->lock_fd = -1;
+        s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        s->urgent_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        s->directory = strdup(config->state_directory);
+        s->site = strdup(config->site);
+        s->checkpoint_us = UINT64_MAX;
+        s->pause_ms = PAUSE_MIN_MS;
+        ASSERT(s->directory && s->site);
+        ASSERT(asprintf(&s->export_path, "%s/registry.export", config->state_directory) > 0);
+        ASSERT(pthread_mutex_init(&s->mutex, NULL) == 0);
+        *ret = s;
+        if (s->event_fd < 0 || s->wake_fd < 0 || s->urgent_fd < 0 || s->done_fd < 0)
+                return error_origin(-EMFILE);
+        return clock_boot_id(s->boot_id);
+}
+
+/* Everything but what the thread may still use. */
+static Store *store_release(Store *s)
+{
+        database_close(&s->db);
+        queue_clear(&s->queue);
+        registry_unref(s->registry);
+        closep(&s->event_fd);
+        closep(&s->wake_fd);
+        closep(&s->urgent_fd);
+        closep(&s->done_fd);
+        closep(&s->lock_fd);
+        (void)pthread_mutex_destroy(&s->mutex); /* nobody holds it */
+        free(s->directory);
+        free(s->site);
+        free(s->export_path);
+        free(s);
+        return NULL;
+}
+
+/* What the export says, or an empty registry and numbers that nobody has seen. */
+static int export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZE])
+{
+        RegistryError error;
+        uint64_t incident = 0, seq = 0;
+        int r = registry_export_read(&s->registry, s->export_path, &incident, &seq, &error);
+
+        why[0] = 0;
+        if (r < 0)
+                return error_trace(r);
+        if (r == REGISTRY_E_INVALID)
+                (void)snprintf(
+                        why, DATABASE_WHY_SIZE, "registry.export: %.90s", error.text); /* cut is fine */
+        if (r > 0) {
+                bool blind = database_exists || r == REGISTRY_E_INVALID;
+
+                r = registry_new(&s->registry);
+                if (r < 0)
+                        return error_trace(r);
+                incident = blind ? INCIDENT_BLIND : 1;
+                seq = blind ? SEQ_BLIND : 1;
+        }
+        s->origin.first_incident = number_or(incident, 1);
+        s->origin.first_seq = number_or(seq, 1);
+        return 0;
+}
+
+static int start_up(Store *s, StoreStart *ret, char why[DATABASE_WHY_SIZE])
+{
+        if (!s->db.created) {
+                Registry *registry = NULL;
+                int rc = registry_db_read(s->db.db, &registry);
+
+                if (rc != SQLITE_OK) {
+                        database_why(&s->db, rc, "registry", why);
+                        database_close(&s->db);
+                        return DATABASE_E_DOWN;
+                }
+                registry_unref(s->registry);
+                s->registry = registry;
+        }
+        ret->boot = s->db.boot;
+        ret->next_incident = s->db.next_incident;
+        ret->next_seq = s->db.next_seq;
+        ret->trusted_wall_us = s->db.trusted_us;
+        s->origin.known = s->db.committed;
+        s->origin.engine_boot = s->db.boot;
+        s->status.seq_offset = s->db.seq_offset;
+        s->status.committed_seq = s->db.next_seq - 1;
+        return 0;
+}
+
+static void start_down(Store *s, const char *why, StoreStart *ret)
+{
+        ret->boot = s->origin.engine_boot = BOOT_UNKNOWN;
+        ret->next_incident = s->down_incident = s->origin.first_incident;
+        ret->next_seq = s->down_seq = s->origin.first_seq;
+        s->was_down = true;
+        s->status.committed_seq = ret->next_seq - 1;
+        (void)str_copy(s->start_why, sizeof(s->start_why), why); /* as long */
+        failed(s, why);
+}
+
+int store_open(Store **ret, const StoreConfig *config, StoreStart *ret_start)
+{
+        char why[DATABASE_WHY_SIZE], export_why[DATABASE_WHY_SIZE], path[512];
+        StoreStart start = {0};
+        Store *s = NULL;
+        int r;
+
+        ASSERT(config->state_directory && config->site);
+        r = store_new(&s, config);
+        if (r == 0)
+                r = lock_take(s->directory, &s->lock_fd);
+        if (r == 0) {
+                (void)snprintf(
+                        path, sizeof(path), "%s/journal.db", s->directory); /* cut: then it does not exist */
+                r = export_take(s, access(path, F_OK) == 0, export_why);
+        }
+        if (r != 0) {
+                store_release(s);
+                return r < 0 ? error_trace(r) : r;
+        }
+        s->origin.directory = s->directory;
+        s->origin.site = s->site;
+        s->origin.boot_id = s->boot_id;
+        s->origin.wall_us = clock_now().wall_us;
+        r = open_or_begin(s, why, start.anew, sizeof(start.anew));
+        if (r == 0)
+                r = start_up(s, &start, why);
+        if (r != 0)
+                start_down(s, why, &start);
+        if (r == 0 && s->db.created && export_why[0])
+                (void)str_copy(start.anew, sizeof(start.anew), export_why); /* as long */
+        s->next_seq = start.next_seq;
+        s->next_incident = start.next_incident;
+        start.registry = registry_ref(s->registry);
+        s->export_due = true;
+        export_maybe(s);
+        *ret_start = start;
+        *ret = s;
+        return r == 0 ? 0 : STORE_E_DOWN;
+}
+
+const char *store_why(const Store *s)
+{
+        return s->start_why;
+}
+
+int store_run(Store *s)
+{
+        sigset_t all, before;
+        int r;
+
+        ASSERT(!s->running);
+        /* Signals are the loop's. */
+        (void)sigfillset(&all); /* cannot fail */
+        ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
+        r = pthread_create(&s->thread, NULL, thread_main, s);
+        ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
+        if (r != 0)
+                return error_origin(-r);
+        s->running = true;
+        return 0;
+}
+
+Store *store_free(Store *s)
+{
+        struct pollfd done;
+        int n;
+
+        if (!s)
+                return NULL;
+        if (!s->running)
+                return store_release(s);
+        lock(s);
+        s->stopping = true;
+        s->stop_us = clock_now().boot_us + STOP_US;
+        unlock(s);
+        signal_fd(s->urgent_fd);
+        done = (struct pollfd){.fd = s->done_fd, .events = POLLIN};
+        do
+                n = poll(&done, 1, STOP_WAIT_MS);
+        while (n < 0 && errno == EINTR);
+        if (n != 1) {
+                /* It hangs in the disk. The process is about to end; its memory and its lock end with it. */
+                (void)pthread_detach(s->thread); /* nothing to join any more */
+                return NULL;
+        }
+        ASSERT(pthread_join(s->thread, NULL) == 0);
+        return store_release(s);
+}
+
+/* The loop's side */
+
+void store_submit(Store *s, StoreTxn *t)
+{
+        uint64_t now = clock_now().boot_us;
+
+        ASSERT(s && t);
+        t->submitted_us = now;
+        lock(s);
+        if (t->first_seq > 0) {
+                ASSERT(t->first_seq == s->next_seq); /* contiguous over all transactions */
+                s->next_seq = t->last_seq + 1;
+        }
+        if (t->incident_max >= s->next_incident)
+                s->next_incident = t->incident_max + 1;
+        s->status.submitted_txns++;
+        queue_add(&s->queue, t, LIMIT_STORE_BYTES);
+        unlock(s);
+        signal_fd(s->wake_fd);
+}
+
+int store_fd(const Store *s)
+{
+        return s->event_fd;
+}
+
+void store_peek(Store *s, StoreStatus *ret)
+{
+        lock(s);
+        *ret = s->status;
+        ret->oldest_us = s->queue.first ? s->queue.first->submitted_us : 0;
+        ret->readings_dropped = s->queue.readings_dropped;
+        unlock(s);
+}
+
+void store_status(Store *s, StoreStatus *ret)
+{
+        drain_fd(s->event_fd); /* before looking: what comes after it makes it readable again */
+        store_peek(s, ret);
+}
+
+/* Into the engine */
+
+typedef struct Feed {
+        Store *store;
+        Engine *engine;
+        Now now;
+        void (*outbox)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
+        void *userdata;
+        bool merging;
+        uint32_t n_refused;
+        uint64_t refused; /* the first incident that the engine did not take */
+        int why;
+} Feed;
+
+/* True: some transaction that waits has an operation of this type that `same` says is about `what`. */
+static bool waits(
+        const Store *s, OpType type, bool (*same)(const void *content, const void *what), const void *what)
+{
+        for (const StoreTxn *t = s->queue.first; t; t = t->next)
+                for (const Op *op = txn_next(t, NULL); op; op = txn_next(t, op))
+                        if (op->type == type && same(op_content(op), what))
+                                return true;
+        return false;
+}
+
+static bool same_state(const void *content, const void *what)
+{
+        return ((const StateRow *)content)->id == *(const uint64_t *)what;
+}
+
+static bool same_key(const void *content, const void *what)
+{
+        return memcmp(((const KeyRow *)content)->key, what, sizeof(((const KeyRow *)content)->key)) == 0;
+}
+
+static bool same_duty(const void *content, const void *what)
+{
+        return ((const OpDuty *)content)->worker == *(const uint32_t *)what;
+}
+
+static int feed_state(void *userdata, const StateRow *row)
+{
+        Feed *f = userdata;
+        IncidentView view;
+        int r;
+
+        if (f->merging && (engine_view(f->engine, row->id, f->now, &view) ||
+                                  waits(f->store, OP_STATE, same_state, &row->id)))
+                return SQLITE_OK; /* the engine's own, or merged before the database went away again */
+        r = engine_restore(f->engine, row, f->now);
+        ASSERT(r >= 0);
+        if (r > 0 && f->n_refused++ == 0) {
+                f->refused = row->id;
+                f->why = r;
+        }
+        return SQLITE_OK;
+}
+
+static int feed_key(void *userdata, const KeyRow *key)
+{
+        Feed *f = userdata;
+
+        if (!f->merging || !waits(f->store, OP_KEY, same_key, key->key))
+                engine_restore_key(f->engine, key);
+        return SQLITE_OK;
+}
+
+static int feed_duty(void *userdata, uint32_t worker, bool on, int64_t wall_us)
+{
+        Feed *f = userdata;
+
+        if (!f->merging || !waits(f->store, OP_DUTY, same_duty, &worker))
+                engine_restore_duty(f->engine, worker, on, wall_us);
+        return SQLITE_OK;
+}
+
+static int feed_outbox(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
+{
+        Feed *f = userdata;
+
+        f->outbox(f->userdata, incident, worker, channel, seq);
+        return SQLITE_OK;
+}
+
+/* 0, STORE_E_PARTIAL, or STORE_E_DOWN when the database cannot be read. */
+static int feed(Store *s, Feed *f)
+{
+        Str why = STR_BUFFER(s->start_why);
+        int rc = restore_states(&s->db, feed_state, f);
+
+        if (rc == SQLITE_OK)
+                rc = restore_keys(&s->db, f->now, feed_key, f);
+        if (rc == SQLITE_OK)
+                rc = restore_duty(&s->db, feed_duty, f);
+        if (rc == SQLITE_OK && f->outbox)
+                rc = restore_outbox(&s->db, feed_outbox, f);
+        if (rc != SQLITE_OK) {
+                database_why(&s->db, rc, "state", s->start_why);
+                return STORE_E_DOWN;
+        }
+        if (f->n_refused == 0)
+                return 0;
+        str_addf(&why, "%" PRIu32 " incidents not restored, the first %" PRIu64 ": %s", f->n_refused,
+                f->refused,
+                f->why == ENGINE_E_FULL      ? "no room"
+                : f->why == ENGINE_E_VERSION ? "written by a later version"
+                                             : "its row contradicts itself");
+        return STORE_E_PARTIAL;
+}
+
+int store_restore(Store *s, Engine *engine, Now now,
+        void (*outbox)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq),
+        void *userdata)
+{
+        Feed f = {.store = s, .engine = engine, .now = now, .outbox = outbox, .userdata = userdata};
+        int r;
+
+        ASSERT(!s->running);
+        if (!s->db.db)
+                return 0;
+        r = feed(s, &f);
+        return r == STORE_E_DOWN ? error_origin(-EIO) : r;
+}
+
+int store_merge(Store *s, Engine *engine, Now now)
+{
+        Feed f = {.store = s, .engine = engine, .now = now, .merging = true};
+        int r = 0;
+
+        ASSERT(s && engine);
+        lock(s);
+        if (s->merge_wait) {
+                r = feed(s, &f); /* the thread is parked and does not touch the database */
+                s->merge_wait = false;
+                s->merge_failed = r == STORE_E_DOWN;
+                s->status.reopened = false;
+        }
+        unlock(s);
+        signal_fd(s->urgent_fd);
+        return r;
+}
