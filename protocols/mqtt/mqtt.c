@@ -16,7 +16,6 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "base/log.h"
 #include "base/str.h"
 #include "limits.h"
 #include "out.h"
@@ -207,11 +206,9 @@ static void mqtt_health(Mqtt *q)
         if (!q->lost && (link_lost_long(q->alarm, now) || link_lost_long(q->vitals, now) ||
                                 link_lost_long(q->out.link, now))) {
                 q->lost = true;
-                log_err("MQTT: the broker cannot be reached");
                 q->host->system(q->host, SYSTEM_BROKER, true);
         } else if (q->lost && mqtt_connected(q)) {
                 q->lost = false;
-                log_info("MQTT: the broker is back");
                 q->host->system(q->host, SYSTEM_BROKER, false);
         }
         if (taken_over != q->taken_over) {

@@ -195,9 +195,12 @@ static void out_ready(void *userdata)
         out_filter(o, filter);
         o->reading_back = link_subscribe(o->link, filter) == 0;
         o->read_back_us = clock_now().boot_us;
+        for (uint32_t i = 0; i < o->n_lamps; i++)
+                o->lamps[i].mid = 0;
         o->host->connected(o->host, true);
         for (uint32_t i = 0; i < o->n_lamps; i++)
-                lamp_publish(o, &o->lamps[i]);
+                if (o->lamps[i].mid == 0) /* not said just now */
+                        lamp_publish(o, &o->lamps[i]);
 }
 
 static void out_acked(void *userdata, int mid)

@@ -215,7 +215,7 @@ static void await_said(World *w, const char *topic)
         assert_true(test_until(w->h, until_said, w));
 }
 
-static int set_up(void **state)
+static int set_up_as(void **state, const char *user)
 {
         World *w = calloc(1, sizeof(World));
         static Config config;
@@ -227,9 +227,20 @@ static int set_up(void **state)
         w->granted = 1;
         config =
                 (Config){.site = "demo", .mqtt_host = "127.0.0.1", .mqtt_port = port, .mqtt_keepalive_s = 5};
+        ASSERT(str_copy(config.mqtt_user, sizeof(config.mqtt_user), user));
         ASSERT(mqtt_new(&w->mqtt, &w->h->host, &config, w->h->codec, &w->h->port) == 0);
         *state = w;
         return 0;
+}
+
+static int set_up(void **state)
+{
+        return set_up_as(state, "");
+}
+
+static int set_up_named(void **state)
+{
+        return set_up_as(state, "gw");
 }
 
 static int tear_down(void **state)
@@ -290,6 +301,19 @@ static void test_connections(void **state)
         assert_string_equal(said(w, P "status")->payload, "online");
         assert_true(said(w, P "status")->retain);
         assert_int_equal(w->h->n_connected, 1);
+}
+
+/* User= names all three. */
+static void test_named(void **state)
+{
+        World *w = *state;
+
+        await_up(w);
+        for (unsigned i = 0; i < w->n_peers; i++)
+                assert_int_equal(w->peers[i]->flags & 0xc0, 0x80); /* a user name, no password */
+        assert_string_equal(peer(w, "-alarm")->id, "gw-alarm");
+        assert_string_equal(peer(w, "-vitals")->id, "gw-vitals");
+        assert_string_equal(peer(w, "-out")->id, "gw-out");
 }
 
 /* The heart: while the disk has not answered, not one byte leaves the alarm connection, and nothing is read.
@@ -807,11 +831,12 @@ static void test_stop_while_held(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {T(test_connections), T(test_held), T(test_vitals_not_held),
-                T(test_lost_while_held), T(test_sessions), T(test_full_inbox), T(test_rubbish),
-                T(test_workers), T(test_alerts), T(test_no_ghosts), T(test_answers_and_lamps),
-                T(test_read_back), T(test_takeover), T(test_broker_lost), T(test_stop),
-                T(test_stop_while_held)};
+        const struct CMUnitTest tests[] = {T(test_connections),
+                cmocka_unit_test_setup_teardown(test_named, set_up_named, tear_down), T(test_held),
+                T(test_vitals_not_held), T(test_lost_while_held), T(test_sessions), T(test_full_inbox),
+                T(test_rubbish), T(test_workers), T(test_alerts), T(test_no_ghosts),
+                T(test_answers_and_lamps), T(test_read_back), T(test_takeover), T(test_broker_lost),
+                T(test_stop), T(test_stop_while_held)};
 
         log_level_set(LOG_LEVEL_ERR);
         return cmocka_run_group_tests(tests, NULL, NULL);
