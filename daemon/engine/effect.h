@@ -189,6 +189,7 @@ typedef struct JournalRow {
         bool late;           /* applied after its time because the gateway was down */
         int64_t due_wall_us; /* when it was due; 0: not by a timer */
         uint32_t to_worker;  /* HANDOVER */
+        bool on;             /* DUTY: checked in; PRESENCE: online; SYSTEM: the cause began */
         uint8_t vital;       /* READING */
         double value, limit;
         char outcome[WORD_SIZE];

@@ -141,5 +141,7 @@ uint32_t registry_resident_id(const Registry *, const char *code);
 bool roster_covers(const Registry *, const Worker *, uint32_t grid, uint32_t dwelling, uint32_t resident);
 /* True when the duty table has this worker on duty now; a worker without any row is always rostered. */
 bool roster_rostered(const Registry *, uint32_t worker, Now now);
+/* True when the duty table has any row of this worker. */
+bool roster_has_duty(const Registry *, uint32_t worker);
 /* The one resident of a dwelling; 0 when there is none or more than one. */
 uint32_t roster_sole_resident(const Registry *, uint32_t dwelling);

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The engine's entrance: memory, time, dispatch, and the order in which what is due is done.
+ *
+ * One step or expiry goes: clear the list, take over the time, apply the event, then everything that is due by
+ * now in the order (due, priority, id), until nothing is due or the list has no room for one more step. What is
+ * left stays due, so the next engine_expire() goes on. Nothing is done in another order anywhere, which is why
+ * a replay of the journal climbs the same ladder.
+ */
+#include "base/str.h"
+#include "engine/internal.h"
+
+#include <string.h>
+
+static size_t padded(size_t n)
+{
+        return (n + 63) & ~(size_t)63;
+}
+
+size_t engine_size(const Limits *limits)
+{
+        ASSERT(limits && limits->incidents_max > 0);
+        ASSERT(limits->keys_max > 0);
+        return padded(sizeof(Engine)) + table_size(limits) + keys_size(limits) + people_size();
+}
+
+Engine *engine_init(void *memory, size_t size, const Limits *limits, const Policy *policy)
+{
+        Engine *e = memory;
+        char *p = (char *)memory + padded(sizeof(Engine));
+
+        ASSERT(memory && ((uintptr_t)memory & 63) == 0);
+        ASSERT(size >= engine_size(limits));
+        *e = (Engine){.limits = *limits, .next_incident = 1, .next_seq = 1, .roster_raised_us = NEVER};
+        e->policy = *policy;
+        for (unsigned i = 0; i < FLOOD_KEYS; i++)
+                e->flood_us[i] = NEVER;
+        table_init(e, &p);
+        keys_init(e, &p);
+        people_init(e, &p);
+        ASSERT(p <= (char *)memory + size);
+        return e;
+}
+
+void engine_policy_set(Engine *e, const Policy *policy)
+{
+        ASSERT(e && policy);
+        e->policy = *policy;
+}
+
+void engine_registry_set(Engine *e, const Registry *registry)
+{
+        ASSERT(e);
+        e->registry = registry;
+}
+
+void engine_numbers_set(Engine *e, uint64_t next_incident, uint64_t next_seq)
+{
+        ASSERT(next_incident >= 1);
+        ASSERT(next_seq >= 1);
+        if (next_incident > e->next_incident)
+                e->next_incident = next_incident;
+        if (next_seq > e->next_seq)
+                e->next_seq = next_seq;
+}
+
+uint64_t engine_next_incident(const Engine *e)
+{
+        return e->next_incident;
+}
+
+uint64_t engine_next_seq(const Engine *e)
+{
+        return e->next_seq;
+}
+
+static void now_set(Engine *e, Now now)
+{
+        bool becomes_trusted = e->started && now.trusted && !e->now.trusted;
+
+        ASSERT(now.boot_us > 0 && now.boot_us < (UINT64_C(1) << 62));
+        e->now = now;
+        if ((int64_t)now.boot_us > e->at)
+                e->at = (int64_t)now.boot_us;
+        e->started = true;
+        if (becomes_trusted)
+                state_redate(e);
+}
+
+static void list_begin(Engine *e, Now now, EffectList *list)
+{
+        ASSERT(list);
+        list->n = 0;
+        e->list = list;
+        e->list_number++;
+        now_set(e, now);
+}
+
+/* The earliest thing that is due, an incident's timer or the loss of somebody's presence. False: nothing is. */
+static bool expire_one(Engine *e)
+{
+        uint32_t slot, worker;
+        HeapKey timer = {.due = UINT64_MAX}, presence = {.due = UINT64_MAX};
+        bool any = heap_first(&e->heap, &slot, &timer);
+        uint64_t now = (uint64_t)e->at + (UINT64_C(1) << 63);
+        Incident *in;
+        Timer t;
+        int64_t due;
+
+        if (heap_first(&e->presence, &worker, &presence) && presence.due <= now && presence.due < timer.due)
+                return people_expire(e);
+        if (!any || timer.due > now)
+                return false;
+        ASSERT(slot < e->n_slots);
+        in = &e->slots[slot];
+        due = timers_first(in, &t);
+        ASSERT(in->id && due <= e->at);
+        incident_timer(e, in, t, due);
+        return true;
+}
+
+static bool is_due(const Engine *e)
+{
+        return engine_deadline(e) <= (uint64_t)e->at;
+}
+
+/* Until nothing is due, or the list is nearly full. */
+static int settle(Engine *e)
+{
+        int r = 0;
+
+        while (is_due(e)) {
+                if (emit_room(e) < LIST_ROOM) {
+                        r = ENGINE_E_MORE;
+                        break;
+                }
+                ASSERT(expire_one(e));
+        }
+        e->list = NULL;
+        return r;
+}
+
+static void dispatch(Engine *e, const Event *ev)
+{
+        switch (ev->type) {
+        case EVENT_ALARM: device_alarm(e, ev); return;
+        case EVENT_VITALS: vitals_event(e, ev); return;
+        case EVENT_STATUS: device_status(e, ev); return;
+        case EVENT_ACTION: action_event(e, ev); return;
+        case EVENT_PRESENCE: people_presence(e, ev); return;
+        case EVENT_ATTEMPT: action_attempt(e, ev); return;
+        case EVENT_SYSTEM: system_event(e, ev); return;
+        case EVENT_ROSTER: people_look_at_all(e); return;
+        }
+        ASSERT(!"an event of no type");
+}
+
+int engine_step(Engine *e, const Event *ev, Now now, EffectList *ret)
+{
+        ASSERT(e && ev);
+        list_begin(e, now, ret);
+        dispatch(e, ev);
+        return settle(e);
+}
+
+int engine_expire(Engine *e, Now now, EffectList *ret)
+{
+        ASSERT(e);
+        list_begin(e, now, ret);
+        return settle(e);
+}
+
+static uint64_t unbiased(uint64_t due)
+{
+        return due < (UINT64_C(1) << 63) ? 0 : due - (UINT64_C(1) << 63);
+}
+
+uint64_t engine_deadline(const Engine *e)
+{
+        uint64_t due = UINT64_MAX;
+        uint32_t slot;
+        HeapKey key;
+
+        if (heap_first(&e->heap, &slot, &key))
+                due = unbiased(key.due);
+        if (heap_first(&e->presence, &slot, &key) && unbiased(key.due) < due)
+                due = unbiased(key.due);
+        return due;
+}
+
+int engine_restore(Engine *e, const StateRow *row, Now now)
+{
+        Incident *in;
+        int r;
+
+        ASSERT(e && row);
+        ASSERT(!e->list);
+        now_set(e, now);
+        r = state_decode(e, row, &in);
+        if (r)
+                return r;
+        table_place(e, in);
+        timers_rekey(e, in);
+        if (state_open(in->state))
+                e->open++;
+        engine_numbers_set(e, in->id + 1, in->last_seq + 1);
+        return 0;
+}
+
+void engine_restore_key(Engine *e, const KeyRow *row)
+{
+        ASSERT(e && row);
+        keys_add(e, row, NEVER);
+}
+
+void engine_restore_duty(Engine *e, uint32_t worker, bool on, int64_t wall_us)
+{
+        WorkerState *w = people_state(e, worker);
+
+        if (!w)
+                return;
+        w->duty = on ? 1 : -1;
+        w->duty_wall_us = wall_us;
+}

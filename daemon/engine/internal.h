@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * What the files of the engine share: the Engine, an Incident, and the calls between them.
+ *
+ * Time inside is CLOCK_BOOTTIME as a signed number of microseconds: what was due before this boot is negative,
+ * so that overdue steps keep their order. Wall times are only shown and stored.
+ *
+ * An incident owns a fixed set of timers, due[TIMER_x]. It stands once in the heap, at the earliest of them.
+ * Whoever changes due[] calls timer_set(); nobody else touches the heap.
+ *
+ * Nobody is called from the middle of a step. Steps mark whom to call (Incident.pending) and set TIMER_NOTIFY
+ * due now; notice.c sends when nothing else of the incident is overdue. So a catch-up over many missed steps
+ * calls each person once, and a list that is full goes on where it stopped.
+ */
+#include "base/assert.h"
+#include "base/heap.h"
+#include "base/idmap.h"
+#include "engine/engine.h"
+
+#define NEVER            INT64_MAX
+#define NO_SLOT          UINT32_MAX
+#define SOURCES_MAX      4   /* devices that an incident remembers */
+#define TIER_PEOPLE_MAX  32  /* called in one tier */
+#define RECIPIENTS_MAX   168 /* five tiers, and some who joined otherwise */
+#define WORKERS_MAX      16384
+#define FLOOD_KEYS       5                              /* new unknown sources … */
+#define FLOOD_US         ((int64_t)(10 * USEC_PER_MIN)) /* … in this time, then one flood incident */
+#define LATE_US          ((int64_t)(5 * USEC_PER_SEC))  /* applied later than that: the gateway was away */
+#define PRESS_GAP_US     ((int64_t)(10 * USEC_PER_SEC)) /* between two calls because of presses */
+#define THREE_PRESSES_US ((int64_t)(60 * USEC_PER_SEC))
+#define ECHO_US          ((int64_t)(2 * USEC_PER_SEC)) /* the same bytes without an id: not a press */
+#define RECONFIRM_US     ((int64_t)(60 * USEC_PER_SEC))
+#define ETA_MIN_US       ((int64_t)(60 * USEC_PER_SEC))
+#define EARLY_US         ((int64_t)(5 * USEC_PER_SEC)) /* a bare word so soon after a round's opening */
+#define HANDLE_GRACE_US  ((int64_t)(10 * USEC_PER_MIN))
+#define FIRE119_ASK_US   ((int64_t)(60 * USEC_PER_SEC))
+#define FIRE119_ALL_US   ((int64_t)(90 * USEC_PER_SEC))
+#define CONFIRM_BY_US    ((int64_t)(10 * USEC_PER_MIN))
+#define FOLLOWUP_US      ((int64_t)(30 * USEC_PER_MIN))
+#define REOPEN_AGAIN_US  ((int64_t)USEC_PER_HOUR)
+#define KEY_US           ((int64_t)USEC_PER_DAY)
+#define LOOP_DEFAULT_US  (120 * USEC_PER_SEC)
+#define SHIFT_US         ((int64_t)(8 * USEC_PER_HOUR)) /* one SYSTEM per shift and cause */
+#define DUTY_HOLDS_US    ((int64_t)(16 * USEC_PER_HOUR)) /* a check-in or check-out, where there is a roster */
+#define BURY_US          ((int64_t)(60 * USEC_PER_SEC)) /* a closed incident can be looked at that long */
+#define COVERS_MAX       8                              /* incidents that one acceptance covers */
+#define LIST_ROOM        112 /* effects that any one step may need, calls to people apart */
+
+typedef enum Timer {
+        TIMER_TIER,     /* ALERTING, or a backup ladder: the next tier */
+        TIMER_LOOP,     /* … all of them again */
+        TIMER_RECEIPT,  /* … nobody of the newest tier has received it */
+        TIMER_RENOTIFY, /* … the newest tier again */
+        TIMER_OLDER,    /* … the earlier tiers again */
+        TIMER_REMIND,   /* ACCEPTED */
+        TIMER_ARRIVE_BY,
+        TIMER_RECONFIRM,    /* ACCEPTED, ON_SCENE: pressed again, the owner must say something */
+        TIMER_HANDLE_BY,    /* ON_SCENE */
+        TIMER_REOPEN_UNTIL, /* RESOLVED */
+        TIMER_ARRIVE_MAX,   /* any open state */
+        TIMER_FIRE119,
+        TIMER_CONFIRM_BY, /* handed off, not confirmed */
+        TIMER_FOLLOWUP,   /* handed off and confirmed */
+        TIMER_BURY,       /* CLOSED: leave the memory */
+        TIMER_LOOK,       /* look at the roster again */
+        TIMER_NOTIFY,     /* people are to be called: always the last of what is due */
+        TIMER_MAX,
+} Timer;
+
+#define BIT(n) (1u << (n))
+
+/* Whom to call: bits 0 … 4 are tiers 1 … 5. */
+#define PENDING_TIER(k)   BIT((k)-1)
+#define PENDING_TIERS     0x1fu
+#define PENDING_OWNER     BIT(5)
+#define PENDING_HELPERS   BIT(6)
+#define PENDING_DESK      BIT(7)  /* who supervises */
+#define PENDING_JOINED    BIT(8)  /* only who has become eligible */
+#define PENDING_EXEC      BIT(9)  /* the program channels */
+#define PENDING_FORMER    BIT(10) /* the previous owner of a reopened incident */
+#define PENDING_SUCCESSOR BIT(11) /* to whom the owner wants to hand over */
+
+typedef enum KeyType {
+        KEY_RESIDENT = 1,
+        KEY_DWELLING,
+        KEY_DEVICE,
+        KEY_SOURCE,
+        KEY_CAUSE,
+        KEY_FLOOD,
+        KEY_OVERFLOW
+} KeyType;
+
+enum {                           /* Recipient.flags */
+        TOLD_DELIVERED = 1 << 0, /* this round */
+        TOLD_SEEN = 1 << 1,
+        TOLD_DECLINED = 1 << 2,
+        TOLD_FAILED = 1 << 3,
+        TOLD_HELPER = 1 << 4,
+        TOLD_ON_SITE = 1 << 5, /* has arrived */
+        TOLD_FORMER = 1 << 6,  /* accepted once and did not arrive: his next accept makes him a helper */
+};
+
+typedef struct Recipient {
+        uint64_t seq;    /* of the newest attempt; 0: never called, acts all the same */
+        int64_t sent_us; /* wall, whole milliseconds */
+        uint32_t worker; /* 0: the program channels */
+        uint8_t channel, tier, flags;
+} Recipient;
+
+typedef struct Source {
+        char code[CODE_SIZE];
+        uint32_t device;
+        uint8_t active; /* FIRE: bit 0 smoke, 1 heat, 2 gas, 3 co; VITAL: bit Vital; SYSTEM, FAULT: bit 0 */
+} Source;
+
+/* What came of a (source, id), or of a (worker, nonce). */
+typedef struct KeyEntry {
+        KeyRow row;
+        int64_t boot_us; /* seen in this boot; NEVER: restored */
+} KeyEntry;
+
+typedef struct WorkerState {
+        int64_t beat_us; /* presence: the last sign of life; valid with `seen` */
+        int64_t duty_wall_us;
+        int8_t duty; /* checked in 1, out -1, 0: never said */
+        bool seen, lost;
+} WorkerState;
+
+typedef struct Incident {
+        uint64_t id;                     /* 0: the slot is free */
+        uint64_t last_seq;               /* newest row that changed what the incident says */
+        uint64_t round_seq;              /* row that opened the round */
+        uint64_t opening_seq;            /* row that opened or reopened it: older answers are stale */
+        uint64_t flush_seq;              /* calls since here belong to the flush that is going on; 0: none */
+        uint32_t slot, next, prev;       /* list in id order; the free list uses next */
+        uint32_t place_next, place_prev; /* others of the dwelling */
+        int64_t due[TIMER_MAX];
+        ClassPolicy plan;            /* the snapshot */
+        uint64_t slow_us[TIERS_MAX]; /* delays while cancel_req */
+        uint64_t key_id;
+        uint8_t key_type, group, class, priority, kind, state, cond;
+        uint8_t tier, newest;               /* reached; first tier of the newest group */
+        uint8_t backup_tier, backup_newest; /* ladder for a backup; 0: none runs */
+        uint8_t accept_tier, cause, vital, reason, pending_reason, n_sources;
+        uint8_t receipt_done, skip_done; /* bit tier - 1: once per tier and round */
+        uint8_t fire119;                 /* 0 undecided, 1 asked, 2 all called, 3 yes, 4 no */
+        bool late, test, cancel_req, cancelled_once, exhausted, unknown_source, pending_late;
+        bool extended, handle_reminded, presence_told, more_active, overflow, undated, critical;
+        uint16_t pending, n_recipients;
+        uint32_t round, presses, reopenings;
+        uint32_t device, resident, dwelling, grid, owner, former, successor;
+        int64_t opened_wall, accepted_wall, arrived_wall, resolved_wall, closed_wall;
+        int64_t entered_us;  /* tier */
+        int64_t round_us;    /* round */
+        int64_t notified_us; /* the reached tiers were last called */
+        int64_t press_us[3]; /* newest first; NEVER: none */
+        int64_t event_us, reopened_us;
+        double value, limit;
+        uint8_t digest[16];     /* of the newest alarm event */
+        char source[CODE_SIZE]; /* of the newest alarm event */
+        char event_id[EVENT_ID_SIZE], word[WORD_SIZE], outcome[WORD_SIZE], handed_to[WORD_SIZE];
+        /* of the running list */
+        uint64_t state_list, alert_list;
+        uint32_t alert_index;
+        int64_t due_wall[TIMER_MAX]; /* `undated`: what the row said, until the clock can be trusted */
+        Source sources[SOURCES_MAX];
+        Recipient recipients[RECIPIENTS_MAX];
+} Incident;
+
+struct Engine {
+        Limits limits;
+        Policy policy;
+        const Registry *registry;
+        uint64_t next_incident, next_seq;
+        Now now;
+        int64_t at; /* now, CLOCK_BOOTTIME */
+        bool started, trusted;
+        const Event *event; /* being stepped; NULL in engine_expire() */
+        EffectList *list;
+        uint64_t list_number;
+
+        Incident *slots;
+        uint32_t n_slots, high; /* slots from `high` on were never used */
+        uint32_t free;          /* first free slot below `high` */
+        uint32_t first, last;   /* in id order */
+        uint32_t open, n_used;
+        IdMap by_id, by_key, by_dwelling;
+        Heap heap;
+
+        KeyEntry *keys; /* a ring */
+        uint32_t keys_first, keys_n;
+        IdMap by_nonce;
+
+        WorkerState *workers;
+        Heap presence;
+        int64_t flood_us[FLOOD_KEYS]; /* when the last new unknown sources came; NEVER: none */
+        int64_t roster_raised_us;
+};
+
+/* engine.c: effects and timers */
+static inline int64_t now_wall_of(const Engine *e, int64_t at)
+{
+        return at - (int64_t)e->now.boot_us + e->now.wall_us;
+}
+static inline bool is_late(const Engine *e, int64_t at)
+{
+        return e->at - at > LATE_US;
+}
+static inline bool state_open(uint8_t state)
+{
+        return state == STATE_ALERTING || state == STATE_ACCEPTED || state == STATE_ON_SCENE;
+}
+
+/* emit.c */
+uint32_t emit_room(const Engine *);
+/* A row of the journal with what the incident (or NULL) says; the caller fills in the rest. */
+JournalRow *emit_journal(Engine *, Incident *, JournalKind);
+/* The same for a step that was due at `at`. */
+JournalRow *emit_timed(Engine *, Incident *, JournalKind, int64_t at);
+void emit_state(Engine *, Incident *);
+void emit_alert(Engine *, Incident *); /* also state */
+void emit_lamp(Engine *, Incident *);
+void emit_lamp_source(Engine *, Incident *, const Source *);
+void emit_receipt(Engine *, const Event *, ReceiptResult, uint64_t incident, uint64_t seq);
+void emit_reply(Engine *, const Event *, ReplyResult, Reason, uint64_t incident, State, uint32_t owner,
+        uint64_t seq);
+void emit_notify(
+        Engine *, Incident *, uint32_t worker, Channel, uint8_t tier, Reason, bool late, uint64_t seq);
+Effect *emit_effect(Engine *, EffectType, Urgency);
+
+/* table.c: the incidents in memory */
+size_t table_size(const Limits *);
+void table_init(Engine *, char **memory);
+Incident *table_new(Engine *, uint64_t id,
+        Group group); /* of the overflow of the group when full, NULL when that is in use */
+Incident *table_restore(
+        Engine *, uint64_t id, bool overflow, Group group); /* NULL: no room, or the number is taken */
+void table_free(Engine *, Incident *);
+void table_place(Engine *, Incident *); /* its key and dwelling are set: can be found */
+void table_unkey(Engine *, Incident *);
+Incident *table_get(const Engine *, uint64_t id);
+Incident *table_find(const Engine *, Group, KeyType, uint64_t key_id);
+Incident *table_overflow(const Engine *, Group); /* NULL: not in use */
+Incident *table_first(const Engine *);
+Incident *table_next(const Engine *, const Incident *);
+Incident *place_first(const Engine *, uint32_t dwelling);
+Incident *place_next(const Engine *, const Incident *);
+void timer_set(Engine *, Incident *, Timer, int64_t due);
+static inline void timer_off(Engine *e, Incident *in, Timer t)
+{
+        timer_set(e, in, t, NEVER);
+}
+void timers_rekey(Engine *, Incident *); /* due[] or the priority was changed by hand */
+int64_t timers_first(const Incident *, Timer *ret);
+
+/* keys.c: what has been answered */
+KeyRow *keys_find(Engine *, const uint8_t key[16], bool *ret_fresh); /* fresh: younger than 24 h */
+void keys_add(Engine *, const KeyRow *, int64_t boot_us);
+size_t keys_size(const Limits *);
+void keys_init(Engine *, char **memory);
+
+/* people.c */
+size_t people_size(void);
+void people_init(Engine *, char **memory);
+WorkerState *people_state(const Engine *, uint32_t worker); /* NULL: an id beyond the table */
+bool people_on_duty(const Engine *, uint32_t worker);
+bool people_reachable(const Engine *, uint32_t worker);
+bool people_owns(const Engine *, uint32_t worker, bool p1_only, uint32_t but_dwelling);
+void people_presence(Engine *, const Event *);
+bool people_expire(Engine *); /* one loss of presence that is due; false: none */
+void people_forget(Engine *);
+void people_look_at_all(Engine *); /* every open incident is due a look at the roster */
+void people_duty(Engine *, uint32_t worker, bool on);
+bool people_in_tier(const Engine *, const Incident *, const Worker *, uint8_t tier);
+Recipient *recipient_get(Incident *, uint32_t worker, uint8_t channel);
+Recipient *recipient_of(Incident *, uint32_t worker);                          /* on any channel */
+Recipient *recipient_add(Engine *, Incident *, uint32_t worker, uint8_t tier); /* NULL: full */
+uint32_t recipients_helping(const Incident *);
+
+/* notice.c: who is called */
+void notice_mark(Engine *, Incident *, uint32_t pending, Reason, int64_t at);
+void notice_mark_after(Engine *, Incident *, uint32_t pending, Reason, int64_t due);
+void notice_flush(Engine *, Incident *);
+
+/* ladder.c */
+bool ladder_runs(const Incident *);
+uint8_t plan_first(const ClassPolicy *);
+uint8_t plan_last(const ClassPolicy *);
+uint8_t plan_next(const ClassPolicy *, uint8_t tier); /* 0: it is the last */
+int64_t ladder_distance(const Incident *, uint8_t tier);
+int64_t ladder_by_day(const Engine *, const Incident *, int64_t due);
+void ladder_snapshot(const Engine *, Incident *, Class);
+void ladder_round(Engine *, Incident *, int64_t at, uint64_t seq);
+void ladder_start(Engine *, Incident *, uint8_t upto, int64_t at, Reason);
+void ladder_advance(
+        Engine *, Incident *, int64_t at, Reason);         /* one tier now; at the last: all reached again */
+void ladder_all(Engine *, Incident *, int64_t at, Reason); /* every tier is called, without a new round */
+void ladder_resume(Engine *, Incident *, uint8_t tier, int64_t at, Reason);
+void ladder_stop(Engine *, Incident *);
+void ladder_backup(Engine *, Incident *, uint8_t from, int64_t at, Reason);
+void ladder_backup_end(Engine *, Incident *);
+void ladder_check_empty(Engine *, Incident *, int64_t at, Reason);
+void ladder_timer(Engine *, Incident *, Timer, int64_t due);
+uint32_t ladder_reached(const Incident *); /* PENDING_TIER bits up to the tier reached */
+
+/* device.c */
+typedef struct Place {
+        uint32_t device, resident, dwelling, grid;
+        uint8_t key_type;
+        uint64_t key_id;
+        bool known;
+} Place;
+void device_place(const Engine *, const char *source, Place *ret);
+void device_alarm(Engine *, const Event *);
+void device_status(Engine *, const Event *);
+void device_stranger(
+        Engine *, const Event *, uint64_t *ret_incident, uint64_t *ret_seq); /* readings of an unknown one */
+void device_well_formed(Engine *, const Event *); /* what it sends can be read again */
+void system_event(Engine *, const Event *);
+void system_raise(Engine *, SystemCause); /* by the engine itself */
+
+/* vitals.c */
+void vitals_event(Engine *, const Event *);
+
+/* incident.c */
+typedef struct Matter {     /* an alarm event, placed and understood */
+        const Event *event; /* NULL: the engine itself */
+        Place place;
+        uint8_t group, class, kind;
+        uint8_t level;  /* bit for Source.active; 0: an edge, not a level */
+        uint8_t reason; /* REASON_OPENED, UNKNOWN_SOURCE, UNPARSED, STALE, LIMIT */
+        uint8_t cause, vital;
+        bool button, quiet; /* counts for three presses; appended without calling anybody again */
+        bool community_first;
+        double value, limit;
+        const char *word;
+} Matter;
+Incident *incident_alarm(Engine *, const Matter *, uint64_t *ret_seq); /* opens, attaches or reopens */
+void incident_append(Engine *, Incident *, const Event *, uint64_t *ret_seq);
+void incident_condition(Engine *, Incident *, const char *source, uint8_t cleared, const Event *);
+void incident_cancel(Engine *, Incident *, const Event *);
+void incident_timer(Engine *, Incident *, Timer, int64_t due);
+void incident_state(Engine *, Incident *, State);
+void incident_accept(Engine *, Incident *, uint32_t worker, uint64_t eta_us, Reason);
+void incident_arrive(Engine *, Incident *, uint32_t worker);
+void incident_resume(Engine *, Incident *, int64_t at, JournalKind, Reason);
+void incident_resolve(Engine *, Incident *, uint32_t worker, const char *outcome, bool remote);
+void incident_reopen(Engine *, Incident *, int64_t at, Reason);
+void incident_handover(Engine *, Incident *, uint32_t worker, uint64_t eta_us);
+void incident_owner_acts(Engine *, Incident *);
+void incident_owner_lost(Engine *, Incident *);
+int64_t min_due(int64_t a, int64_t b);
+
+/* action.c */
+void action_event(Engine *, const Event *);
+void action_attempt(Engine *, const Event *);
+
+/* state.c */
+void state_encode(const Engine *, const Incident *, Now, StateRow *ret);
+int state_decode(Engine *, const StateRow *, Incident **ret); /* e->now is set */
+void state_redate(Engine *);                                  /* the wall clock has become trusted */

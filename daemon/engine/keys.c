@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What (source, event id) and (worker, nonce) were answered: a window of the newest keys_max, in the order in
+ * which they came. An entry that was said again with other content stands twice; the map knows the newer.
+ */
+#include "engine/internal.h"
+
+#include <string.h>
+
+static size_t padded(size_t n)
+{
+        return (n + 63) & ~(size_t)63;
+}
+
+size_t keys_size(const Limits *limits)
+{
+        ASSERT(limits->keys_max > 0);
+        return padded(limits->keys_max * sizeof(KeyEntry)) + padded(idmap_size(limits->keys_max));
+}
+
+void keys_init(Engine *e, char **memory)
+{
+        char *p = *memory;
+
+        e->keys = (KeyEntry *)(void *)p;
+        p += padded(e->limits.keys_max * sizeof(KeyEntry));
+        idmap_init(&e->by_nonce, p, e->limits.keys_max);
+        *memory = p + padded(idmap_size(e->limits.keys_max));
+        e->keys_first = e->keys_n = 0;
+}
+
+static int64_t age_of(const Engine *e, const KeyEntry *k)
+{
+        return k->boot_us == NEVER ? e->now.wall_us - k->row.wall_us : e->at - k->boot_us;
+}
+
+KeyRow *keys_find(Engine *e, const uint8_t key[16], bool *ret_fresh)
+{
+        uint32_t i;
+
+        ASSERT(key && ret_fresh);
+        if (!idmap_get(&e->by_nonce, idmap_hash(key, 16), &i))
+                return NULL;
+        ASSERT(i < e->limits.keys_max);
+        if (memcmp(e->keys[i].row.key, key, 16) != 0)
+                return NULL;
+        *ret_fresh = age_of(e, &e->keys[i]) < KEY_US;
+        return &e->keys[i].row;
+}
+
+void keys_add(Engine *e, const KeyRow *row, int64_t boot_us)
+{
+        uint32_t max = e->limits.keys_max, i;
+
+        ASSERT(row);
+        if (e->keys_n == max) {
+                const KeyEntry *oldest = &e->keys[e->keys_first];
+                uint64_t hash = idmap_hash(oldest->row.key, 16);
+
+                if (idmap_get(&e->by_nonce, hash, &i) && i == e->keys_first)
+                        idmap_unset(&e->by_nonce, hash);
+                e->keys_first = (e->keys_first + 1) % max;
+                e->keys_n--;
+        }
+        i = (e->keys_first + e->keys_n++) % max;
+        e->keys[i] = (KeyEntry){.row = *row, .boot_us = boot_us};
+        ASSERT(idmap_set(&e->by_nonce, idmap_hash(row->key, 16), i));
+}

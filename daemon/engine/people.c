@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * People: who is on duty, who can be reached, and who was told of an incident.
+ *
+ * On duty: the duty table, corrected by what the person said ("on", "off"). Where there is a table, a word
+ * holds 16 hours, so that an "off" in the evening does not silence the next morning; where there is none, it
+ * holds until the next word.
+ *
+ * Presence is expected of the app only. Before the first sign of life since the start nothing is known, which
+ * counts as present. A person whose presence is lost is still called (the message costs nothing, and waits at
+ * the broker), but a tier of such people counts as empty.
+ */
+#include "engine/internal.h"
+
+#include <string.h>
+
+static size_t padded(size_t n)
+{
+        return (n + 63) & ~(size_t)63;
+}
+
+size_t people_size(void)
+{
+        return padded(WORKERS_MAX * sizeof(WorkerState)) + padded(heap_size(WORKERS_MAX));
+}
+
+void people_init(Engine *e, char **memory)
+{
+        char *p = *memory;
+
+        e->workers = (WorkerState *)(void *)p;
+        p += padded(WORKERS_MAX * sizeof(WorkerState));
+        heap_init(&e->presence, p, WORKERS_MAX);
+        *memory = p + padded(heap_size(WORKERS_MAX));
+}
+
+WorkerState *people_state(const Engine *e, uint32_t worker)
+{
+        return worker > 0 && worker < WORKERS_MAX ? &e->workers[worker] : NULL;
+}
+
+bool people_on_duty(const Engine *e, uint32_t worker)
+{
+        const WorkerState *w = people_state(e, worker);
+        int64_t age;
+
+        if (!registry_worker(e->registry, worker))
+                return false;
+        if (!w || w->duty == 0)
+                return roster_rostered(e->registry, worker, e->now);
+        age = e->now.wall_us - w->duty_wall_us;
+        if (roster_has_duty(e->registry, worker) && (age < 0 || age > DUTY_HOLDS_US))
+                return roster_rostered(e->registry, worker, e->now);
+        return w->duty > 0;
+}
+
+bool people_reachable(const Engine *e, uint32_t worker)
+{
+        const Worker *who = registry_worker(e->registry, worker);
+        const WorkerState *w = people_state(e, worker);
+
+        return who && !(who->client == CLIENT_APP && w && w->seen && w->lost);
+}
+
+bool people_owns(const Engine *e, uint32_t worker, bool p1_only, uint32_t but_dwelling)
+{
+        ASSERT(worker > 0);
+        for (const Incident *in = table_first(e); in; in = table_next(e, in))
+                if (in->owner == worker && state_open(in->state) && (!p1_only || in->priority == 1) &&
+                        (!but_dwelling || in->dwelling != but_dwelling))
+                        return true;
+        return false;
+}
+
+/* Everybody whom it may concern is looked at in the same expiry, one incident at a time. */
+void people_look_at_all(Engine *e)
+{
+        for (Incident *in = table_first(e); in; in = table_next(e, in))
+                if (state_open(in->state) && in->due[TIMER_LOOK] > e->at)
+                        timer_set(e, in, TIMER_LOOK, e->at);
+}
+
+void people_presence(Engine *e, const Event *ev)
+{
+        uint32_t id = registry_worker_id(e->registry, ev->source);
+        WorkerState *w = people_state(e, id);
+        bool was_lost;
+
+        ASSERT(ev->type == EVENT_PRESENCE);
+        if (!w || ev->retained)
+                return; /* a retained copy says what was, not what is */
+        if (!ev->presence.online) {
+                /* The will: the connection is gone. It may be back at once, so the time runs from the last beat. */
+                if (w->seen)
+                        return;
+                w->beat_us = e->at; /* nothing heard yet: from now */
+        } else {
+                w->beat_us = e->at;
+        }
+        was_lost = w->lost;
+        w->seen = true;
+        w->lost = false;
+        heap_set(&e->presence, id,
+                (HeapKey){.due = (uint64_t)(w->beat_us + (int64_t)e->policy.presence_lost_us) +
+                                 (UINT64_C(1) << 63),
+                        .id = id});
+        if (was_lost) {
+                JournalRow *row = emit_journal(e, NULL, JOURNAL_PRESENCE);
+
+                row->worker = id;
+                row->on = true;
+                people_look_at_all(e);
+        }
+}
+
+/* The broker has been away, and with it everybody's presence: nothing is known, which counts as present. */
+void people_forget(Engine *e)
+{
+        ASSERT(e->workers);
+        for (uint32_t id = 1; e->registry && id < e->registry->n_workers && id < WORKERS_MAX; id++) {
+                e->workers[id].seen = e->workers[id].lost = false;
+                heap_unset(&e->presence, id);
+        }
+        people_look_at_all(e);
+}
+
+bool people_expire(Engine *e)
+{
+        uint32_t id;
+        HeapKey key;
+        JournalRow *row;
+
+        if (!heap_first(&e->presence, &id, &key) || (int64_t)(key.due - (UINT64_C(1) << 63)) > e->at)
+                return false;
+        heap_unset(&e->presence, id);
+        e->workers[id].lost = true;
+        row = emit_journal(e, NULL, JOURNAL_PRESENCE);
+        row->worker = id;
+        people_look_at_all(e);
+        return true;
+}
+
+void people_duty(Engine *e, uint32_t worker, bool on)
+{
+        WorkerState *w = people_state(e, worker);
+        Effect *effect = emit_effect(e, EFFECT_DUTY, URGENCY_RECORD);
+
+        ASSERT(worker > 0);
+        effect->duty.worker = worker;
+        effect->duty.on = on;
+        effect->duty.wall_us = e->now.wall_us;
+        if (!w)
+                return;
+        w->duty = on ? 1 : -1;
+        w->duty_wall_us = e->now.wall_us;
+        people_look_at_all(e);
+}
+
+bool people_in_tier(const Engine *e, const Incident *in, const Worker *w, uint8_t tier)
+{
+        ASSERT(tier >= 1 && tier <= TIERS_MAX);
+        return in->plan.tiers[tier - 1].present && (in->plan.tiers[tier - 1].roles & BIT(w->role)) &&
+               roster_covers(e->registry, w, in->grid, in->dwelling, in->resident);
+}
+
+Recipient *recipient_get(Incident *in, uint32_t worker, uint8_t channel)
+{
+        ASSERT(in->n_recipients <= RECIPIENTS_MAX);
+        for (unsigned i = 0; i < in->n_recipients; i++)
+                if (in->recipients[i].worker == worker && in->recipients[i].channel == channel)
+                        return &in->recipients[i];
+        return NULL;
+}
+
+Recipient *recipient_of(Incident *in, uint32_t worker)
+{
+        ASSERT(in->n_recipients <= RECIPIENTS_MAX);
+        for (unsigned i = 0; worker && i < in->n_recipients; i++)
+                if (in->recipients[i].worker == worker)
+                        return &in->recipients[i];
+        return NULL;
+}
+
+Recipient *recipient_add(Engine *e, Incident *in, uint32_t worker, uint8_t tier)
+{
+        const Worker *who = registry_worker(e->registry, worker);
+        uint8_t channel = !worker                              ? CHANNEL_EXEC
+                          : who && who->client == CLIENT_PLAIN ? CHANNEL_PLAIN
+                                                               : CHANNEL_APP;
+        Recipient *r = worker ? recipient_of(in, worker) : recipient_get(in, 0, CHANNEL_EXEC);
+
+        if (r)
+                return r;
+        if (in->n_recipients == RECIPIENTS_MAX)
+                return NULL;
+        r = &in->recipients[in->n_recipients++];
+        *r = (Recipient){.worker = worker, .channel = channel, .tier = tier};
+        return r;
+}
+
+uint32_t recipients_helping(const Incident *in)
+{
+        uint32_t n = 0;
+
+        ASSERT(in->n_recipients <= RECIPIENTS_MAX);
+        for (unsigned i = 0; i < in->n_recipients; i++)
+                n += (in->recipients[i].flags & TOLD_HELPER) != 0;
+        return n;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "base/assert.h"
+#include "base/str.h"
+#include "engine/code-index.h"
+#include "engine/roster.h"
+
+/*
+ * Rights by role (SEMANTICS.md section 6).
+ *
+ * Whoever is sent may accept, go there and resolve. Desks may also supervise: they speak with the resident by
+ * phone, confirm for somebody on site, hand off to 119 and 120, and override. Family, neighbours and the
+ * property guard help: what they do is recorded and shown, and the ladder goes on until somebody who answers
+ * for it has accepted.
+ */
+uint32_t role_rights(Role role)
+{
+        const uint32_t sent = RIGHT_ACCEPT | RIGHT_ON_SITE | RIGHT_RESOLVE;
+
+        switch (role) {
+        case ROLE_WORKER:
+        case ROLE_BACKUP:
+        case ROLE_BUILDING_HEAD:
+        case ROLE_FIRE_STATION:
+        case ROLE_NURSE:
+        case ROLE_CARER: return sent;
+        case ROLE_PROPERTY_GUARD:
+        case ROLE_FAMILY:
+        case ROLE_NEIGHBOUR: return 0;
+        case ROLE_COMMUNITY:
+        case ROLE_NIGHT_DESK:
+        case ROLE_STREET:
+        case ROLE_DISTRICT:
+        case ROLE_OPERATOR:
+        case ROLE_SUPERVISOR: return sent | RIGHT_SUPERVISE;
+        case ROLE_MAX: break;
+        }
+        ASSERT(!"a role outside its range");
+        return 0;
+}
+
+const Grid *registry_grid(const Registry *r, uint32_t id)
+{
+        return r && id > 0 && id < r->n_grids && r->grids[id].code ? &r->grids[id] : NULL;
+}
+
+const Dwelling *registry_dwelling(const Registry *r, uint32_t id)
+{
+        return r && id > 0 && id < r->n_dwellings && r->dwellings[id].code ? &r->dwellings[id] : NULL;
+}
+
+const Resident *registry_resident(const Registry *r, uint32_t id)
+{
+        return r && id > 0 && id < r->n_residents && r->residents[id].code ? &r->residents[id] : NULL;
+}
+
+const Device *registry_device(const Registry *r, uint32_t id)
+{
+        return r && id > 0 && id < r->n_devices && r->devices[id].code ? &r->devices[id] : NULL;
+}
+
+const Worker *registry_worker(const Registry *r, uint32_t id)
+{
+        return r && id > 0 && id < r->n_workers && r->workers[id].code ? &r->workers[id] : NULL;
+}
+
+uint32_t registry_device_id(const Registry *r, const char *code)
+{
+        return r ? code_index_find(r, CODE_DEVICE, code) : 0;
+}
+
+uint32_t registry_worker_id(const Registry *r, const char *code)
+{
+        return r ? code_index_find(r, CODE_WORKER, code) : 0;
+}
+
+uint32_t registry_grid_id(const Registry *r, const char *code)
+{
+        return r ? code_index_find(r, CODE_GRID, code) : 0;
+}
+
+uint32_t registry_dwelling_id(const Registry *r, const char *code)
+{
+        return r ? code_index_find(r, CODE_DWELLING, code) : 0;
+}
+
+uint32_t registry_resident_id(const Registry *r, const char *code)
+{
+        return r ? code_index_find(r, CODE_RESIDENT, code) : 0;
+}
+
+/* The scope is the grid itself or one above it. A ring of parents, which no checked registry has, ends. */
+static bool grid_within(const Registry *r, uint32_t grid, uint32_t scope)
+{
+        for (uint32_t hops = 0; grid && hops <= r->n_grids; hops++) {
+                const Grid *g = registry_grid(r, grid);
+
+                if (grid == scope)
+                        return true;
+                grid = g ? g->parent : 0;
+        }
+        return false;
+}
+
+bool roster_covers(const Registry *r, const Worker *w, uint32_t grid, uint32_t dwelling, uint32_t resident)
+{
+        const Dwelling *d = registry_dwelling(r, dwelling);
+
+        ASSERT(w);
+        ASSERT(r);
+        switch (w->scope) {
+        case SCOPE_SITE: return true;
+        case SCOPE_GRID: return grid_within(r, grid ? grid : d ? d->grid : 0, w->scope_id);
+        case SCOPE_BUILDING:
+                return d && d->building && w->scope_building && str_equal(d->building, w->scope_building);
+        case SCOPE_RESIDENT: {
+                const Resident *theirs = registry_resident(r, w->scope_id);
+
+                /* A fixed device in a flat of several: the family of each of them. */
+                return theirs &&
+                       (resident ? resident == w->scope_id : dwelling && theirs->dwelling == dwelling);
+        }
+        }
+        return false;
+}
+
+static uint32_t first_duty(const Registry *r, uint32_t worker)
+{
+        uint32_t low = 0, high = r->n_duties;
+
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (r->duties[middle].worker < worker)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+/* The duty that begins on this day covers the minute; after midnight the day of its beginning counts. */
+static bool duty_covers(const Duty *d, uint32_t weekday, uint32_t minute, uint32_t date, bool next_day)
+{
+        bool over_midnight = d->to_minute <= d->from_minute;
+
+        if (!(d->days & (1u << weekday)) || (d->valid_from && date < d->valid_from) ||
+                (d->valid_to && date > d->valid_to))
+                return false;
+        if (next_day)
+                return over_midnight && minute < d->to_minute;
+        return minute >= d->from_minute && (over_midnight || minute < d->to_minute);
+}
+
+bool roster_has_duty(const Registry *r, uint32_t worker)
+{
+        uint32_t i;
+
+        ASSERT(r);
+        i = first_duty(r, worker);
+        return i < r->n_duties && r->duties[i].worker == worker;
+}
+
+bool roster_rostered(const Registry *r, uint32_t worker, Now now)
+{
+        uint32_t weekday, minute, date, day_before, minute_before, date_before, i;
+        Now before = now;
+
+        ASSERT(r);
+        i = first_duty(r, worker);
+        if (i >= r->n_duties || r->duties[i].worker != worker)
+                return true; /* nobody has made a roster for this person: always */
+        before.wall_us -= (int64_t)USEC_PER_DAY;
+        clock_local(now, &weekday, &minute, &date);
+        clock_local(before, &day_before, &minute_before, &date_before);
+        ASSERT(weekday < 7 && day_before < 7 && minute < 1440);
+        for (; i < r->n_duties && r->duties[i].worker == worker; i++)
+                if (duty_covers(&r->duties[i], weekday, minute, date, false) ||
+                        duty_covers(&r->duties[i], day_before, minute, date_before, true))
+                        return true;
+        return false;
+}
+
+uint32_t roster_sole_resident(const Registry *r, uint32_t dwelling)
+{
+        uint32_t sole = 0;
+
+        for (uint32_t i = 1; r && dwelling && i < r->n_residents; i++) {
+                if (!r->residents[i].code || r->residents[i].dwelling != dwelling)
+                        continue;
+                if (sole)
+                        return 0;
+                sole = i;
+        }
+        return sole;
+}

@@ -1,0 +1,561 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An incident as a row of the store: columns for queries, and the rest as a blob (version 1, big-endian).
+ *
+ * What is restored is what was stored: engine_state_row() of both gives the same bytes. Times within a boot are
+ * CLOCK_BOOTTIME; the row says of which boot, and how far the wall clock was ahead of it when it was written,
+ * so that another boot can place them by the wall clock, if both clocks can be trusted. If not, the deadlines
+ * are those of SEMANTICS.md section 4, until the clock becomes trusted (state_redate()). No deadline is ever
+ * later than its full time from now.
+ */
+#include "base/str.h"
+#include "engine/internal.h"
+
+#include <string.h>
+
+#define BLOB_VERSION 1
+
+enum {
+        FLAG_LATE = 1 << 0,
+        FLAG_TEST = 1 << 1,
+        FLAG_CANCEL_REQ = 1 << 2,
+        FLAG_CANCELLED_ONCE = 1 << 3,
+        FLAG_EXHAUSTED = 1 << 4,
+        FLAG_UNKNOWN_SOURCE = 1 << 5,
+        FLAG_PENDING_LATE = 1 << 6,
+        FLAG_EXTENDED = 1 << 7,
+        FLAG_HANDLE_REMINDED = 1 << 8,
+        FLAG_PRESENCE_TOLD = 1 << 9,
+        FLAG_MORE_ACTIVE = 1 << 10,
+        FLAG_OVERFLOW = 1 << 11,
+        FLAG_CRITICAL = 1 << 12,
+        FLAG_TRUSTED = 1 << 13, /* the wall clock, when this was written */
+};
+
+/* Bytes out */
+
+typedef struct Out {
+        uint8_t *p;
+        uint32_t n;
+} Out;
+
+static void put(Out *o, uint64_t value, unsigned bytes)
+{
+        ASSERT(o->n + bytes <= STATE_BLOB_MAX);
+        for (unsigned i = bytes; i-- > 0;)
+                o->p[o->n++] = (uint8_t)(value >> (8 * i));
+}
+
+static void put_bytes(Out *o, const void *bytes, uint32_t n)
+{
+        ASSERT(o->n + n <= STATE_BLOB_MAX);
+        memcpy(o->p + o->n, bytes, n);
+        o->n += n;
+}
+
+static void put_text(Out *o, const char *text)
+{
+        size_t n = strlen(text);
+
+        ASSERT(n <= UINT8_MAX);
+        put(o, n, 1);
+        put_bytes(o, text, (uint32_t)n);
+}
+
+static void put_double(Out *o, double value)
+{
+        uint64_t bits;
+
+        memcpy(&bits, &value, sizeof(bits));
+        put(o, bits, 8);
+}
+
+static uint16_t flags_of(const Incident *in, Now now)
+{
+        return (uint16_t)((in->late ? FLAG_LATE : 0) | (in->test ? FLAG_TEST : 0) |
+                          (in->cancel_req ? FLAG_CANCEL_REQ : 0) |
+                          (in->cancelled_once ? FLAG_CANCELLED_ONCE : 0) |
+                          (in->exhausted ? FLAG_EXHAUSTED : 0) |
+                          (in->unknown_source ? FLAG_UNKNOWN_SOURCE : 0) |
+                          (in->pending_late ? FLAG_PENDING_LATE : 0) | (in->extended ? FLAG_EXTENDED : 0) |
+                          (in->handle_reminded ? FLAG_HANDLE_REMINDED : 0) |
+                          (in->presence_told ? FLAG_PRESENCE_TOLD : 0) |
+                          (in->more_active ? FLAG_MORE_ACTIVE : 0) | (in->overflow ? FLAG_OVERFLOW : 0) |
+                          (in->critical ? FLAG_CRITICAL : 0) | (now.trusted ? FLAG_TRUSTED : 0));
+}
+
+static void put_plan(Out *o, const Incident *in)
+{
+        const ClassPolicy *p = &in->plan;
+
+        put(o, p->priority, 1);
+        for (unsigned i = 0; i < TIERS_MAX; i++) {
+                put(o, p->tiers[i].present, 1);
+                put(o, p->tiers[i].delay_us, 8);
+                put(o, p->tiers[i].roles, 4);
+                put(o, in->slow_us[i], 8);
+        }
+        put(o, p->renotify_us, 8);
+        put(o, p->receipt_us, 8);
+        put(o, p->loop_us, 8);
+        put(o, p->arrive_by_us, 8);
+        put(o, p->handle_by_us, 8);
+        put(o, p->arrive_max_us, 8);
+        put(o, p->reopen_us, 8);
+        put(o, p->outcomes, 4);
+}
+
+static void put_times(Out *o, const Incident *in)
+{
+        uint32_t armed = 0;
+
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                armed |= in->due[t] != NEVER && t != TIMER_LOOK ? BIT(t) : 0;
+        put(o, armed, 4);
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                if (armed & BIT(t))
+                        put(o, (uint64_t)in->due[t], 8);
+        put(o, (uint64_t)in->entered_us, 8);
+        put(o, (uint64_t)in->round_us, 8);
+        put(o, (uint64_t)in->notified_us, 8);
+        put(o, (uint64_t)in->event_us, 8);
+        put(o, (uint64_t)in->reopened_us, 8);
+        for (unsigned i = 0; i < 3; i++)
+                put(o, (uint64_t)in->press_us[i], 8);
+}
+
+static void put_people(Out *o, const Incident *in)
+{
+        put(o, in->n_sources, 1);
+        for (unsigned i = 0; i < in->n_sources; i++) {
+                put(o, in->sources[i].device, 4);
+                put(o, in->sources[i].active, 1);
+                put_text(o, in->sources[i].code);
+        }
+        put(o, in->n_recipients, 2);
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                const Recipient *r = &in->recipients[i];
+
+                put(o, r->worker, 4);
+                put(o, r->seq, 6);
+                put(o, r->sent_us > 0 ? (uint64_t)r->sent_us / 1000 : 0, 6);
+                put(o, (uint64_t)r->channel << 4 | r->tier, 1);
+                put(o, r->flags, 1);
+        }
+}
+
+static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
+{
+        Out o = {.p = blob};
+        const uint8_t small[] = {in->key_type, in->kind, in->cond, in->newest, in->backup_tier,
+                in->backup_newest, in->accept_tier, in->cause, in->vital, in->reason, in->pending_reason,
+                in->receipt_done, in->skip_done, in->fire119};
+
+        put(&o, BLOB_VERSION, 1);
+        put(&o, (uint64_t)(now.wall_us - (int64_t)now.boot_us), 8);
+        put(&o, flags_of(in, now), 2);
+        put_bytes(&o, small, sizeof(small));
+        put(&o, in->key_id, 8);
+        put(&o, in->pending, 2);
+        put(&o, in->presses, 4);
+        put(&o, in->reopenings, 4);
+        put(&o, in->former, 4);
+        put(&o, in->successor, 4);
+        put(&o, in->round_seq, 8);
+        put(&o, in->opening_seq, 8);
+        put(&o, in->flush_seq, 8);
+        put_plan(&o, in);
+        put_times(&o, in);
+        put_double(&o, in->value);
+        put_double(&o, in->limit);
+        put_bytes(&o, in->digest, sizeof(in->digest));
+        put_text(&o, in->event_id);
+        put_text(&o, in->word);
+        put_text(&o, in->handed_to);
+        put_people(&o, in);
+        return o.n;
+}
+
+void state_encode(const Engine *e, const Incident *in, Now now, StateRow *ret)
+{
+        Timer first;
+        int64_t due = timers_first(in, &first);
+
+        ASSERT(e && in->id);
+        memset(ret, 0, offsetof(StateRow, blob));
+        ret->id = in->id;
+        ret->last_seq = in->last_seq;
+        ret->group = in->group;
+        ret->class = in->class;
+        ret->state = in->state;
+        ret->priority = in->priority;
+        ret->tier = in->tier;
+        ret->round = in->round;
+        ret->device = in->device;
+        ret->resident = in->resident;
+        ret->dwelling = in->dwelling;
+        ret->grid = in->grid;
+        ret->owner = in->owner;
+        ret->opened_us = in->opened_wall;
+        ret->accepted_us = in->accepted_wall;
+        ret->arrived_us = in->arrived_wall;
+        ret->resolved_us = in->resolved_wall;
+        ret->closed_us = in->closed_wall;
+        ret->boot = now.boot;
+        (void)str_copy(ret->source, sizeof(ret->source), in->source);
+        (void)str_copy(ret->outcome, sizeof(ret->outcome), in->outcome);
+        if (in->state == STATE_CLOSED)
+                return;
+        if (due != NEVER) {
+                ret->due_wall_us = due - (int64_t)now.boot_us + now.wall_us;
+                ret->due_boot_us = due > 0 ? (uint64_t)due : 0;
+        }
+        ret->blob_size = blob_write(in, now, ret->blob);
+}
+
+/* Bytes in */
+
+typedef struct In {
+        const uint8_t *p;
+        uint32_t n, at;
+        bool broken;
+} In;
+
+static uint64_t get(In *i, unsigned bytes)
+{
+        uint64_t value = 0;
+
+        if (i->broken || i->n - i->at < bytes) {
+                i->broken = true;
+                return 0;
+        }
+        while (bytes-- > 0)
+                value = value << 8 | i->p[i->at++];
+        return value;
+}
+
+static void get_bytes(In *i, void *to, uint32_t n)
+{
+        if (i->broken || i->n - i->at < n) {
+                i->broken = true;
+                memset(to, 0, n);
+                return;
+        }
+        memcpy(to, i->p + i->at, n);
+        i->at += n;
+}
+
+static void get_text(In *i, char *to, size_t cap)
+{
+        uint32_t n = (uint32_t)get(i, 1);
+
+        if (n >= cap) {
+                i->broken = true;
+                return;
+        }
+        get_bytes(i, to, n);
+        to[n] = '\0';
+}
+
+static double get_double(In *i)
+{
+        uint64_t bits = get(i, 8);
+        double value;
+
+        memcpy(&value, &bits, sizeof(value));
+        return value;
+}
+
+static void flags_set(Incident *in, uint16_t flags)
+{
+        in->late = flags & FLAG_LATE;
+        in->test = flags & FLAG_TEST;
+        in->cancel_req = flags & FLAG_CANCEL_REQ;
+        in->cancelled_once = flags & FLAG_CANCELLED_ONCE;
+        in->exhausted = flags & FLAG_EXHAUSTED;
+        in->unknown_source = flags & FLAG_UNKNOWN_SOURCE;
+        in->pending_late = flags & FLAG_PENDING_LATE;
+        in->extended = flags & FLAG_EXTENDED;
+        in->handle_reminded = flags & FLAG_HANDLE_REMINDED;
+        in->presence_told = flags & FLAG_PRESENCE_TOLD;
+        in->more_active = flags & FLAG_MORE_ACTIVE;
+        in->critical = flags & FLAG_CRITICAL;
+}
+
+static void get_plan(In *i, Incident *in)
+{
+        ClassPolicy *p = &in->plan;
+
+        p->priority = (uint8_t)get(i, 1);
+        for (unsigned k = 0; k < TIERS_MAX; k++) {
+                p->tiers[k].present = get(i, 1) != 0;
+                p->tiers[k].delay_us = get(i, 8);
+                p->tiers[k].roles = (uint32_t)get(i, 4);
+                in->slow_us[k] = get(i, 8);
+        }
+        p->renotify_us = get(i, 8);
+        p->receipt_us = get(i, 8);
+        p->loop_us = get(i, 8);
+        p->arrive_by_us = get(i, 8);
+        p->handle_by_us = get(i, 8);
+        p->arrive_max_us = get(i, 8);
+        p->reopen_us = get(i, 8);
+        p->outcomes = (uint32_t)get(i, 4);
+}
+
+static void get_times(In *i, Incident *in)
+{
+        uint32_t armed = (uint32_t)get(i, 4);
+
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                in->due[t] = armed & BIT(t) ? (int64_t)get(i, 8) : NEVER;
+        in->entered_us = (int64_t)get(i, 8);
+        in->round_us = (int64_t)get(i, 8);
+        in->notified_us = (int64_t)get(i, 8);
+        in->event_us = (int64_t)get(i, 8);
+        in->reopened_us = (int64_t)get(i, 8);
+        for (unsigned k = 0; k < 3; k++)
+                in->press_us[k] = (int64_t)get(i, 8);
+}
+
+static void get_people(In *i, Incident *in)
+{
+        in->n_sources = (uint8_t)get(i, 1);
+        if (in->n_sources > SOURCES_MAX) {
+                i->broken = true;
+                return;
+        }
+        for (unsigned k = 0; k < in->n_sources; k++) {
+                in->sources[k].device = (uint32_t)get(i, 4);
+                in->sources[k].active = (uint8_t)get(i, 1);
+                get_text(i, in->sources[k].code, CODE_SIZE);
+        }
+        in->n_recipients = (uint16_t)get(i, 2);
+        if (in->n_recipients > RECIPIENTS_MAX) {
+                i->broken = true;
+                return;
+        }
+        for (unsigned k = 0; k < in->n_recipients; k++) {
+                Recipient *r = &in->recipients[k];
+                uint8_t both;
+
+                r->worker = (uint32_t)get(i, 4);
+                r->seq = get(i, 6);
+                r->sent_us = (int64_t)get(i, 6) * 1000;
+                both = (uint8_t)get(i, 1);
+                r->channel = both >> 4;
+                r->tier = both & 15;
+                r->flags = (uint8_t)get(i, 1);
+                i->broken = i->broken || r->channel >= CHANNEL_MAX || r->tier > TIERS_MAX;
+        }
+}
+
+static void columns_take(Incident *in, const StateRow *row)
+{
+        in->last_seq = row->last_seq;
+        in->class = row->class;
+        in->state = row->state;
+        in->priority = row->priority;
+        in->tier = row->tier;
+        in->round = row->round;
+        in->device = row->device;
+        in->resident = row->resident;
+        in->dwelling = row->dwelling;
+        in->grid = row->grid;
+        in->owner = row->owner;
+        in->opened_wall = row->opened_us;
+        in->accepted_wall = row->accepted_us;
+        in->arrived_wall = row->arrived_us;
+        in->resolved_wall = row->resolved_us;
+        in->closed_wall = row->closed_us;
+        (void)str_copy(in->source, sizeof(in->source), row->source);
+        (void)str_copy(in->outcome, sizeof(in->outcome), row->outcome);
+}
+
+/* The rest of the blob after its head (version, offset, flags). */
+static void blob_read(In *i, Incident *in)
+{
+        uint8_t *small[] = {&in->key_type, &in->kind, &in->cond, &in->newest, &in->backup_tier,
+                &in->backup_newest, &in->accept_tier, &in->cause, &in->vital, &in->reason,
+                &in->pending_reason, &in->receipt_done, &in->skip_done, &in->fire119};
+
+        for (unsigned k = 0; k < sizeof(small) / sizeof(small[0]); k++)
+                *small[k] = (uint8_t)get(i, 1);
+        in->key_id = get(i, 8);
+        in->pending = (uint16_t)get(i, 2);
+        in->presses = (uint32_t)get(i, 4);
+        in->reopenings = (uint32_t)get(i, 4);
+        in->former = (uint32_t)get(i, 4);
+        in->successor = (uint32_t)get(i, 4);
+        in->round_seq = get(i, 8);
+        in->opening_seq = get(i, 8);
+        in->flush_seq = get(i, 8);
+        get_plan(i, in);
+        get_times(i, in);
+        in->value = get_double(i);
+        in->limit = get_double(i);
+        get_bytes(i, in->digest, sizeof(in->digest));
+        get_text(i, in->event_id, sizeof(in->event_id));
+        get_text(i, in->word, sizeof(in->word));
+        get_text(i, in->handed_to, sizeof(in->handed_to));
+        get_people(i, in);
+}
+
+/* What no incident of ours can be. A row from the disk is input: it is refused, never asserted. */
+static bool contradicts(const Incident *in)
+{
+        bool tier_present = in->tier >= 1 && in->tier <= TIERS_MAX && in->plan.tiers[in->tier - 1].present;
+        bool owned = in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE;
+        bool ladder = in->state == STATE_ALERTING || in->backup_tier;
+
+        return in->state <= STATE_NONE || in->state >= STATE_CLOSED || in->class >= CLASS_MAX ||
+               !in->key_type || in->priority < 1 || in->priority > 5 || !tier_present ||
+               in->newest > in->tier || !in->newest || !in->plan.loop_us || owned != (in->owner != 0) ||
+               in->backup_tier > TIERS_MAX || in->backup_newest > in->backup_tier ||
+               (in->backup_tier && !owned) || in->reason >= REASON_MAX || in->pending_reason >= REASON_MAX ||
+               in->accept_tier > TIERS_MAX || in->kind >= ALARM_KIND_MAX || in->cause >= SYSTEM_CAUSE_MAX ||
+               in->vital >= VITAL_MAX ||
+               (ladder && (in->due[TIMER_TIER] == NEVER) == (in->due[TIMER_LOOP] == NEVER)) ||
+               (in->state == STATE_RESOLVED && in->due[TIMER_REOPEN_UNTIL] == NEVER);
+}
+
+/* Deadlines of another time */
+
+/* The whole time of a timer: what it is armed with, and the most that may be left of it. */
+static int64_t full_time(const Incident *in, Timer t)
+{
+        const int64_t slack =
+                in->priority >= 4 ? (int64_t)USEC_PER_DAY : 0; /* repeats wait for the morning */
+
+        switch (t) {
+        case TIMER_TIER: return ladder_distance(in, in->backup_tier ? in->backup_tier : in->tier);
+        case TIMER_LOOP:
+        case TIMER_OLDER: return (int64_t)in->plan.loop_us + slack;
+        case TIMER_RECEIPT: return (int64_t)in->plan.receipt_us;
+        case TIMER_RENOTIFY: return (int64_t)in->plan.renotify_us + slack;
+        case TIMER_REMIND:
+        case TIMER_ARRIVE_BY: return (int64_t)(in->plan.arrive_by_us + in->plan.arrive_by_us / 2);
+        case TIMER_RECONFIRM: return RECONFIRM_US;
+        case TIMER_HANDLE_BY: return (int64_t)in->plan.handle_by_us;
+        case TIMER_REOPEN_UNTIL: return (int64_t)in->plan.reopen_us;
+        case TIMER_ARRIVE_MAX: return (int64_t)in->plan.arrive_max_us;
+        case TIMER_FIRE119: return FIRE119_ASK_US;
+        case TIMER_CONFIRM_BY: return CONFIRM_BY_US;
+        case TIMER_FOLLOWUP: return FOLLOWUP_US;
+        case TIMER_BURY:
+        case TIMER_LOOK:
+        case TIMER_NOTIFY:
+        case TIMER_MAX: break;
+        }
+        return 0;
+}
+
+static int64_t moved(int64_t at, int64_t by)
+{
+        return at == NEVER ? NEVER : at + by;
+}
+
+static void times_move(Incident *in, int64_t by)
+{
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                in->due[t] = moved(in->due[t], by);
+        in->entered_us = moved(in->entered_us, by);
+        in->round_us = moved(in->round_us, by);
+        in->notified_us = moved(in->notified_us, by);
+        in->event_us = moved(in->event_us, by);
+        in->reopened_us = moved(in->reopened_us, by);
+        for (unsigned i = 0; i < 3; i++)
+                in->press_us[i] = moved(in->press_us[i], by);
+}
+
+/*
+ * Nobody knows how long it took. The next tier is due now; the rest begins anew; the owner is asked whether he
+ * is still coming. due_wall keeps what the row said.
+ */
+static void times_unknown(const Engine *e, Incident *in, int64_t offset)
+{
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                in->due_wall[t] = moved(in->due[t], offset);
+        times_move(in, e->at - in->round_us);
+        in->entered_us = in->round_us = e->at;
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                if (in->due[t] != NEVER)
+                        in->due[t] = e->at + full_time(in, (Timer)t);
+        if (in->due[TIMER_TIER] != NEVER)
+                in->due[TIMER_TIER] = e->at;
+        if (in->due[TIMER_LOOP] != NEVER)
+                in->due[TIMER_LOOP] = e->at;
+        if (in->due[TIMER_FIRE119] != NEVER)
+                in->due[TIMER_FIRE119] = e->at;
+        if (in->state == STATE_ACCEPTED)
+                in->due[TIMER_RECONFIRM] = e->at + RECONFIRM_US;
+        in->undated = true;
+}
+
+static void times_place(const Engine *e, Incident *in, uint32_t boot, int64_t offset, bool was_trusted)
+{
+        const int64_t now_offset = e->now.wall_us - (int64_t)e->now.boot_us;
+
+        if (boot != e->now.boot) {
+                if (!was_trusted || !e->now.trusted) {
+                        times_unknown(e, in, offset);
+                        return;
+                }
+                times_move(in, offset - now_offset);
+        }
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                if (in->due[t] != NEVER && in->due[t] > e->at + full_time(in, (Timer)t))
+                        in->due[t] = e->at + full_time(in, (Timer)t);
+        /* Whoever was called while we were down had nobody to send the receipt to. */
+        if (in->due[TIMER_RECEIPT] <= e->at)
+                in->due[TIMER_RECEIPT] = e->at + (int64_t)in->plan.receipt_us;
+}
+
+void state_redate(Engine *e)
+{
+        ASSERT(e->now.trusted);
+        for (Incident *in = table_first(e); in; in = table_next(e, in)) {
+                if (!in->undated)
+                        continue;
+                in->undated = false;
+                for (unsigned t = 0; t < TIMER_MAX; t++) {
+                        int64_t due = moved(in->due_wall[t], (int64_t)e->now.boot_us - e->now.wall_us);
+
+                        if (in->due[t] != NEVER && t != TIMER_RECEIPT && due < in->due[t])
+                                in->due[t] = due;
+                }
+                timers_rekey(e, in);
+        }
+}
+
+int state_decode(Engine *e, const StateRow *row, Incident **ret)
+{
+        In i = {.p = row->blob, .n = row->blob_size};
+        uint16_t flags;
+        int64_t offset;
+        Incident *in;
+
+        ASSERT(e->started && ret);
+        if (row->blob_size > STATE_BLOB_MAX || row->id == 0 || row->group >= GROUP_MAX)
+                return ENGINE_E_BROKEN;
+        if (get(&i, 1) > BLOB_VERSION)
+                return ENGINE_E_VERSION;
+        offset = (int64_t)get(&i, 8);
+        flags = (uint16_t)get(&i, 2);
+        if (i.broken || table_get(e, row->id))
+                return ENGINE_E_BROKEN;
+        in = table_restore(e, row->id, flags & FLAG_OVERFLOW, (Group)row->group);
+        if (!in)
+                return ENGINE_E_FULL;
+        columns_take(in, row);
+        flags_set(in, flags);
+        blob_read(&i, in);
+        if (i.broken || i.at != i.n || contradicts(in)) {
+                in->state = STATE_CLOSED; /* was never open: nothing is to be undone but the slot */
+                table_free(e, in);
+                return ENGINE_E_BROKEN;
+        }
+        times_place(e, in, row->boot, offset, flags & FLAG_TRUSTED);
+        *ret = in;
+        return 0;
+}

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The incidents in memory: slots, the ways to find one, and the heap of deadlines.
+ *
+ * Slots from `high` on were never touched, so a quiet gateway uses the memory of the incidents that it has had
+ * at one time, not of the table. The last GROUP_MAX slots are the overflow incidents, one a group: when the
+ * table is full, events of that group attach to it, and it calls people like any other.
+ *
+ * Lists: all incidents in id order (next, prev), those of one dwelling (place_next, place_prev). Maps: id, key
+ * (what opens or attaches), dwelling (head of its list). A closed incident has no key and no place, and leaves
+ * the memory a minute later, or at once when its slot is needed.
+ */
+#include "base/str.h"
+#include "engine/internal.h"
+
+#include <string.h>
+
+static size_t padded(size_t n)
+{
+        return (n + 63) & ~(size_t)63;
+}
+
+static uint32_t slot_count(const Limits *limits)
+{
+        ASSERT(limits->incidents_max > 0);
+        ASSERT(limits->incidents_max < UINT32_MAX / 8);
+        return limits->incidents_max + GROUP_MAX;
+}
+
+size_t table_size(const Limits *limits)
+{
+        uint32_t n = slot_count(limits);
+
+        return padded(n * sizeof(Incident)) + 3 * padded(idmap_size(n)) + padded(heap_size(n));
+}
+
+void table_init(Engine *e, char **memory)
+{
+        uint32_t n = slot_count(&e->limits);
+        char *p = *memory;
+
+        e->n_slots = n;
+        e->slots = (Incident *)(void *)p;
+        p += padded(n * sizeof(Incident));
+        idmap_init(&e->by_id, p, n);
+        p += padded(idmap_size(n));
+        idmap_init(&e->by_key, p, n);
+        p += padded(idmap_size(n));
+        idmap_init(&e->by_dwelling, p, n);
+        p += padded(idmap_size(n));
+        heap_init(&e->heap, p, n);
+        p += padded(heap_size(n));
+        e->free = e->first = e->last = NO_SLOT;
+        ASSERT((size_t)(p - *memory) == table_size(&e->limits));
+        *memory = p;
+}
+
+static Incident *slot_at(const Engine *e, uint32_t slot)
+{
+        ASSERT(slot < e->n_slots);
+        return &e->slots[slot];
+}
+
+static uint64_t key_hash(Group group, uint8_t type, uint64_t key_id)
+{
+        return idmap_mix(((uint64_t)type << 8) | (uint64_t)group, key_id);
+}
+
+/* Appends in id order: new numbers go to the end, restored ones may belong further up. */
+static void order_insert(Engine *e, Incident *in)
+{
+        uint32_t after = e->last;
+
+        while (after != NO_SLOT && slot_at(e, after)->id > in->id)
+                after = slot_at(e, after)->prev;
+        in->prev = after;
+        in->next = after == NO_SLOT ? e->first : slot_at(e, after)->next;
+        if (in->next == NO_SLOT)
+                e->last = in->slot;
+        else
+                slot_at(e, in->next)->prev = in->slot;
+        if (after == NO_SLOT)
+                e->first = in->slot;
+        else
+                slot_at(e, after)->next = in->slot;
+}
+
+static void order_remove(Engine *e, Incident *in)
+{
+        if (in->prev == NO_SLOT)
+                e->first = in->next;
+        else
+                slot_at(e, in->prev)->next = in->next;
+        if (in->next == NO_SLOT)
+                e->last = in->prev;
+        else
+                slot_at(e, in->next)->prev = in->prev;
+}
+
+static void bury_one(Engine *e)
+{
+        for (Incident *in = table_first(e); in; in = table_next(e, in))
+                if (in->state == STATE_CLOSED && !in->overflow) {
+                        table_free(e, in);
+                        return;
+                }
+}
+
+static uint32_t slot_take(Engine *e)
+{
+        uint32_t slot;
+
+        if (e->free == NO_SLOT && e->high == e->limits.incidents_max)
+                bury_one(e);
+        if (e->free != NO_SLOT) {
+                slot = e->free;
+                e->free = slot_at(e, slot)->next;
+                return slot;
+        }
+        if (e->high < e->limits.incidents_max)
+                return e->high++;
+        return NO_SLOT;
+}
+
+static Incident *slot_begin(Engine *e, uint32_t slot, uint64_t id, Group group)
+{
+        Incident *in = slot_at(e, slot);
+
+        ASSERT(id > 0 && group < GROUP_MAX);
+        memset(in, 0, offsetof(Incident, recipients));
+        in->id = id;
+        in->slot = slot;
+        in->group = (uint8_t)group;
+        in->place_next = in->place_prev = NO_SLOT;
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                in->due[t] = NEVER;
+        for (unsigned i = 0; i < 3; i++)
+                in->press_us[i] = NEVER;
+        in->reopened_us = in->notified_us = in->event_us = NEVER;
+        ASSERT(idmap_set(&e->by_id, id, slot));
+        order_insert(e, in);
+        e->n_used++;
+        return in;
+}
+
+static Incident *overflow_begin(Engine *e, uint64_t id, Group group)
+{
+        uint32_t slot = e->limits.incidents_max + (uint32_t)group;
+        Incident *in = slot_at(e, slot);
+
+        if (in->id && in->state == STATE_CLOSED)
+                table_free(e, in);
+        if (in->id)
+                return NULL;
+        in = slot_begin(e, slot, id, group);
+        in->overflow = true;
+        return in;
+}
+
+Incident *table_new(Engine *e, uint64_t id, Group group)
+{
+        uint32_t slot = slot_take(e);
+
+        ASSERT(!table_get(e, id));
+        return slot == NO_SLOT ? overflow_begin(e, id, group) : slot_begin(e, slot, id, group);
+}
+
+Incident *table_restore(Engine *e, uint64_t id, bool overflow, Group group)
+{
+        uint32_t slot;
+
+        if (table_get(e, id))
+                return NULL;
+        if (overflow)
+                return overflow_begin(e, id, group);
+        slot = slot_take(e);
+        return slot == NO_SLOT ? NULL : slot_begin(e, slot, id, group);
+}
+
+void table_place(Engine *e, Incident *in)
+{
+        uint32_t head;
+
+        ASSERT(in->id && in->key_type);
+        ASSERT(in->place_next == NO_SLOT && in->place_prev == NO_SLOT);
+        if (!in->overflow)
+                ASSERT(idmap_set(&e->by_key, key_hash(in->group, in->key_type, in->key_id), in->slot));
+        if (!in->dwelling)
+                return;
+        if (idmap_get(&e->by_dwelling, in->dwelling, &head)) {
+                in->place_next = head;
+                slot_at(e, head)->place_prev = in->slot;
+        }
+        ASSERT(idmap_set(&e->by_dwelling, in->dwelling, in->slot));
+}
+
+void table_unkey(Engine *e, Incident *in)
+{
+        uint64_t key = key_hash(in->group, in->key_type, in->key_id);
+        uint32_t slot;
+
+        if (!in->overflow && idmap_get(&e->by_key, key, &slot) && slot == in->slot)
+                idmap_unset(&e->by_key, key);
+        if (in->dwelling && idmap_get(&e->by_dwelling, in->dwelling, &slot)) {
+                if (slot == in->slot && in->place_next == NO_SLOT)
+                        idmap_unset(&e->by_dwelling, in->dwelling);
+                else if (slot == in->slot)
+                        ASSERT(idmap_set(&e->by_dwelling, in->dwelling, in->place_next));
+        }
+        if (in->place_next != NO_SLOT)
+                slot_at(e, in->place_next)->place_prev = in->place_prev;
+        if (in->place_prev != NO_SLOT)
+                slot_at(e, in->place_prev)->place_next = in->place_next;
+        in->place_next = in->place_prev = NO_SLOT;
+}
+
+void table_free(Engine *e, Incident *in)
+{
+        ASSERT(in->id && e->n_used > 0);
+        if (in->state != STATE_CLOSED)
+                table_unkey(e, in);
+        if (state_open(in->state))
+                e->open--;
+        heap_unset(&e->heap, in->slot);
+        idmap_unset(&e->by_id, in->id);
+        order_remove(e, in);
+        in->id = 0;
+        e->n_used--;
+        if (in->overflow)
+                return;
+        in->next = e->free;
+        e->free = in->slot;
+}
+
+Incident *table_get(const Engine *e, uint64_t id)
+{
+        uint32_t slot;
+
+        if (!id || !idmap_get(&e->by_id, id, &slot))
+                return NULL;
+        ASSERT(slot_at(e, slot)->id == id);
+        return slot_at(e, slot);
+}
+
+Incident *table_find(const Engine *e, Group group, KeyType type, uint64_t key_id)
+{
+        uint32_t slot;
+        Incident *in;
+
+        if (!idmap_get(&e->by_key, key_hash(group, type, key_id), &slot))
+                return NULL;
+        in = slot_at(e, slot);
+        ASSERT(in->id);
+        return in->group == group && in->key_type == type && in->key_id == key_id ? in : NULL;
+}
+
+Incident *table_overflow(const Engine *e, Group group)
+{
+        Incident *in = slot_at(e, e->limits.incidents_max + (uint32_t)group);
+
+        return in->id && in->state != STATE_CLOSED ? in : NULL;
+}
+
+Incident *table_first(const Engine *e)
+{
+        return e->first == NO_SLOT ? NULL : slot_at(e, e->first);
+}
+
+Incident *table_next(const Engine *e, const Incident *in)
+{
+        ASSERT(in->id);
+        return in->next == NO_SLOT ? NULL : slot_at(e, in->next);
+}
+
+Incident *place_first(const Engine *e, uint32_t dwelling)
+{
+        uint32_t slot;
+
+        return dwelling && idmap_get(&e->by_dwelling, dwelling, &slot) ? slot_at(e, slot) : NULL;
+}
+
+Incident *place_next(const Engine *e, const Incident *in)
+{
+        ASSERT(in->id);
+        return in->place_next == NO_SLOT ? NULL : slot_at(e, in->place_next);
+}
+
+int64_t timers_first(const Incident *in, Timer *ret)
+{
+        int64_t due = NEVER;
+
+        ASSERT(in && ret);
+        *ret = TIMER_MAX;
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                if (in->due[t] < due) { /* of equal ones the first: NOTIFY is the last */
+                        due = in->due[t];
+                        *ret = (Timer)t;
+                }
+        return due;
+}
+
+void timers_rekey(Engine *e, Incident *in)
+{
+        Timer first;
+        int64_t due = timers_first(in, &first);
+
+        ASSERT(in->id);
+        if (due == NEVER)
+                heap_unset(&e->heap, in->slot);
+        else
+                heap_set(&e->heap, in->slot,
+                        (HeapKey){.due = (uint64_t)due + (UINT64_C(1) << 63),
+                                .rank = in->priority,
+                                .id = in->id});
+}
+
+void timer_set(Engine *e, Incident *in, Timer t, int64_t due)
+{
+        ASSERT(t < TIMER_MAX);
+        ASSERT(in->id);
+        if (in->due[t] == due)
+                return;
+        in->due[t] = due;
+        timers_rekey(e, in);
+        if (t != TIMER_LOOK && t != TIMER_BURY)
+                emit_state(e, in);
+}
