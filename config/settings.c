@@ -114,7 +114,7 @@ static const Setting settings[] = {
         LADDER("Tier4", parse_tier, tiers[3], 0, 0, false, "the same"),
         LADDER("Tier5", parse_tier, tiers[4], 0, 0, false, "the same"),
         LADDER("Renotify", parse_time, renotify_us, USEC_PER_SEC, 7 * USEC_PER_DAY, true, "the newest tier is called again this often; 0: never"),
-        LADDER("Receipt", parse_time, receipt_us, USEC_PER_SEC, USEC_PER_HOUR, true, "an app that has not confirmed delivery by then is passed over to the next tier; 0: never"),
+        LADDER("Receipt", parse_time, receipt_us, USEC_PER_SEC, USEC_PER_HOUR, true, "no delivery receipt by then: the next tier is called too (plain clients send none: after the first tier only); 0: never"),
         LADDER("Loop", parse_time, loop_us, USEC_PER_SEC, 7 * USEC_PER_DAY, false, "after the last tier everybody is called again this often, without end"),
         LADDER("ArriveBy", parse_time, arrive_by_us, USEC_PER_SEC, 30 * USEC_PER_DAY, true, "from acceptance to arrival, else the ladder goes on; 0: no limit"),
         LADDER("HandleBy", parse_time, handle_by_us, USEC_PER_SEC, 30 * USEC_PER_DAY, true, "from arrival to the reminder to resolve; 0: no limit"),
