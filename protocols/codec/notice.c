@@ -285,7 +285,7 @@ static void text_state(Str *s, const IncidentView *view, const NoticeContext *co
         if (view->group == GROUP_FIRE && view->condition == CONDITION_CLEARED)
                 str_add(s, " 探测器已恢复, 仍需核实");
         if (view->others > 0)
-                str_addf(s, " 同住另有%u人报警", view->others);
+                str_addf(s, " 同户另有%u起报警", view->others);
 }
 
 /* Reasons that change what the reader should do; the others only explain the call. */

@@ -288,6 +288,10 @@ static void test_text(void **state)
         context.now_us = T + 300 * S;
         view.presses = 3;
         assert_text(&view, &context, "SOS 呼救 张虚构 1号楼 5 已等待5分钟 已按3次 编号1042 请接单");
+        view.others = 1;
+        assert_text(&view, &context,
+                "SOS 呼救 张虚构 1号楼 5 已等待5分钟 已按3次 同户另有1起报警 编号1042 请接单");
+        view.others = 0;
         view.presses = 1;
         view.cancel_req = true;
         assert_text(&view, &context,
