@@ -229,9 +229,25 @@ static void fail_write(Reader *r, Origin at, const char *fmt, va_list ap)
         __attribute__((format(printf, 3, 0)));
 static void fail_write(Reader *r, Origin at, const char *fmt, va_list ap)
 {
+        char *to = r->error->text;
+
         (void)str_copy(r->error->file, sizeof(r->error->file), at.file);
         r->error->line = at.line;
-        (void)vsnprintf(r->error->text, sizeof(r->error->text), fmt, ap);
+        (void)vsnprintf(to, sizeof(r->error->text), fmt, ap);
+        /* Quoted values are cut at a number of bytes: what is left of a cut character goes. */
+        for (const char *from = to; *from != '\0';) {
+                size_t n = 1;
+
+                while (n < 4 && from[n] != '\0' && !str_utf8(from, n))
+                        n++;
+                if (str_utf8(from, n)) {
+                        memmove(to, from, n);
+                        to += n;
+                        from += n;
+                } else
+                        from++;
+        }
+        *to = '\0';
 }
 
 int reader_fail(Reader *r, const char *fmt, ...)
