@@ -225,7 +225,7 @@ static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
         add_text(s, "reason", reason_word((Reason)row->reason));
         if (row->kind == JOURNAL_REFUSED)
                 add_text(s, "result", reply_result_word((ReplyResult)row->result));
-        if (row->kind == JOURNAL_SYSTEM || (row->priority > 0 && row->class == CLASS_SYSTEM))
+        if (row->kind == JOURNAL_SYSTEM || (row->kind == JOURNAL_OPENED && row->class == CLASS_SYSTEM))
                 add_text(s, "cause", system_cause_word((SystemCause)row->cause));
         if (row->kind == JOURNAL_DUTY || row->kind == JOURNAL_PRESENCE || row->kind == JOURNAL_SYSTEM)
                 str_addf(s, "%s\"on\":%s", s->n > 1 ? "," : "", row->on ? "true" : "false");

@@ -216,8 +216,12 @@ static void test_edges(void **state)
         row.cause = SYSTEM_STORE;
         row.on = true;
         assert_string_equal(record(&row, NULL), "{\"cause\":\"store\",\"on\":true}");
+        row.kind = JOURNAL_NOTIFIED;
+        assert_json(record(&row, NULL), "$.cause", "");
         row.kind = JOURNAL_OPENED;
         assert_string_equal(record(&row, NULL), "{}");
+        row.class = CLASS_SYSTEM;
+        assert_string_equal(record(&row, NULL), "{\"cause\":\"store\"}");
 }
 
 static void test_reading(void **state)
