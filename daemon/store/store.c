@@ -48,9 +48,8 @@
 #include "base/str.h"
 #include "limits.h"
 #include "store/database.h"
-#include "store/queue.h"
+#include "store/feed.h"
 #include "store/registry-db.h"
-#include "store/restore.h"
 
 #define GROUP_TXNS_MAX     1000u
 #define GROUP_BYTES_MAX    (4u << 20)
@@ -639,6 +638,7 @@ static int store_new(Store **ret, const StoreConfig *config)
         s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         s->directory = strdup(config->state_directory);
         s->site = strdup(config->site);
+        s->origin.known = (JournalHead){.empty = true}; /* nothing is known yet */
         s->checkpoint_us = UINT64_MAX;
         s->pause_ms = PAUSE_MIN_MS;
         ASSERT(s->directory && s->site);
@@ -865,137 +865,28 @@ void store_status(Store *s, StoreStatus *ret)
 
 /* Into the engine */
 
-typedef struct Feed {
-        Store *store;
-        Engine *engine;
-        Now now;
-        void (*outbox)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
-        void *userdata;
-        bool merging;
-        uint32_t n_refused;
-        uint64_t refused; /* the first incident that the engine did not take */
-        int why;
-} Feed;
-
-/* True: some transaction that waits has an operation of this type that `same` says is about `what`. */
-static bool waits(
-        const Store *s, OpType type, bool (*same)(const void *content, const void *what), const void *what)
-{
-        for (const StoreTxn *t = s->queue.first; t; t = t->next)
-                for (const Op *op = txn_next(t, NULL); op; op = txn_next(t, op))
-                        if (op->type == type && same(op_content(op), what))
-                                return true;
-        return false;
-}
-
-static bool same_state(const void *content, const void *what)
-{
-        return ((const StateRow *)content)->id == *(const uint64_t *)what;
-}
-
-static bool same_key(const void *content, const void *what)
-{
-        return memcmp(((const KeyRow *)content)->key, what, sizeof(((const KeyRow *)content)->key)) == 0;
-}
-
-static bool same_duty(const void *content, const void *what)
-{
-        return ((const OpDuty *)content)->worker == *(const uint32_t *)what;
-}
-
-static int feed_state(void *userdata, const StateRow *row)
-{
-        Feed *f = userdata;
-        IncidentView view;
-        int r;
-
-        if (f->merging && (engine_view(f->engine, row->id, f->now, &view) ||
-                                  waits(f->store, OP_STATE, same_state, &row->id)))
-                return SQLITE_OK; /* the engine's own, or merged before the database went away again */
-        r = engine_restore(f->engine, row, f->now);
-        ASSERT(r >= 0);
-        if (r > 0 && f->n_refused++ == 0) {
-                f->refused = row->id;
-                f->why = r;
-        }
-        return SQLITE_OK;
-}
-
-static int feed_key(void *userdata, const KeyRow *key)
-{
-        Feed *f = userdata;
-
-        if (!f->merging || !waits(f->store, OP_KEY, same_key, key->key))
-                engine_restore_key(f->engine, key);
-        return SQLITE_OK;
-}
-
-static int feed_duty(void *userdata, uint32_t worker, bool on, int64_t wall_us)
-{
-        Feed *f = userdata;
-
-        if (!f->merging || !waits(f->store, OP_DUTY, same_duty, &worker))
-                engine_restore_duty(f->engine, worker, on, wall_us);
-        return SQLITE_OK;
-}
-
-static int feed_outbox(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
-{
-        Feed *f = userdata;
-
-        f->outbox(f->userdata, incident, worker, channel, seq);
-        return SQLITE_OK;
-}
-
-/* 0, STORE_E_PARTIAL, or STORE_E_DOWN when the database cannot be read. */
-static int feed(Store *s, Feed *f)
-{
-        Str why = STR_BUFFER(s->start_why);
-        int rc = restore_states(&s->db, feed_state, f);
-
-        if (rc == SQLITE_OK)
-                rc = restore_keys(&s->db, f->now, feed_key, f);
-        if (rc == SQLITE_OK)
-                rc = restore_duty(&s->db, feed_duty, f);
-        if (rc == SQLITE_OK && f->outbox)
-                rc = restore_outbox(&s->db, feed_outbox, f);
-        if (rc != SQLITE_OK) {
-                database_why(&s->db, rc, "state", s->start_why);
-                return STORE_E_DOWN;
-        }
-        if (f->n_refused == 0)
-                return 0;
-        str_addf(&why, "%" PRIu32 " incidents not restored, the first %" PRIu64 ": %s", f->n_refused,
-                f->refused,
-                f->why == ENGINE_E_FULL      ? "no room"
-                : f->why == ENGINE_E_VERSION ? "written by a later version"
-                                             : "its row contradicts itself");
-        return STORE_E_PARTIAL;
-}
-
 int store_restore(Store *s, Engine *engine, Now now,
         void (*outbox)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq),
         void *userdata)
 {
-        Feed f = {.store = s, .engine = engine, .now = now, .outbox = outbox, .userdata = userdata};
         int r;
 
-        ASSERT(!s->running);
+        ASSERT(!s->running && engine);
         if (!s->db.db)
                 return 0;
-        r = feed(s, &f);
+        r = feed_engine(&s->db, NULL, engine, now, outbox, userdata, s->start_why);
         return r == STORE_E_DOWN ? error_origin(-EIO) : r;
 }
 
 int store_merge(Store *s, Engine *engine, Now now)
 {
-        Feed f = {.store = s, .engine = engine, .now = now, .merging = true};
         int r = 0;
 
         ASSERT(s && engine);
         lock(s);
         if (s->merge_wait) {
-                r = feed(s, &f); /* the thread is parked and does not touch the database */
+                /* The thread is parked and does not touch the database. */
+                r = feed_engine(&s->db, &s->queue, engine, now, NULL, NULL, s->start_why);
                 s->merge_wait = false;
                 s->merge_failed = r == STORE_E_DOWN;
                 s->status.reopened = false;
