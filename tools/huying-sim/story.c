@@ -146,6 +146,7 @@ static void parts_use(Parts *p, bool coap)
         p->button.link = p->band.link = coap ? NULL : p->beds;
         p->button.coap = coap ? p->button_coap : NULL;
         p->band.coap = coap ? p->band_coap : NULL;
+        p->button.lamp[0] = 0;
         p->incident = 0;
 }
 
@@ -249,7 +250,6 @@ static bool step_repeat(Parts *p, const char *id)
 {
         Story *s = &p->story;
 
-        p->button.lamp[0] = 0;
         device_press(&p->button, "sos", id);
         if (!story_until(s, button_receipted, p, patience_us(0)))
                 return story_fail(s, "重发没有回执", "no receipt for the repeat");

@@ -85,7 +85,7 @@ static void who(const Timeline *t, const AuditRow *row, Str *s)
         if (worker[0]) {
                 w = registry_worker(t->registry, registry_worker_id(t->registry, worker));
                 str_addf(s, "%s%s%s", worker, w && w->name ? " " : "", w && w->name ? w->name : "");
-        } else
+        } else if (BODY("$.via")[0]) /* a device's own doing; else it was a timer's */
                 str_add(s, source[0] ? source : device);
 }
 
