@@ -1,0 +1,407 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The CSV reader: what it takes, and where and how it refuses. */
+#include <errno.h>
+#include <fcntl.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/str.h"
+#include "store/registry.h"
+#include "tests/lib/unit.h"
+
+static char folder[64];
+
+static const char *const good[][2] = {
+        {"grids.csv", "grid,name,parent\ng1,一号网格,\ng2,二号网格,g1\n"},
+        {"dwellings.csv",
+                "dwelling,grid,building,floor,address,access\n101,g1,1号楼,1,示例路1号101,钥匙箱1234\n"
+                "102,g2,2号楼,1,示例路1号102,\n"},
+        {"residents.csv",
+                "resident,dwelling,name,birth,phone,notes,hr_min,hr_max,spo2_min,spo2_max,temp_max\n"
+                "r101,101,张虚构,1940-02-29,10000000001,\"独居, 听力弱\",50,120,90,,38.5\n"
+                "r102,102,李示例,,,,,,,,\n"},
+        {"devices.csv", "device,class,profile,dwelling,resident,beat\nsos-101,button,,101,,1h\n"
+                        "band-101,wristband,acme,,r101,90s\nhub-1,gateway,,,,\n"},
+        {"workers.csv", "worker,name,phone,role,scope,client\nw01,王示例,10000000002,worker,g1,app\n"
+                        "f101,张子虚,,family,resident:r101,plain\nb01,楼栋长,,building-head,1号楼,\nc01,"
+                        "区平台,,district,site,app\n"},
+        {"duty.csv", "worker,days,from,to,valid_from,valid_to\nw01,1-5,08:00,20:00,2026-01-01,2026-12-31\n"
+                     "w01,\"sat,sun\",20:00,08:00,,\n"},
+};
+
+static void write_bytes(const char *name, const char *bytes, size_t n)
+{
+        char path[128];
+        FILE *f;
+
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+        f = fopen(path, "we");
+        assert_non_null(f);
+        assert_int_equal(fwrite(bytes, 1, n, f), n);
+        assert_int_equal(fclose(f), 0);
+}
+
+static void write_text(const char *name, const char *text)
+{
+        write_bytes(name, text, strlen(text));
+}
+
+static void remove_file(const char *name)
+{
+        char path[128];
+
+        (void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+        assert_true(unlink(path) == 0 || errno == ENOENT);
+}
+
+static int setup(void **state)
+{
+        (void)snprintf(folder, sizeof(folder), "/tmp/huying-registry-XXXXXX");
+        assert_non_null(mkdtemp(folder));
+        for (size_t i = 0; i < N_ELEMENTS(good); i++)
+                write_text(good[i][0], good[i][1]);
+        return 0;
+}
+
+static int teardown(void **state)
+{
+        for (size_t i = 0; i < N_ELEMENTS(good); i++)
+                remove_file(good[i][0]);
+        return rmdir(folder);
+}
+
+static Registry *read_good(const Registry *previous)
+{
+        RegistryError error;
+        Registry *r = NULL;
+        int e = registry_read_csv(&r, previous, folder, &error);
+
+        if (e != 0)
+                fail_msg("%s:%u:%u: %s", error.file, error.line, error.column, error.text);
+        return r;
+}
+
+static void test_good(void **state)
+{
+        Registry *r = read_good(NULL);
+        const Resident *p;
+        const Worker *w;
+        uint32_t id;
+
+        assert_int_equal(r->n_grids, 3);
+        assert_string_equal(r->grids[1].code, "g1");
+        assert_int_equal(r->grids[2].parent, 1);
+        assert_int_equal(registry_grid_id(r, "g2"), 2);
+        assert_int_equal(registry_grid_id(r, "g3"), 0);
+        assert_string_equal(r->dwellings[1].access, "钥匙箱1234");
+        p = registry_resident(r, registry_resident_id(r, "r101"));
+        assert_non_null(p);
+        assert_string_equal(p->notes, "独居, 听力弱");
+        assert_string_equal(p->birth, "1940-02-29");
+        assert_true(p->limits.min[VITAL_HR] == 50 && p->limits.max[VITAL_HR] == 120);
+        assert_true(p->limits.min[VITAL_SPO2] == 90 && isnan(p->limits.max[VITAL_SPO2]));
+        assert_true(isnan(p->limits.min[VITAL_TEMP]) && p->limits.max[VITAL_TEMP] == 38.5);
+        assert_true(isnan(p->limits.min[VITAL_RESP]) && isnan(p->limits.max[VITAL_RESP]));
+        assert_string_equal(registry_resident(r, registry_resident_id(r, "r102"))->phone, "");
+
+        id = registry_device_id(r, "band-101");
+        assert_int_equal(r->devices[id].class, DEVICE_WRISTBAND);
+        assert_int_equal(r->devices[id].dwelling, registry_dwelling_id(r, "101")); /* its resident's */
+        assert_int_equal(r->devices[id].beat_us, 90 * USEC_PER_SEC);
+        assert_string_equal(r->devices[id].profile, "acme");
+        assert_int_equal(r->devices[registry_device_id(r, "hub-1")].dwelling, 0);
+
+        w = &r->workers[registry_worker_id(r, "w01")];
+        assert_true(w->scope == SCOPE_GRID && w->scope_id == 1 && w->role == ROLE_WORKER);
+        w = &r->workers[registry_worker_id(r, "f101")];
+        assert_true(w->scope == SCOPE_RESIDENT && w->scope_id == 1 && w->client == CLIENT_PLAIN);
+        w = &r->workers[registry_worker_id(r, "b01")];
+        assert_true(w->scope == SCOPE_BUILDING && w->client == CLIENT_APP);
+        assert_string_equal(w->scope_building, "1号楼");
+        assert_int_equal(r->workers[registry_worker_id(r, "c01")].scope, SCOPE_SITE);
+
+        assert_int_equal(r->n_duties, 2);
+        assert_int_equal(r->duties[0].days, 0x3e);
+        assert_int_equal(r->duties[0].from_minute, 480);
+        assert_int_equal(r->duties[0].valid_to, 20261231);
+        assert_int_equal(r->duties[1].days, 0x41);
+        assert_int_equal(r->duties[1].valid_from, 0);
+        registry_unref(r);
+}
+
+/* Columns in any order, BOM, CRLF, blank lines, no newline at the end, quotes. */
+static void test_forms(void **state)
+{
+        Registry *r;
+
+        write_text("grids.csv",
+                "\xef\xbb\xbfname,parent,grid\r\n\r\n\"一号 \"\"甲\"\"\",,g1\r\n  \r\n二号,\"g1\",g2");
+        remove_file("duty.csv");
+        r = read_good(NULL);
+        assert_string_equal(r->grids[registry_grid_id(r, "g1")].name, "一号 \"甲\"");
+        assert_int_equal(r->grids[registry_grid_id(r, "g2")].parent, registry_grid_id(r, "g1"));
+        assert_int_equal(r->n_duties, 0);
+        registry_unref(r);
+}
+
+/* Ids stay with their codes; what went keeps its id from others; what comes back is new. */
+static void test_ids(void **state)
+{
+        Registry *a = read_good(NULL), *b, *c;
+        uint32_t band = registry_device_id(a, "band-101"), hub = registry_device_id(a, "hub-1");
+
+        write_text("devices.csv", "device,class,profile,dwelling,resident,beat\nnew-1,smoke,,101,,\nband-"
+                                  "101,wristband,,,r101,\n");
+        b = read_good(a);
+        assert_int_equal(registry_device_id(b, "band-101"), band);
+        assert_int_equal(registry_device_id(b, "new-1"), 4);
+        assert_int_equal(registry_device_id(b, "hub-1"), 0);
+        assert_null(registry_device(b, hub));
+        assert_int_equal(b->n_devices, 5);
+        write_text("devices.csv", good[3][1]);
+        c = read_good(b);
+        assert_int_equal(registry_device_id(c, "band-101"), band);
+        assert_int_equal(registry_device_id(c, "sos-101"), 5);
+        assert_int_equal(registry_device_id(c, "hub-1"), 6);
+        registry_unref(a);
+        registry_unref(b);
+        registry_unref(c);
+}
+
+static void test_days(void **state)
+{
+        static const struct {
+                const char *text;
+                uint8_t days; /* 0: refused */
+        } rows[] = {{"daily", 0x7f}, {"1-5", 0x3e}, {"mon-fri", 0x3e}, {"0-6", 0x7f}, {"1-7", 0x7f},
+                {"0-7", 0x7f}, {"1,3,5", 0x2a}, {"sat,sun", 0x41}, {"6-7", 0x41}, {"fri-mon", 0x63},
+                {"7", 0x01}, {"0", 0x01}, {"Mon , WED - Thu", 0x1a}, {"sun-sun", 0x01}, {"", 0}, {"8", 0},
+                {"1-", 0}, {"1,,2", 0}, {"1,", 0}, {"monday", 0}, {"1-3-5", 0}, {"weekdays", 0}, {"-1", 0},
+                {"1;2", 0}};
+
+        for (size_t i = 0; i < N_ELEMENTS(rows); i++) {
+                char text[128];
+                RegistryError error;
+                Registry *r = NULL;
+                int e;
+
+                (void)snprintf(text, sizeof(text),
+                        "worker,days,from,to,valid_from,valid_to\nw01,\"%s\",08:00,08:00,,\n", rows[i].text);
+                write_text("duty.csv", text);
+                e = registry_read_csv(&r, NULL, folder, &error);
+                if (e != (rows[i].days ? 0 : REGISTRY_E_INVALID) || (r && r->duties[0].days != rows[i].days))
+                        fail_msg("days \"%s\": %d, %02x", rows[i].text, e, r ? r->duties[0].days : 0);
+                registry_unref(r);
+        }
+}
+
+typedef struct Bad {
+        const char *file, *text;
+        unsigned line, column;
+        const char *says; /* part of the text */
+} Bad;
+
+#define GRIDS     "grid,name,parent\n"
+#define DWELLINGS "dwelling,grid,building,floor,address,access\n"
+#define RESIDENTS "resident,dwelling,name,birth,phone,notes"
+#define DEVICES   "device,class,profile,dwelling,resident,beat\n"
+#define WORKERS   "worker,name,phone,role,scope,client\n"
+#define DUTY      "worker,days,from,to,valid_from,valid_to\n"
+
+static const Bad bad[] = {
+        /* the file */
+        {"grids.csv", NULL, 0, 0, "cannot be opened"},
+        {"workers.csv", NULL, 0, 0, "cannot be opened"},
+        {"grids.csv", "", 0, 0, "empty"},
+        {"grids.csv", "\n \n", 0, 0, "empty"},
+        {"grids.csv", "grid,name\ng1,x\n", 1, 0, "column \"parent\" is missing"},
+        {"grids.csv", "grid,nom,parent\n", 1, 6, "unknown column \"nom\"; there are grid,name,parent"},
+        {"grids.csv", "grid,名称,nom,parent\n", 1, 6, "unknown column \"名称\""},
+        {"grids.csv", "grid,name,parent,name\n", 1, 18, "column \"name\" stands here twice"},
+        {"grids.csv", "grid,name,parent,\n", 1, 18, "unknown column \"\""},
+        {"grids.csv", GRIDS "g1,x\n", 2, 0, "2 fields, but the first line names 3 columns"},
+        {"grids.csv", GRIDS "g1,x,,y\n", 2, 0, "4 fields"},
+        {"grids.csv", GRIDS "g1,\"x\n", 2, 4, "the quotes that begin here do not end"},
+        {"grids.csv", GRIDS "g1,x\"y,\n", 2, 5, "a quote within a field"},
+        {"grids.csv", GRIDS "g1,\"x\"y,\n", 2, 7, "a quote within a field"},
+        {"grids.csv", GRIDS "g1,\xff,\n", 2, 4, "not valid UTF-8"},
+        {"grids.csv", GRIDS "g1,\xd2\xbb\xba\xc5,\n", 2, 4, "GBK"},
+        {"grids.csv", GRIDS "g1,x\ty,\n", 2, 4, "a line break or tab"},
+        {"grids.csv", GRIDS "g1,\"x\ny\",\n", 2, 4, "a line break or tab"},
+        {"grids.csv", GRIDS "g1,x\001y,\n", 2, 4, "control characters"},
+        /* codes */
+        {"grids.csv", GRIDS ",x,\n", 2, 1, "a code is needed"},
+        {"grids.csv", GRIDS "g/1,x,\n", 2, 1, "not a code"},
+        {"grids.csv", GRIDS "g 1,x,\n", 2, 1, "not a code"},
+        {"grids.csv", GRIDS "g+,x,\n", 2, 1, "not a code"},
+        {"grids.csv", GRIDS "g#,x,\n", 2, 1, "not a code"},
+        {"grids.csv", GRIDS "\"g\\1\",x,\n", 2, 1, "not a code"},
+        {"grids.csv", GRIDS "0123456789012345678901234567890123456789012345678901234567890123,x,\n", 2, 1,
+                "not a code"},
+        {"grids.csv", GRIDS "g1,x,\ng2,y,\ng1,z,\ng2,z,\n", 4, 1,
+                "\"g1\" stands here twice, first in line 2"},
+        {"devices.csv", DEVICES "d,smoke,,,,\nd,smoke,,,,\n", 3, 1, "device \"d\" stands here twice"},
+        /* grids */
+        {"grids.csv", GRIDS "g1,,\n", 2, 4, "name: may not be empty"},
+        {"grids.csv", GRIDS "g1,x,g9\n", 2, 6, "parent: there is no grid \"g9\" in grids.csv"},
+        {"grids.csv", GRIDS "g1,x,g1\n", 2, 6, "lies within itself"},
+        {"grids.csv", GRIDS "g1,x,g2\ng2,y,g3\ng3,z,g1\n", 2, 6, "lies within itself"},
+        /* dwellings, residents */
+        {"dwellings.csv", DWELLINGS "101,g9,,,,\n", 2, 5, "grid: there is no grid \"g9\""},
+        {"residents.csv", RESIDENTS "\nr101,109,张虚构,,,\n", 2, 6,
+                "dwelling: there is no dwelling \"109\""},
+        {"residents.csv", RESIDENTS "\nr101,101,,,,\n", 2, 10, "name: may not be empty"},
+        {"residents.csv", RESIDENTS "\nr101,101,张虚构,1940-13-01,,\n", 2, 14, "birth: not a date"},
+        {"residents.csv", RESIDENTS "\nr101,101,张虚构,1941-02-29,,\n", 2, 14, "birth: not a date"},
+        {"residents.csv", RESIDENTS ",hr_max\nr101,101,张虚构,,,,fast\n", 2, 17,
+                "hr_max: \"fast\" is not a number"},
+        {"residents.csv", RESIDENTS ",hr_max\nr101,101,张虚构,,,,0x20\n", 2, 17,
+                "hr_max: \"0x20\" is not a number"},
+        {"residents.csv", RESIDENTS ",hr_max\nr101,101,张虚构,,,,-1\n", 2, 17, "hr_max"},
+        {"residents.csv", RESIDENTS ",hr_max\nr101,101,张虚构,,,,1e9\n", 2, 17, "hr_max"},
+        {"residents.csv", RESIDENTS ",hr_min,hr_max\nr101,101,张虚构,,,,90,90\n", 2, 20,
+                "hr_max: must be above hr_min"},
+        {"residents.csv", RESIDENTS ",pulse_max\nr101,101,张虚构,,,,1\n", 1, 42,
+                "unknown column \"pulse_max\""},
+        /* devices */
+        {"devices.csv", DEVICES "d,toaster,,,,\n", 2, 3,
+                "class: there is no \"toaster\"; there are button, pendant"},
+        {"devices.csv", DEVICES "d,,,,,\n", 2, 3, "class: there is no \"\""},
+        {"devices.csv", DEVICES "d,smoke,a b,,,\n", 2, 9, "profile: not a name"},
+        {"devices.csv", DEVICES "d,smoke,,999,,\n", 2, 10, "dwelling: there is no dwelling \"999\""},
+        {"devices.csv", DEVICES "d,smoke,,,r9,\n", 2, 11, "resident: there is no resident \"r9\""},
+        {"devices.csv", DEVICES "d,smoke,,,,90\n", 2, 12, "beat: \"90\" is no duration"},
+        {"devices.csv", DEVICES "d,smoke,,,,soon\n", 2, 12, "beat: \"soon\" is no duration"},
+        /* workers */
+        {"workers.csv", WORKERS "w,,,worker,site,\n", 2, 3, "name: may not be empty"},
+        {"workers.csv", WORKERS "w,王示例,,boss,site,\n", 2, 8,
+                "role: there is no \"boss\"; there are worker"},
+        {"workers.csv", WORKERS "w,王示例,,worker,site,phone\n", 2, 20,
+                "client: \"phone\" is neither app nor plain"},
+        {"workers.csv", WORKERS "w,王示例,,worker,,\n", 2, 15, "scope: \"\""},
+        {"workers.csv", WORKERS "w,王示例,,worker,g9,\n", 2, 15, "scope: \"g9\" is not site and no grid"},
+        {"workers.csv", WORKERS "w,王示例,,worker,grid:r101,\n", 2, 15, "scope: \"grid:r101\""},
+        {"workers.csv", WORKERS "w,王示例,,worker,building:9号楼,\n", 2, 15, "scope: \"building:9号楼\""},
+        /* duty */
+        {"duty.csv", DUTY ",1-5,08:00,20:00,,\n", 2, 1, "worker: may not be empty"},
+        {"duty.csv", DUTY "w99,1-5,08:00,20:00,,\n", 2, 1, "worker: there is no worker \"w99\""},
+        {"duty.csv", DUTY "w01,1-9,08:00,20:00,,\n", 2, 5, "days: \"1-9\" is no list of days"},
+        {"duty.csv", DUTY "w01,1-5,8,20:00,,\n", 2, 9, "from: not a time of day"},
+        {"duty.csv", DUTY "w01,1-5,24:00,20:00,,\n", 2, 9, "from: not a time of day"},
+        {"duty.csv", DUTY "w01,1-5,08:00,20:60,,\n", 2, 15, "to: not a time of day"},
+        {"duty.csv", DUTY "w01,1-5,08:00,20:00,2026-02-30,\n", 2, 21, "valid_from: not a date"},
+        {"duty.csv", DUTY "w01,1-5,08:00,20:00,2026-05-01,2026-04-30\n", 2, 32,
+                "valid_to: lies before valid_from"},
+};
+
+static void expect_bad(const Bad *b)
+{
+        RegistryError error = {0};
+        Registry *r = NULL;
+        int e = registry_read_csv(&r, NULL, folder, &error);
+
+        if (e != REGISTRY_E_INVALID || r || strcmp(error.file, b->file) != 0 || error.line != b->line ||
+                error.column != b->column || !strstr(error.text, b->says))
+                fail_msg("%s: %s\n wanted %u:%u: … %s …\n got %d %s:%u:%u: %s", b->file,
+                        b->text ? b->text : "(none)", b->line, b->column, b->says, e, error.file, error.line,
+                        error.column, error.text);
+        assert_true(str_utf8(error.text, strlen(error.text)));
+        assert_null(strstr(error.text, "张虚构")); /* no names in what may be logged */
+}
+
+static void test_bad(void **state)
+{
+        for (size_t i = 0; i < N_ELEMENTS(bad); i++) {
+                if (bad[i].text)
+                        write_text(bad[i].file, bad[i].text);
+                else
+                        remove_file(bad[i].file);
+                expect_bad(&bad[i]);
+                for (size_t k = 0; k < N_ELEMENTS(good); k++)
+                        if (strcmp(good[k][0], bad[i].file) == 0)
+                                write_text(good[k][0], good[k][1]);
+        }
+        registry_unref(read_good(NULL));
+}
+
+static void test_nul(void **state)
+{
+        static const char bytes[] = GRIDS "g1,x\0y,\n";
+        static const char utf16[] = "\xff\xfeg\0r\0i\0d\0";
+
+        write_bytes("grids.csv", bytes, sizeof(bytes) - 1);
+        expect_bad(&(Bad){"grids.csv", bytes, 2, 5, "a NUL byte"});
+        write_bytes("grids.csv", utf16, sizeof(utf16) - 1);
+        expect_bad(&(Bad){"grids.csv", "(UTF-16)", 1, 4, "UTF-16"});
+}
+
+static void test_ambiguous(void **state)
+{
+        Registry *r;
+
+        write_text("dwellings.csv", DWELLINGS "101,g1,g1,1,,\n102,g2,g1,1,,\n");
+        write_text("workers.csv", WORKERS "w01,王示例,,worker,g1,\n");
+        expect_bad(&(Bad){"workers.csv", "g1", 2, 17, "more than one of grid, resident and building"});
+        write_text("workers.csv", WORKERS "w01,王示例,,worker,grid:g1,\nw02,赵示例,,worker,building:g1,\n");
+        r = read_good(NULL);
+        assert_int_equal(r->workers[1].scope, SCOPE_GRID);
+        assert_int_equal(r->workers[2].scope, SCOPE_BUILDING);
+        registry_unref(r);
+}
+
+static void test_long(void **state)
+{
+        static char text[70000];
+        Str s = STR_BUFFER(text);
+
+        str_add(&s, GRIDS "g1,");
+        for (int i = 0; i < 1025; i++)
+                str_add(&s, "x");
+        str_add(&s, ",\n");
+        write_text("grids.csv", text);
+        expect_bad(&(Bad){"grids.csv", "1025 bytes", 2, 4, "name: 1025 bytes, at most 1024"});
+}
+
+/* Two codes with the same name in different tables, many entries, and the index finds each. */
+static void test_many(void **state)
+{
+        static char text[1 << 20];
+        Str s = STR_BUFFER(text);
+        Registry *r;
+
+        str_add(&s, DEVICES);
+        for (int i = 0; i < 20000; i++)
+                str_addf(&s, "d%d,smoke,,101,,\n", i);
+        assert_false(s.full);
+        write_text("devices.csv", text);
+        r = read_good(NULL);
+        for (int i = 0; i < 20000; i++) {
+                char code[16];
+
+                (void)snprintf(code, sizeof(code), "d%d", i);
+                assert_int_equal(registry_device_id(r, code), i + 1);
+        }
+        assert_int_equal(registry_device_id(r, "d20000"), 0);
+        assert_int_equal(registry_device_id(r, ""), 0);
+        registry_unref(r);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test_setup_teardown(test_good, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_forms, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_days, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_nul, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_ambiguous, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_long, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
