@@ -339,7 +339,7 @@ class Message:
         return value if isinstance(value, dict) else {}
 
     def __repr__(self):
-        return f"{self.topic}{' (retained)' if self.retain else ''}: {self.payload[:300]!r}"
+        return f"{self.topic}{' (retained)' if self.retain else ''}: {self.payload.decode(errors='replace')[:300]}"
 
 
 class Client:
@@ -415,7 +415,7 @@ class Client:
     def wait(self, topic="#", where=None, since=0, seconds=PATIENCE):
         """The first message on this topic filter for which where(message) holds, received or still to come."""
         def what():
-            return f"a message on {topic}; so far:\n" + "\n".join(map(repr, self.received(since=since)[-30:]))
+            return f"a message on {topic}; so far:\n" + "\n".join(map(repr, self.received(since=since)[-20:]))
         return wait_for(lambda: self.received(topic, where, since), seconds, what)[0]
 
     def latest(self, topic):
