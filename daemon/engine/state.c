@@ -5,8 +5,8 @@
  * What is restored is what was stored: engine_state_row() of both gives the same bytes. Times within a boot are
  * CLOCK_BOOTTIME; the row says of which boot, and how far the wall clock was ahead of it when it was written,
  * so that another boot can place them by the wall clock, if both clocks can be trusted. If not, the deadlines
- * are those of SEMANTICS.md section 4, until the clock becomes trusted (state_redate()). No deadline is ever
- * later than its full time from now.
+ * are those of SEMANTICS.md section 4, until the clock becomes trusted (state_redate()). In another boot no
+ * deadline is later than its full time from now, whatever the clocks say.
  */
 #include "base/str.h"
 #include "engine/internal.h"
@@ -421,25 +421,35 @@ static bool contradicts(const Incident *in)
 
 /* Deadlines of another time */
 
-/* The whole time of a timer: what it is armed with, and the most that may be left of it. */
+/* The whole time of a timer, as if it were armed now. */
 static int64_t full_time(const Incident *in, Timer t)
 {
         const int64_t slack =
                 in->priority >= 4 ? (int64_t)USEC_PER_DAY : 0; /* repeats wait for the morning */
 
         switch (t) {
-        case TIMER_TIER: return ladder_distance(in, in->backup_tier ? in->backup_tier : in->tier);
+        case TIMER_TIER: {
+                uint8_t next = plan_next(&in->plan, in->backup_tier ? in->backup_tier : in->tier);
+                uint64_t delay = next ? in->plan.tiers[next - 1].delay_us : in->plan.loop_us;
+
+                return (int64_t)(in->cancel_req && next ? in->slow_us[next - 1] : delay);
+        }
         case TIMER_LOOP:
         case TIMER_OLDER: return (int64_t)in->plan.loop_us + slack;
         case TIMER_RECEIPT: return (int64_t)in->plan.receipt_us;
         case TIMER_RENOTIFY: return (int64_t)in->plan.renotify_us + slack;
         case TIMER_REMIND:
-        case TIMER_ARRIVE_BY: return (int64_t)(in->plan.arrive_by_us + in->plan.arrive_by_us / 2);
+        case TIMER_ARRIVE_BY: {
+                int64_t arrive =
+                        in->plan.arrive_by_us ? (int64_t)in->plan.arrive_by_us : (int64_t)USEC_PER_HOUR;
+
+                return t == TIMER_REMIND ? arrive / 2 : arrive;
+        }
         case TIMER_RECONFIRM: return RECONFIRM_US;
-        case TIMER_HANDLE_BY: return (int64_t)in->plan.handle_by_us;
+        case TIMER_HANDLE_BY: return in->handle_reminded ? HANDLE_GRACE_US : (int64_t)in->plan.handle_by_us;
         case TIMER_REOPEN_UNTIL: return (int64_t)in->plan.reopen_us;
         case TIMER_ARRIVE_MAX: return (int64_t)in->plan.arrive_max_us;
-        case TIMER_FIRE119: return FIRE119_ASK_US;
+        case TIMER_FIRE119: return in->fire119 == 2 ? (int64_t)in->plan.loop_us : FIRE119_ASK_US;
         case TIMER_CONFIRM_BY: return CONFIRM_BY_US;
         case TIMER_FOLLOWUP: return FOLLOWUP_US;
         case TIMER_BURY:
@@ -502,10 +512,14 @@ static void times_place(const Engine *e, Incident *in, uint32_t boot, int64_t of
                         return;
                 }
                 times_move(in, offset - now_offset);
+                for (unsigned t = 0; t < TIMER_MAX;
+                        t++) { /* a clock that was believed, and wrong by years */
+                        int64_t full = full_time(in, (Timer)t), most = t == TIMER_TIER ? full : 2 * full;
+
+                        if (in->due[t] != NEVER && in->due[t] > e->at + most)
+                                in->due[t] = e->at + full;
+                }
         }
-        for (unsigned t = 0; t < TIMER_MAX; t++)
-                if (in->due[t] != NEVER && in->due[t] > e->at + full_time(in, (Timer)t))
-                        in->due[t] = e->at + full_time(in, (Timer)t);
         /* Whoever was called while we were down had nobody to send the receipt to. */
         if (in->due[TIMER_RECEIPT] <= e->at)
                 in->due[TIMER_RECEIPT] = e->at + (int64_t)in->plan.receipt_us;
