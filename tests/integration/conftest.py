@@ -5,6 +5,7 @@ With HUYING_SANITIZED=1 only the tests marked `sanitized` run: those whose paths
 """
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,8 @@ import net  # noqa: E402
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "sanitized: runs on the sanitizer build as well")
+    # ended from outside (a time limit): the fixtures still take down what they started
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 1))
 
 
 def pytest_collection_modifyitems(config, items):

@@ -6,6 +6,7 @@ because a Unix socket's path may have 107 bytes). Only processes that were start
 Nothing here measures time: waits end when what is awaited is there, and fail after a generous while.
 """
 
+import atexit
 import json
 import os
 import random
@@ -61,7 +62,7 @@ def make_folder():
 
 
 class Process:
-    """A program with its standard error (and output) in a file; restartable."""
+    """A program with its standard error (and output) in a file; restartable. None outlives this interpreter."""
 
     name = "process"
 
@@ -70,6 +71,7 @@ class Process:
         self.folder = Path(folder) if folder else make_folder()
         self.process = None
         self.log = self.folder / f"{self.name}.log"
+        atexit.register(self.kill9)
 
     def command(self):
         raise NotImplementedError
@@ -128,6 +130,7 @@ class Process:
 
     def clean(self):
         self.kill9()
+        atexit.unregister(self.kill9)
         if self.own_folder:
             shutil.rmtree(self.folder, ignore_errors=True)
 
@@ -231,6 +234,7 @@ class Daemon(Process):
             (self.folder / name).mkdir(mode=0o700, exist_ok=True)
         self.config = self.folder / "huyingd.conf"
         self.notify = None
+        self.notified = []
 
     @property
     def state(self):
@@ -269,8 +273,9 @@ class Daemon(Process):
         self.close_notify()
         self.notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
         self.notify.bind(str(self.folder / "notify"))
-        self.notify.setblocking(False)
         self.notified = []
+        # read all the time, as systemd does: an unread queue would make the daemon wait
+        threading.Thread(target=self._listen, args=(self.notify,), daemon=True).start()
         self.launch()
         if wait:
             wait_for(lambda: self.said("READY=1") or not self.running(),
@@ -278,19 +283,23 @@ class Daemon(Process):
             assert self.running(), f"huyingd ended with {self.process.returncode}:\n{self.output()[-4000:]}"
         return self
 
+    def _listen(self, notify):
+        notify.settimeout(0.2)
+        while self.notify is notify:
+            try:
+                self.notified += notify.recv(65536).decode(errors="replace").splitlines()
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+        notify.close()
+
     def said(self, line):
         """Whether the daemon has told its service manager this line since it started."""
-        while self.notify is not None:
-            try:
-                self.notified += self.notify.recv(65536).decode(errors="replace").splitlines()
-            except BlockingIOError:
-                break
         return line in self.notified
 
     def close_notify(self):
-        if self.notify is not None:
-            self.notify.close()
-            self.notify = None
+        self.notify = None
         (self.folder / "notify").unlink(missing_ok=True)
 
     def reload(self):
