@@ -677,6 +677,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
         if (g->anew)
                 system_push(g, SYSTEM_STORE, true);
         outbox_adopt(g->outbox, clock_now());
+        turn_adopt(g->turn);
         (void)gateway_turn(g);
         outbox_resend(g->outbox, clock_now()); /* programs; the broker's share comes with its connection */
         lamps_resend(g);

@@ -55,7 +55,7 @@ struct Outbox {
         uint32_t *open; /* by worker id: alerts that this person sees */
         uint32_t n_open;
         uint64_t committed, released;
-        char json[NOTICE_MAX], text[1024];
+        char json[NOTICE_JSON_MAX], text[NOTICE_TEXT_MAX];
 };
 
 static uint64_t told_key(uint64_t incident, uint32_t worker, uint8_t channel)
@@ -239,7 +239,8 @@ static void incident_forget(Outbox *o, uint64_t incident)
 static const char *needs_of(const IncidentView *v, uint32_t worker, bool helper)
 {
         switch (v->state) {
-        case STATE_ALERTING: return "accept";
+        case STATE_ALERTING:
+                return helper ? "arrive" : "accept"; /* a helper is on the way: nobody owns it yet */
         case STATE_ACCEPTED: return v->owner == worker || helper ? "arrive" : "";
         case STATE_ON_SCENE: return v->owner == worker || helper ? "resolve" : "";
         case STATE_NONE:
@@ -324,10 +325,8 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         c.now_us = now.wall_us;
         c.notice_seq = (int64_t)(s->raise ? s->told->seq : v->last_seq);
         c.reason = s->reason;
-        if (!notice_json(v, &c, o->json, sizeof(o->json), &n))
-                n = strlen(o->json); /* cut texts, still JSON: see notice_json() */
-        if (!notice_text(v, &c, o->text, sizeof(o->text)))
-                o->text[sizeof(o->text) - 1] = 0;
+        ASSERT(notice_json(v, &c, o->json, sizeof(o->json), &n)); /* fits: NOTICE_JSON_MAX */
+        (void)notice_text(v, &c, o->text, sizeof(o->text));       /* cut at its end, still a line */
         a = (PortAlert){
                 .incident = v->id,
                 .seq = (uint64_t)c.notice_seq,

@@ -125,6 +125,12 @@ bool turn_is_degraded(const Turn *t)
         return t->degraded;
 }
 
+bool turn_is_clean(const Turn *t)
+{
+        return store_txn_empty(t->txn) && !inbox_first(t->inbox) &&
+               t->committed + 1 == engine_next_seq(t->engine);
+}
+
 /* What is recorded */
 
 static void txn_touch(Turn *t, bool urgent, uint64_t boot_us)
@@ -208,9 +214,16 @@ static uint64_t effects_take(Turn *t, Now now)
                 case EFFECT_STATE:
                         if (engine_state_row(t->engine, e->incident, now, &t->row))
                                 store_txn_state(t->txn, &t->row);
+                        txn_touch(t, false, now.boot_us);
                         break;
-                case EFFECT_KEY: store_txn_key(t->txn, &e->key); break;
-                case EFFECT_DUTY: store_txn_duty(t->txn, e->duty.worker, e->duty.on, e->duty.wall_us); break;
+                case EFFECT_KEY:
+                        store_txn_key(t->txn, &e->key);
+                        txn_touch(t, false, now.boot_us);
+                        break;
+                case EFFECT_DUTY:
+                        store_txn_duty(t->txn, e->duty.worker, e->duty.on, e->duty.wall_us);
+                        txn_touch(t, false, now.boot_us);
+                        break;
                 case EFFECT_READING:
                         store_txn_reading(t->txn, e->reading.device, e->reading.resident, e->reading.wall_us,
                                 &e->reading.vitals);
@@ -319,7 +332,7 @@ static void hand_over(Turn *t, bool all)
 {
         if (store_txn_empty(t->txn) || (!t->urgent && !all && store_txn_bytes(t->txn) < TXN_BYTES_MAX))
                 return;
-        store_submit(t->store, t->txn);
+        store_submit(t->store, TAKE_PTR(t->txn));
         t->txn = store_txn_new();
         t->urgent = false;
         t->lazy_us = UINT64_MAX;
@@ -390,7 +403,7 @@ static void degraded_set(Turn *t, bool degraded, const char *why)
         t->host.degraded(t->host.userdata, degraded, why);
 }
 
-/* Every incident that is held goes into a database that knows nothing of it. */
+/* Every incident that is held, as it is now. */
 static void rows_resubmit(Turn *t, Now now)
 {
         for (uint64_t id = engine_next_held(t->engine, 0); id; id = engine_next_held(t->engine, id))
@@ -439,6 +452,11 @@ void turn_store(Turn *t)
         outbox_pump(t->outbox, t->committed, turn_released(t), now);
         t->releasing = false;
         arm(t);
+}
+
+void turn_adopt(Turn *t)
+{
+        rows_resubmit(t, clock_now());
 }
 
 uint64_t turn_note(Turn *t, JournalKind kind, const char *json)

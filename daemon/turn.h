@@ -34,7 +34,12 @@ void turn_store(Turn *);
 uint64_t turn_released(const Turn *);
 uint64_t turn_committed(const Turn *);
 bool turn_is_degraded(const Turn *);
+/* Nothing waits: what the engine holds is what the database holds. */
+bool turn_is_clean(const Turn *);
 
+/* Writes what was restored down again, with deadlines of this boot: a second restart in it must find them as they
+ * are now, not as they were placed by the wall clock the first time. */
+void turn_adopt(Turn *);
 /* A row of the gateway itself (start, stop, registry, configuration). Returns its number. */
 uint64_t turn_note(Turn *, JournalKind, const char *json);
 /* The registry itself, in the same transaction as its note. */

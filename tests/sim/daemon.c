@@ -347,6 +347,7 @@ void daemon_start(void)
         e->type = EVENT_ROSTER;
         inbox_push(d.inbox, e);
         outbox_adopt(d.outbox, clock_now());
+        turn_adopt(d.turn);
         trace("the daemon starts: %u open", engine_open_count(d.engine));
         daemon_turn();
         outbox_resend(d.outbox, clock_now());
@@ -423,7 +424,7 @@ static void compare_restored(void)
         void *memory;
         Engine *e;
 
-        if (disk_last_seq() + 1 != engine_next_seq(d.engine) || !chance(0.02))
+        if (!turn_is_clean(d.turn) || !chance(0.02))
                 return;
         memory = aligned_alloc(64, (d.bytes + 63) / 64 * 64);
         ASSERT(memory);

@@ -267,17 +267,20 @@ static void apply_outbox(const Op *op)
         }
 }
 
+static void apply_state(StateRow *row)
+{
+        ASSERT(row->id < INCIDENTS_MAX);
+        if (row->id >= disk.top)
+                disk.top = row->id + 1;
+        free(disk.states[row->id]);
+        disk.states[row->id] = row;
+}
+
 static void apply(Op *op)
 {
         switch (op->kind) {
         case OP_JOURNAL: apply_journal(op); break;
-        case OP_STATE:
-                ASSERT(op->state->id < INCIDENTS_MAX);
-                if (op->state->id >= disk.top)
-                        disk.top = op->state->id + 1;
-                free(disk.states[op->state->id]);
-                disk.states[op->state->id] = TAKE_PTR(op->state);
-                break;
+        case OP_STATE: apply_state(TAKE_PTR(op->state)); break;
         case OP_KEY:
                 if (disk.n_keys == KEYS_MAX) {
                         memmove(disk.keys, disk.keys + 1, sizeof(disk.keys) - sizeof(disk.keys[0]));

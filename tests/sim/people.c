@@ -213,6 +213,7 @@ void people_reply(const char *worker, const char *json)
 
         if (i == PEOPLE_MAX)
                 return;
+        ASSERT(worker);
         trace("%s is answered %s", worker, json);
         if (strstr(json, "\"result\":\"ok\"") && strstr(json, "\"state\":\"accepted\""))
                 world.accepts++;
@@ -222,15 +223,18 @@ void people_reply(const char *worker, const char *json)
 
 static void act(uint32_t i, uint64_t incident, uint64_t seq, const char *action, const char *more)
 {
+        const char *code = person_code(i);
         Person *p = &people[i];
+
+        ASSERT(code);
 
         snprintf(p->last, sizeof(p->last),
                 "{\"incident\":%" PRIu64 ",\"action\":\"%s\",\"nonce\":\"%s-%" PRIu64 "\",\"seq\":%" PRIu64
                 "%s}",
                 incident, action, person_code(i), p->nonce++, seq, more);
-        trace("%s: %s %" PRIu64, person_code(i), action, incident);
+        trace("%s: %s %" PRIu64, code, action, incident);
         if (!chance(world.faults.loss))
-                (void)daemon_action(person_code(i), p->last);
+                (void)daemon_action(code, p->last);
 }
 
 static bool wants(double p)
@@ -249,7 +253,8 @@ static void person_acts(uint32_t i, Alert a)
                         act(i, a.incident, a.seq, "accept", chance(0.5) ? ",\"eta\":300" : "");
         } else if (str_equal(a.needs, "arrive")) {
                 if (wants(p->forgetful))
-                        act(i, a.incident, a.seq, !world.calm && chance(0.1) ? "release" : "arrived", "");
+                        act(i, a.incident, a.seq, !world.calm && chance(0.1) ? "release" : "arrived",
+                                ",\"proof\":\"bed\"");
         } else if (str_equal(a.needs, "resolve") && wants(p->forgetful))
                 act(i, a.incident, a.seq, "resolve", ",\"outcome\":\"helped\"");
 }
