@@ -24,7 +24,7 @@ class Machine:
     def __init__(self, folder):
         self.folder = folder
         self.tree = folder / "tree"
-        self.root = folder / ("huying-" + folder.name[-8:].lower())
+        self.root = folder / ("huying-" + folder.name)
         self.root.mkdir()
         subprocess.run(["meson", "install", "-C", net.BUILD, "--no-rebuild", "--quiet", "--destdir", self.tree],
                        check=True, stdout=subprocess.DEVNULL)

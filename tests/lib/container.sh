@@ -15,7 +15,7 @@ set -euo pipefail
 
 verb=${1:?} folder=$(realpath "${2:?}")
 shift 2
-name=$(basename "$folder" | tr -c 'a-z0-9\n' '-')
+name=$(basename "$folder" | tr -cd 'a-z0-9')
 groups=()
 for group in /sys/fs/cgroup/systemd /sys/fs/cgroup/unified; do
         # Without a systemd outside nobody else makes a group for us, and nspawn would take the root's.
