@@ -96,9 +96,9 @@ static const Setting settings[] = {
         COAP("Listen", parse_address, coap_listen, 0, 0, "", "UDP address and port, as in [::]:5683; empty: none"),
         COAP("ListenDTLS", parse_address, coap_listen_dtls, 0, 0, "", "DTLS address and port, as in [::]:5684; empty: none"),
         COAP("PSKFile", parse_path, coap_psk_file, 0, 0, "", "pre-shared keys of the devices for DTLS"),
-        COAP("SessionsMax", parse_number, coap_sessions_max, 16, 100000, "2000", "peers that are remembered at once; 16 to 100000"),
+        COAP("SessionsMax", parse_number, coap_sessions_max, 16, 100000, "2000", "DTLS sessions at once; 16 to 100000"),
 
-        HTTP("Listen", parse_address, http_listen, "", "address and port of the web server, as in 127.0.0.1:8080; empty: none"),
+        HTTP("Listen", parse_address, http_listen, "", "address and port of the web server; empty: none. This version has none, and refuses others"),
 
         PRESENCE("Lost", policy.presence_lost_us, 30 * USEC_PER_SEC, USEC_PER_HOUR, "180s", "a worker's app that is silent for this long cannot be reached"),
         PRESENCE("Grace", policy.presence_grace_us, USEC_PER_SEC, 10 * USEC_PER_MIN, "60s", "after a restart of the gateway or the broker everybody counts as present for this long"),

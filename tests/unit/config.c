@@ -249,6 +249,7 @@ static const Refusal refusals[] = {
         {"[CoAP]\nListen=127.0.0.1:0", 2, "the port is 1 to 65535"},
         {"[CoAP]\nListenDTLS=127.0.0.1:5684", 2, "needs PSKFile"},
         {"[CoAP]\nListen=[::]:1\nListenDTLS=[::]:1\nPSKFile=x", 3, "are the same"},
+        {"[HTTP]\nListen=127.0.0.1:8080", 2, "has no web server"},
         {"[Presence]\nLost=180", 2, "is no time"},
         {"[Presence]\nLost=1s", 2, "a time from 30s to 1h is right"},
         {"[Presence]\nGrace=0", 2, "a time from 1s to 10min is right"},
