@@ -13,9 +13,12 @@
 #include "base/error.h"
 #include "base/idmap.h"
 #include "base/parse.h"
+#include "engine/effect.h"
+#include "protocols/codec/codec.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define TOLD_MAX 4096
@@ -24,6 +27,8 @@ struct Watch {
         char prefix[96];
         void *memory;
         IdMap told; /* (worker, incident) → what was said */
+        void *calls_memory;
+        IdMap called; /* incident → number of the newest call */
 };
 
 typedef struct Word {
@@ -96,30 +101,45 @@ static const char *en(const Word *words, const char *word)
         return w ? w->en : word;
 }
 
+static bool map_new(IdMap *map, void **ret_memory)
+{
+        *ret_memory = aligned_alloc(64, (idmap_size(TOLD_MAX) + 63) / 64 * 64);
+        if (!*ret_memory)
+                return false;
+        memset(*ret_memory, 0, idmap_size(TOLD_MAX));
+        idmap_init(map, *ret_memory, TOLD_MAX);
+        return true;
+}
+
+/* A full map forgets everything: a line is repeated rather than left out. */
+static void map_set(IdMap *map, void *memory, uint64_t key, uint32_t value)
+{
+        if (idmap_set(map, key, value))
+                return;
+        memset(memory, 0, idmap_size(TOLD_MAX));
+        idmap_init(map, memory, TOLD_MAX);
+        (void)idmap_set(map, key, value); /* an empty map has room */
+}
+
 int watch_new(Watch **ret, const char *site)
 {
-        Watch *w = calloc(1, sizeof(Watch));
+        _cleanup_(watch_freep) Watch *w = calloc(1, sizeof(Watch));
         Str s;
 
-        if (!w)
+        if (!w || !map_new(&w->told, &w->memory) || !map_new(&w->called, &w->calls_memory))
                 return error_origin(-ENOMEM);
-        w->memory = aligned_alloc(64, (idmap_size(TOLD_MAX) + 63) / 64 * 64);
-        if (!w->memory) {
-                free(w);
-                return error_origin(-ENOMEM);
-        }
-        memset(w->memory, 0, idmap_size(TOLD_MAX));
-        idmap_init(&w->told, w->memory, TOLD_MAX);
         s = STR_BUFFER(w->prefix);
         str_addf(&s, "huying/%s/", site);
-        *ret = w;
+        *ret = TAKE_PTR(w);
         return 0;
 }
 
 Watch *watch_free(Watch *w)
 {
-        if (w)
+        if (w) {
                 free(w->memory);
+                free(w->calls_memory);
+        }
         free(w);
         return NULL;
 }
@@ -178,10 +198,43 @@ static bool news(Watch *w, const char *worker, uint64_t incident, const char *si
 
         if (idmap_get(&w->told, key, &old) && old == value)
                 return false;
-        if (!idmap_set(&w->told, key, value)) { /* full: forget all, repeat a line rather than hide one */
-                memset(w->memory, 0, idmap_size(TOLD_MAX));
-                idmap_init(&w->told, w->memory, TOLD_MAX);
-        }
+        map_set(&w->told, w->memory, key, value);
+        return true;
+}
+
+static bool is_call(Watch *w, uint64_t incident, uint64_t seq)
+{
+        uint32_t newest;
+
+        if (idmap_get(&w->called, incident, &newest) && seq <= newest)
+                return false;
+        map_set(&w->called, w->calls_memory, incident, (uint32_t)seq);
+        return true;
+}
+
+static const char *reason_text(const char *word, bool english)
+{
+        for (unsigned i = 1; i < REASON_MAX; i++)
+                if (str_equal(word, reason_word((Reason)i)))
+                        return notice_reason((Reason)i, english);
+        return word;
+}
+
+static bool line_call(
+        Watch *w, const char *worker, uint64_t incident, const char *payload, size_t size, Str *s)
+{
+        const char *tier = MEMBER("$.tier"), *round = MEMBER("$.round"), *reason = MEMBER("$.reason"),
+                   *kind = MEMBER("$.kind");
+        uint64_t seq = 0;
+
+        (void)json_u64(payload, size, "$.seq", &seq); /* none: no call of ours */
+        if (!is_call(w, incident, seq))
+                return false;
+        str_addf(s,
+                "呼叫 %s（%s；第 %s 轮 %s 级）：%s | calling %s (%s; round %s, tier %s): %s, incident "
+                "%" PRIu64,
+                worker, reason_text(reason, false), round, tier, MEMBER("$.text"), worker,
+                reason_text(reason, true), round, tier, kind, incident);
         return true;
 }
 
@@ -190,7 +243,7 @@ static bool line_alert(
 {
         char signature[512];
         Str sig = STR_BUFFER(signature);
-        const char *state, *needs, *tier, *text, *owner, *reason, *round;
+        const char *state, *needs, *owner;
         uint64_t incident;
 
         if (!parse_u64(number, &incident))
@@ -202,22 +255,16 @@ static bool line_alert(
         }
         state = MEMBER("$.state");
         needs = MEMBER("$.needs");
-        tier = MEMBER("$.tier");
-        text = MEMBER("$.text");
         owner = MEMBER("$.owner");
-        reason = MEMBER("$.reason");
-        round = MEMBER("$.round");
-        str_addf(&sig, "%s/%s/%s/%s/%s/%s", state, needs, owner, reason, round,
-                str_equal(needs, "accept") ? MEMBER("$.seq") : "");
-        if (str_equal(needs, "accept"))
-                str_addf(s,
-                        "呼叫 %s（第 %s 轮，已到第 %s 级，%s）：%s | calling %s: incident %s, round %s, "
-                        "tier %s",
-                        worker, round, tier, reason, text, worker, number, round, tier);
-        else
-                str_addf(s, "告知 %s：%s 号 %s %s | telling %s: incident %s is %s %s", worker, number,
-                        zh(state_words, state), owner, worker, number, en(state_words, state), owner);
-        return news(w, worker, incident, signature);
+        str_addf(&sig, "%s/%s/%s", state, needs, owner);
+        if (str_equal(needs, "accept")) {
+                (void)news(w, worker, incident, signature); /* so that what follows is news again */
+                return line_call(w, worker, incident, payload, size, s);
+        }
+        str_addf(s, "告知 %s：%s 号 %s，%s | telling %s: incident %s is %s, %s", worker, number,
+                zh(state_words, state), owner, worker, number, en(state_words, state), owner);
+        /* The owner knows: the reply says it. */
+        return news(w, worker, incident, signature) && !str_equal(owner, worker);
 }
 
 static bool line_worker(
@@ -241,8 +288,8 @@ static bool line_worker(
                 if (str_equal(result, "ok") && (str_equal(state, "") || str_equal(state, "alerting")))
                         return false; /* delivered, seen */
                 str_addf(s, "答复 %s：%s，%s %s | reply to %s: %s, %s %s", worker, zh(result_words, result),
-                        zh(state_words, state), reason, worker, en(result_words, result),
-                        en(state_words, state), reason);
+                        zh(state_words, state), reason_text(reason, false), worker, en(result_words, result),
+                        en(state_words, state), reason_text(reason, true));
                 return true;
         }
         if (!str_copyn(word, sizeof(word), payload, size))
