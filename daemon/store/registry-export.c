@@ -30,8 +30,6 @@
 
 #define FIELDS_MAX 24
 
-DEFINE_CLEANUP(EVP_MD_CTX *, EVP_MD_CTX_free)
-
 static void digest_hex(const void *bytes, size_t n, char ret[65])
 {
         unsigned char digest[32];
