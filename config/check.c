@@ -107,9 +107,6 @@ static int check_adapters(Reader *r)
         bool cert = c->mqtt_cert_file[0] != '\0', key = c->mqtt_key_file[0] != '\0',
              ca = c->mqtt_ca_file[0] != '\0';
 
-        if (c->http_listen[0] != '\0')
-                return reader_fail_at(r, settings_origin(r, SECTION_HTTP, 0, "Listen"),
-                        "[HTTP] Listen: this huyingd has no web server; leave it empty");
         if (cert != key)
                 return reader_fail_at(r, settings_origin(r, SECTION_MQTT, 0, cert ? "CertFile" : "KeyFile"),
                         "[MQTT] CertFile and KeyFile go together; %s is missing",

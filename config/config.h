@@ -31,7 +31,7 @@ typedef struct Config {
         char coap_listen[128], coap_listen_dtls[128], coap_psk_file[512];
         uint32_t coap_sessions_max;
         /* [HTTP] */
-        char http_listen[128];
+        char http_listen[128], http_app[512], http_broker[256];
         ConfigChannel channels[CONFIG_CHANNELS_MAX];
         uint32_t n_channels;
         Policy policy; /* [Gateway] DefaultGrid, [Presence], [Ladder CLASS], all with the defaults of

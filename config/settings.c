@@ -39,6 +39,7 @@ static int parse_grid(Reader *, const Setting *, void *, char *);
 static int parse_name(Reader *, const Setting *, void *, char *);
 static int parse_path(Reader *, const Setting *, void *, char *);
 static int parse_address(Reader *, const Setting *, void *, char *);
+static int parse_websocket(Reader *, const Setting *, void *, char *);
 static int parse_number(Reader *, const Setting *, void *, char *);
 static int parse_time(Reader *, const Setting *, void *, char *);
 static int parse_time_or_auto(Reader *, const Setting *, void *, char *);
@@ -98,7 +99,9 @@ static const Setting settings[] = {
         COAP("PSKFile", parse_path, coap_psk_file, 0, 0, "", "pre-shared keys of the devices for DTLS"),
         COAP("SessionsMax", parse_number, coap_sessions_max, 16, 100000, "2000", "DTLS sessions at once; 16 to 100000"),
 
-        HTTP("Listen", parse_address, http_listen, "", "address and port of the web server; empty: none. This version has none, and refuses others"),
+        HTTP("Listen", parse_address, http_listen, "", "address and port of the web server, as in 127.0.0.1:8080; empty: none"),
+        HTTP("App", parse_path, http_app, "", "folder of the workers' app; empty: the installed one"),
+        HTTP("Broker", parse_websocket, http_broker, "", "the broker's WebSocket for the app, as in wss://gw.example/mqtt; empty: port 9001 of the same host, over TLS its /mqtt"),
 
         PRESENCE("Lost", policy.presence_lost_us, 30 * USEC_PER_SEC, USEC_PER_HOUR, "180s", "a worker's app that is silent for this long cannot be reached"),
         PRESENCE("Grace", policy.presence_grace_us, USEC_PER_SEC, 10 * USEC_PER_MIN, "60s", "after a restart of the gateway or the broker everybody counts as present for this long"),
@@ -311,6 +314,18 @@ static int parse_path(Reader *r, const Setting *s, void *field, char *value)
                 str_addf(&text, "%s/", str_equal(r->folder, "/") ? "" : r->folder);
         str_add(&text, value);
         if (text.full)
+                return reader_fail(r, "%s is longer than %zu bytes", s->key, s->size - 1);
+        return 0;
+}
+
+static int parse_websocket(Reader *r, const Setting *s, void *field, char *value)
+{
+        size_t scheme = str_starts(value, "wss://") ? 6 : str_starts(value, "ws://") ? 5 : 0;
+
+        if (*value != '\0' && (scheme == 0 || value[scheme] == '\0' || value[strcspn(value, " \t\"\\")] != '\0'))
+                return reader_fail(r, "%s=%.80s: write as in \"wss://gw.example/mqtt\" or \"ws://10.0.0.1:9001\"",
+                        s->key, value);
+        if (!str_copy(field, s->size, value))
                 return reader_fail(r, "%s is longer than %zu bytes", s->key, s->size - 1);
         return 0;
 }

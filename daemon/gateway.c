@@ -23,6 +23,7 @@
 #include "protocols/coap/coap.h"
 #include "protocols/codec/codec.h"
 #include "protocols/exec/exec.h"
+#include "protocols/http/http.h"
 #include "protocols/mqtt/mqtt.h"
 #include "report.h"
 #include "store/registry.h"
@@ -40,7 +41,7 @@
 #define HUYING_VERSION "unknown"
 #endif
 
-#define PORTS_MAX   6
+#define PORTS_MAX   8
 #define IMPORTS_MAX 8
 #define STOP_US     (2 * USEC_PER_SEC)
 
@@ -67,6 +68,7 @@ struct Gateway {
         Mqtt *mqtt;
         CoapPort *coap;
         Exec *exec;
+        Http *http;
         Control *control;
         PortWatch *store_watch;
         PortTimer *timer;
@@ -468,6 +470,40 @@ static int control_workers(void *userdata, char **ret_json)
         return report_workers(&rp, clock_now(), ret_json);
 }
 
+/* For the web server */
+
+static void http_facts(void *userdata, HttpFacts *ret)
+{
+        Gateway *g = userdata;
+        Report rp = report_of(g);
+        ReportNumbers n;
+
+        report_numbers(&rp, clock_now(), &n);
+        *ret = (HttpFacts){.unanswered = n.unanswered,
+                .overdue = n.overdue,
+                .waiting = outbox_waiting(g->outbox),
+                .devices = n.devices,
+                .workers = n.workers,
+                .on_duty = n.on_duty,
+                .committed_seq = turn_committed(g->turn),
+                .uptime_s = n.uptime_s,
+                .degraded = turn_is_degraded(g->turn),
+                .broker = rp.mqtt_up};
+        memcpy(ret->open, n.open, sizeof(ret->open));
+        (void)str_copy(ret->why, sizeof(ret->why), g->why);
+}
+
+static bool http_counter(void *userdata, uint32_t n, const char **ret_name, uint64_t *ret_count)
+{
+        Gateway *g = userdata;
+
+        if (n >= g->counters.n)
+                return false;
+        *ret_name = g->counters.items[n].name;
+        *ret_count = g->counters.items[n].n;
+        return true;
+}
+
 /* Start */
 
 static int open_store(Gateway *g, StoreStart *ret_start)
@@ -613,6 +649,7 @@ static int make_ports(Gateway *g)
                 .show = control_show,
                 .workers = control_workers,
                 .import = control_import};
+        const HttpHost http = {.userdata = g, .facts = http_facts, .counter = http_counter};
         int r = codec_new(&g->codec);
 
         if (r < 0)
@@ -624,6 +661,8 @@ static int make_ports(Gateway *g)
                 r = exec_new(&g->exec, &g->host, &g->config, port_add(g));
         if (r == 0 && (g->config.coap_listen[0] || g->config.coap_listen_dtls[0]))
                 r = cport_new(&g->coap, &g->host, &g->config, g->codec, port_add(g));
+        if (r == 0 && g->config.http_listen[0])
+                r = http_new(&g->http, &g->host, &g->config, &http, port_add(g));
         if (r == 0 && g->config.mqtt_host[0])
                 r = mqtt_new(&g->mqtt, &g->host, &g->config, g->codec, port_add(g));
         if (r != 0)
@@ -695,6 +734,8 @@ Gateway *gateway_free(Gateway *g)
                 cport_free(g->coap);
         if (g->exec)
                 exec_free(g->exec);
+        if (g->http)
+                http_free(g->http);
         control_free(g->control);
         codec_free(g->codec);
         loop_watch_free(g->store_watch);

@@ -109,63 +109,57 @@ static void json_close(Json *j, const char *close)
         j->first = false;
 }
 
-typedef struct Tally {
-        uint32_t open, unanswered, overdue;
-} Tally;
-
-/* Unanswered: P1 or P2 that nobody has accepted. Overdue: it has looped, or the owner is late. */
-static Tally tally(const Report *rp, Now now)
+void report_numbers(const Report *rp, Now now, ReportNumbers *ret)
 {
-        Tally t = {0};
-
+        *ret = (ReportNumbers){.uptime_s = (now.boot_us - rp->started_us) / USEC_PER_SEC};
         for (uint64_t id = engine_next_open(rp->engine, 0); id; id = engine_next_open(rp->engine, id)) {
                 IncidentView v;
 
                 if (!engine_view(rp->engine, id, now, &v))
                         continue;
-                t.open++;
-                t.unanswered += v.priority <= 2 && v.state == STATE_ALERTING;
-                t.overdue += v.exhausted || (v.arrive_by_us && v.arrive_by_us < now.wall_us) ||
-                             (v.handle_by_us && v.handle_by_us < now.wall_us);
+                ASSERT(v.priority >= 1 && v.priority <= 5);
+                ret->open[v.priority]++;
+                ret->unanswered += v.priority <= 2 && v.state == STATE_ALERTING;
+                ret->overdue += v.exhausted || (v.arrive_by_us && v.arrive_by_us < now.wall_us) ||
+                                (v.handle_by_us && v.handle_by_us < now.wall_us);
         }
-        return t;
+        for (uint32_t i = 1; i < rp->registry->n_devices; i++)
+                ret->devices += registry_device(rp->registry, i) != NULL;
+        for (uint32_t i = 1; i < rp->registry->n_workers; i++) {
+                ret->workers += registry_worker(rp->registry, i) != NULL;
+                ret->on_duty += engine_worker_on(rp->engine, i, now);
+        }
 }
 
 int report_status(const Report *rp, Now now, char **ret_json)
 {
-        Tally t = tally(rp, now);
-        uint32_t devices = 0, workers = 0, on = 0;
         bool degraded = turn_is_degraded(rp->turn);
+        ReportNumbers t;
         Json j;
         int r;
 
         ASSERT(ret_json);
-        for (uint32_t i = 1; i < rp->registry->n_devices; i++)
-                devices += registry_device(rp->registry, i) != NULL;
-        for (uint32_t i = 1; i < rp->registry->n_workers; i++) {
-                workers += registry_worker(rp->registry, i) != NULL;
-                on += engine_worker_on(rp->engine, i, now);
-        }
+        report_numbers(rp, now, &t);
         r = json_begin(&j, "{");
         if (r < 0)
                 return error_trace(r);
         json_text(&j, "site", rp->config->site);
         json_text(&j, "version", HUYING_VERSION);
         json_text(&j, "state",
-                degraded                                               ? "degraded"
-                : t.unanswered || t.overdue || !rp->mqtt_up || on == 0 ? "attention"
-                                                                       : "ok");
-        json_u64(&j, "open", t.open);
+                degraded                                                       ? "degraded"
+                : t.unanswered || t.overdue || !rp->mqtt_up || t.on_duty == 0 ? "attention"
+                                                                               : "ok");
+        json_u64(&j, "open", engine_open_count(rp->engine));
         json_u64(&j, "unanswered", t.unanswered);
         json_u64(&j, "overdue", t.overdue);
         json_u64(&j, "waiting", outbox_waiting(rp->outbox));
         json_bool(&j, "mqtt", rp->mqtt_up);
         json_bool(&j, "clock_trusted", now.trusted);
         json_u64(&j, "recorded_seq", turn_committed(rp->turn));
-        json_u64(&j, "uptime", (now.boot_us - rp->started_us) / USEC_PER_SEC);
-        json_u64(&j, "devices", devices);
-        json_u64(&j, "workers", workers);
-        json_u64(&j, "on_duty", on);
+        json_u64(&j, "uptime", t.uptime_s);
+        json_u64(&j, "devices", t.devices);
+        json_u64(&j, "workers", t.workers);
+        json_u64(&j, "on_duty", t.on_duty);
         json_text(&j, "why", rp->why);
         json_name(&j, "counters");
         j.first = true;

@@ -30,6 +30,17 @@ typedef struct Report {
         uint64_t started_us; /* CLOCK_BOOTTIME */
 } Report;
 
+/* Open incidents, and who is there for them. */
+typedef struct ReportNumbers {
+        uint32_t open[6];    /* by priority, from [1] */
+        uint32_t unanswered; /* P1 or P2 that nobody has accepted */
+        uint32_t overdue;    /* it has looped, or the owner is late */
+        uint32_t devices, workers, on_duty;
+        uint64_t uptime_s;
+} ReportNumbers;
+
+void report_numbers(const Report *, Now, ReportNumbers *ret);
+
 /*
  * {"site":…,"version":…,"state":"ok|attention|degraded","open":…,"overdue":…,"waiting":…,"mqtt":…,"recorded_seq":…,
  * "uptime":…,"devices":…,"workers":…,"on_duty":…,"why":…,"counters":{…}}
