@@ -63,14 +63,19 @@ static Exit actor_find(const Ctl *ctl, char ret[CODE_SIZE])
         return EXIT_USAGE;
 }
 
-static void reply_print(const char *json, const char *actor)
+static void reply_print(const char *json, const char *actor, bool ok)
 {
-        char text[512] = "", state[32] = "";
+        char text[512] = "", state[32] = "", result[32] = "", reason[64] = "";
 
         if (!json_text(json, strlen(json), "$.text", text, sizeof(text)))
                 (void)str_copy(text, sizeof(text), json);
         (void)json_text(json, strlen(json), "$.state", state, sizeof(state)); /* on and off have none */
-        (void)printf("%s（%s）%s%s\n", text, actor, state[0] ? " / " : "", state);
+        (void)json_text(json, strlen(json), "$.result", result, sizeof(result));
+        (void)json_text(json, strlen(json), "$.reason", reason, sizeof(reason));
+        if (ok)
+                (void)printf("%s（%s）%s%s\n", text, actor, state[0] ? " / " : "", state);
+        else
+                complain(text, "%s: %s (%s)", result[0] ? result : "no result", reason, actor);
         if (strstr(json, "\"recorded\":false"))
                 (void)puts("！尚未落盘：存储有故障 / not recorded yet: storage fails");
 }
@@ -78,23 +83,20 @@ static void reply_print(const char *json, const char *actor)
 static Exit act(const Ctl *ctl, const char *actor, const char *request)
 {
         _cleanup_(freep) char *json = NULL;
-        char result[32] = "", reason[64] = "";
+        char result[32] = "";
+        bool ok;
         Exit e;
 
         e = bus_ask(ctl, &json, "Act", "ss", actor, request);
         if (e != EXIT_OK)
                 return e;
         (void)json_text(json, strlen(json), "$.result", result, sizeof(result)); /* else it is no "ok" */
+        ok = str_equal(result, "ok");
         if (ctl->json)
                 (void)puts(json);
         else
-                reply_print(json, actor);
-        if (str_equal(result, "ok"))
-                return EXIT_OK;
-        (void)json_text(json, strlen(json), "$.reason", reason, sizeof(reason));
-        if (!ctl->json)
-                complain("未执行", "%s: %s", result[0] ? result : "no result", reason);
-        return EXIT_ERROR;
+                reply_print(json, actor, ok);
+        return ok ? EXIT_OK : EXIT_ERROR;
 }
 
 static void member(Str *s, const char *name, const char *value)
