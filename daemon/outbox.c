@@ -288,6 +288,24 @@ static void context_fill(const Outbox *o, const IncidentView *v, const Worker *w
         };
 }
 
+/* Whom the reader may ring: those who live with the resident, family, neighbours, who has the keys. */
+static void context_contacts(const Outbox *o, const IncidentView *v, NoticeContext *c)
+{
+        static const uint32_t near = 1u << ROLE_CARER | 1u << ROLE_FAMILY | 1u << ROLE_NEIGHBOUR |
+                                     1u << ROLE_BUILDING_HEAD | 1u << ROLE_PROPERTY_GUARD;
+
+        if (v->group == GROUP_SYSTEM || (v->dwelling == 0 && v->resident == 0))
+                return;
+        for (uint32_t i = 1; i < o->registry->n_workers && c->n_contacts < NOTICE_CONTACTS_MAX; i++) {
+                const Worker *w = registry_worker(o->registry, i);
+
+                if (w && (near & (1u << w->role)) && w->phone && w->phone[0] &&
+                        roster_covers(o->registry, w, v->grid, v->dwelling, v->resident))
+                        c->contacts[c->n_contacts++] =
+                                (NoticeContact){.role = w->role, .name = w->name, .phone = w->phone};
+        }
+}
+
 /* True: a port has it in hand and will report by sent(). */
 static bool ports_alert(const Outbox *o, const PortAlert *a)
 {
@@ -317,6 +335,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         if (s->told->worker != 0 && !w)
                 return; /* left the registry: the ladder calls others */
         context_fill(o, v, w, &c);
+        context_contacts(o, v, &c);
         c.needs = s->told->worker == 0
                           ? ""
                           : needs_of(v, s->told->worker, is_helper(o, v->id, s->told->worker, now));

@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 /* Buffers that always suffice: texts of the registry are cut to fit. */
-#define NOTICE_JSON_MAX 24576
+#define NOTICE_JSON_MAX 32768
 #define NOTICE_TEXT_MAX 768
 #define ANSWER_JSON_MAX 768 /* receipts and replies */
 
@@ -63,6 +63,14 @@ void codec_read_words(Codec *, Event *);
 /* worker/<w>/presence: online, offline. False: neither (count it); the event is as it was. */
 bool codec_read_presence(Event *);
 
+#define NOTICE_CONTACTS_MAX 6
+
+/* Somebody near the resident whom the reader may ring. */
+typedef struct NoticeContact {
+        Role role;
+        const char *name, *phone;
+} NoticeContact;
+
 /* Names for what is written. Pointers may be NULL: unknown. */
 typedef struct NoticeContext {
         const char *site;
@@ -76,6 +84,8 @@ typedef struct NoticeContext {
         int64_t now_us;
         int64_t notice_seq;
         Reason reason;
+        NoticeContact contacts[NOTICE_CONTACTS_MAX];
+        uint32_t n_contacts;
 } NoticeContext;
 
 /*
@@ -83,7 +93,8 @@ typedef struct NoticeContext {
  *
  * null: device, event, name, address, grid, phone, notes, owner when there is none. Left out: age when the birth is
  * not known, access unless accessible, condition when no sensor has one, vital, value and limit unless kind is
- * "vital", cause unless kind is "system", and those of limits that do not run. links is the number of other open
+ * "vital", cause unless kind is "system", owner_name and contacts when there are none, and those of limits that do not
+ * run. sent is when it was written. links is the number of other open
  * incidents of the dwelling. kind is the device's word, or vital, inactivity, system, battery. reason is the
  * context's, or the incident's newest.
  */

@@ -403,6 +403,20 @@ static void json_limits(Str *s, const IncidentView *view)
         str_add(s, "}");
 }
 
+static void json_contacts(Str *s, const NoticeContext *context)
+{
+        ASSERT(context->n_contacts <= NOTICE_CONTACTS_MAX);
+        for (uint32_t i = 0; i < context->n_contacts; i++) {
+                str_addf(s, "%s{\"role\":\"%s\"", i > 0 ? "," : ",\"contacts\":[",
+                        role_word(context->contacts[i].role));
+                add_member(s, "name", context->contacts[i].name, 64);
+                add_member(s, "phone", context->contacts[i].phone, 40);
+                str_add(s, "}");
+        }
+        if (context->n_contacts > 0)
+                str_add(s, "]");
+}
+
 static const char *flag(bool value)
 {
         return value ? "true" : "false";
@@ -421,11 +435,16 @@ bool notice_json(
         json_where(&s, view, context);
         add_member(&s, "needs", context->needs ? context->needs : "", WORD_SIZE);
         add_member(&s, "owner", context->owner_code, CODE_SIZE);
+        if (context->owner_name && context->owner_name[0] != '\0')
+                add_member(&s, "owner_name", context->owner_name, 64);
+        json_contacts(&s, context);
         json_limits(&s, view);
         str_addf(&s, ",\"links\":%u", view->others);
         add_member(&s, "reason", reason_word(reason), WORD_SIZE);
         str_addf(&s, ",\"late\":%s,\"test\":%s,\"recorded\":%s,\"seq\":%" PRId64, flag(view->late),
                 flag(view->test), flag(context->recorded), context->notice_seq);
+        str_add(&s, ",\"sent\":");
+        add_time(&s, context->now_us);
         add_member(&s, "text", text, NOTICE_TEXT_MAX);
         str_add(&s, "}");
         if (s.full)

@@ -78,7 +78,7 @@ static void test_alert(void **state)
                 "\"notes\":\"独居, "
                 "听力差\",\"needs\":\"accept\",\"owner\":null,\"limits\":{\"next_tier\":1790000102.5},"
                 "\"links\":0,\"reason\":\"tier\",\"late\":false,\"test\":false,\"recorded\":true,\"seq\":"
-                "88130,"
+                "88130,\"sent\":1790000072,"
                 "\"text\":\"SOS 呼救 张虚构 1号楼501 已等待72秒 编号1042 请接单\"}");
 }
 
@@ -115,6 +115,8 @@ static void test_alert_members(void **state)
         assert_json(json, "$.test", "true");
         assert_json(json, "$.recorded", "false");
         assert_json(json, "$.owner", "\"w01\"");
+        assert_json(json, "$.owner_name", "");
+        assert_json(json, "$.contacts", "");
         assert_json(json, "$.needs", "\"\"");
         assert_json(json, "$.reason", "\"opened\"");
         assert_json(json, "$.condition", "");
@@ -229,6 +231,9 @@ static void test_alert_hostile(void **state)
                 context.address = context.building = context.floor = context.access = context.device = huge;
                 context.owner_code = context.owner_name = context.worker_code = context.needs = huge;
                 context.accessible = true;
+                for (context.n_contacts = 0; context.n_contacts < NOTICE_CONTACTS_MAX; context.n_contacts++)
+                        context.contacts[context.n_contacts] =
+                                (NoticeContact){.role = ROLE_PROPERTY_GUARD, .name = huge, .phone = huge};
                 (void)str_copy(view.event_id, sizeof(view.event_id), huge);
                 (void)str_copy(view.source, sizeof(view.source), huge);
                 (void)str_copy(view.word, sizeof(view.word), huge);
@@ -249,6 +254,25 @@ static void test_alert_hostile(void **state)
                                 assert_true((unsigned char)*p >= 0x20);
                 }
         }
+}
+
+static void test_alert_names_whom_to_ring(void **state)
+{
+        IncidentView view = view_sos();
+        NoticeContext context = context_sos();
+
+        context.owner_name = "钱示例";
+        context.contacts[0] =
+                (NoticeContact){.role = ROLE_FAMILY, .name = "张样例", .phone = "000-0000-1101"};
+        context.contacts[1] =
+                (NoticeContact){.role = ROLE_BUILDING_HEAD, .name = NULL, .phone = "000-0000-1202"};
+        context.n_contacts = 2;
+        alert(&view, &context);
+        assert_json(json, "$.owner_name", "\"钱示例\"");
+        assert_json(json, "$.contacts[0]",
+                "{\"role\":\"family\",\"name\":\"张样例\",\"phone\":\"000-0000-1101\"}");
+        assert_json(json, "$.contacts[1].role", "\"building-head\"");
+        assert_json(json, "$.contacts[1].name", "null");
 }
 
 static void test_alert_does_not_fit(void **state)
@@ -504,6 +528,7 @@ int main(void)
                 cmocka_unit_test(test_alert_vital_and_system),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_alert_hostile),
+                cmocka_unit_test(test_alert_names_whom_to_ring),
                 cmocka_unit_test(test_alert_does_not_fit),
                 cmocka_unit_test(test_text),
                 cmocka_unit_test(test_text_after_acceptance),
