@@ -228,6 +228,18 @@ static void limits_arm(Engine *e, Incident *in, int64_t at)
         }
 }
 
+/* A gap in the roster is P3: the ladder that found it goes on by itself. */
+static void roster_gap(Incident *in)
+{
+        ASSERT(in->priority >= 1);
+        if (in->priority < 3)
+                in->priority = in->plan.priority = 3;
+        if (in->plan.renotify_us < GAP_RENOTIFY_US)
+                in->plan.renotify_us = GAP_RENOTIFY_US;
+        if (in->plan.loop_us < GAP_LOOP_US)
+                in->plan.loop_us = GAP_LOOP_US;
+}
+
 static void open_facts(Engine *e, Incident *in, const Matter *m)
 {
         in->key_type = in->overflow ? KEY_OVERFLOW : m->place.key_type;
@@ -244,8 +256,8 @@ static void open_facts(Engine *e, Incident *in, const Matter *m)
         ladder_snapshot(e, in, (Class)m->class);
         if (m->community_first)
                 in->plan.tiers[plan_first(&in->plan) - 1].roles = BIT(ROLE_COMMUNITY) | BIT(ROLE_NIGHT_DESK);
-        if (in->group == GROUP_SYSTEM && in->cause == SYSTEM_ROSTER && in->priority < 3)
-                in->priority = 3;
+        if (in->group == GROUP_SYSTEM && in->cause == SYSTEM_ROSTER)
+                roster_gap(in);
         facts_take(e, in, m);
         if (m->button)
                 press_note(e, in);

@@ -43,6 +43,8 @@
 #define LOOP_DEFAULT_US  (120 * USEC_PER_SEC)
 #define SHIFT_US         ((int64_t)(8 * USEC_PER_HOUR)) /* one SYSTEM per shift and cause */
 #define DUTY_HOLDS_US    ((int64_t)(16 * USEC_PER_HOUR)) /* a check-in or check-out, where there is a roster */
+#define GAP_RENOTIFY_US  (300 * USEC_PER_SEC)
+#define GAP_LOOP_US      (30 * USEC_PER_MIN)
 #define BURY_US          ((int64_t)(60 * USEC_PER_SEC)) /* a closed incident can be looked at that long */
 #define COVERS_MAX       8                              /* incidents that one acceptance covers */
 #define LIST_ROOM        112 /* effects that any one step may need, calls to people apart */

@@ -402,21 +402,96 @@ static void blob_read(In *i, Incident *in)
 }
 
 /* What no incident of ours can be. A row from the disk is input: it is refused, never asserted. */
+
+static bool armed(const Incident *in, Timer t)
+{
+        return in->due[t] != NEVER;
+}
+
+static bool timers_contradict(const Incident *in)
+{
+        bool ladder = in->state == STATE_ALERTING || in->backup_tier, open = state_open(in->state);
+
+        if (ladder ? armed(in, TIMER_TIER) == armed(in, TIMER_LOOP)
+                   : armed(in, TIMER_TIER) || armed(in, TIMER_LOOP) || armed(in, TIMER_RECEIPT) ||
+                                armed(in, TIMER_RENOTIFY) || armed(in, TIMER_OLDER))
+                return true;
+        if (ladder && in->plan.renotify_us && in->plan.renotify_us < in->plan.loop_us &&
+                !armed(in, TIMER_RENOTIFY))
+                return true;
+        if (in->state == STATE_ACCEPTED ? in->plan.arrive_by_us && !armed(in, TIMER_ARRIVE_BY)
+                                        : armed(in, TIMER_ARRIVE_BY) || armed(in, TIMER_REMIND))
+                return true;
+        if (in->state == STATE_ON_SCENE ? in->plan.handle_by_us && !armed(in, TIMER_HANDLE_BY)
+                                        : armed(in, TIMER_HANDLE_BY))
+                return true;
+        if (armed(in, TIMER_REOPEN_UNTIL) != (in->state == STATE_RESOLVED) || armed(in, TIMER_BURY))
+                return true;
+        if (!open)
+                return armed(in, TIMER_ARRIVE_MAX) || armed(in, TIMER_FIRE119) ||
+                       armed(in, TIMER_CONFIRM_BY) || armed(in, TIMER_FOLLOWUP) || armed(in, TIMER_NOTIFY) ||
+                       in->pending;
+        return (in->group == GROUP_FIRE && !armed(in, TIMER_FIRE119) && in->fire119 < 3) ||
+               (in->handed_to[0] && !armed(in, TIMER_CONFIRM_BY) && !armed(in, TIMER_FOLLOWUP)) ||
+               (in->pending && !armed(in, TIMER_NOTIFY));
+}
+
+/* Longer than a hundred years is no duration of ours, and would overflow in sums. */
+static bool times_contradict(const Incident *in)
+{
+        const uint64_t most = 100 * 366 * USEC_PER_DAY;
+        const ClassPolicy *p = &in->plan;
+        const int64_t times[] = {in->entered_us, in->round_us, in->notified_us, in->event_us,
+                in->reopened_us, in->press_us[0], in->press_us[1], in->press_us[2]};
+        bool bad = p->renotify_us > most || p->receipt_us > most || p->loop_us > most ||
+                   p->arrive_by_us > most || p->handle_by_us > most || p->arrive_max_us > most ||
+                   p->reopen_us > most || !p->loop_us;
+
+        for (unsigned i = 0; i < TIERS_MAX; i++)
+                bad = bad || p->tiers[i].delay_us > most || in->slow_us[i] > most;
+        for (unsigned i = 0; i < sizeof(times) / sizeof(times[0]); i++)
+                bad = bad || (times[i] != NEVER && (times[i] > (int64_t)most || times[i] < -(int64_t)most));
+        for (unsigned t = 0; t < TIMER_MAX; t++)
+                bad = bad ||
+                      (armed(in, (Timer)t) && (in->due[t] > (int64_t)most || in->due[t] < -(int64_t)most));
+        return bad;
+}
+
 static bool contradicts(const Incident *in)
 {
         bool tier_present = in->tier >= 1 && in->tier <= TIERS_MAX && in->plan.tiers[in->tier - 1].present;
         bool owned = in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE;
-        bool ladder = in->state == STATE_ALERTING || in->backup_tier;
 
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                if (!in->recipients[i].worker && in->recipients[i].channel != CHANNEL_EXEC)
+                        return true;
+                for (unsigned j = 0; j < i; j++)
+                        if (in->recipients[i].worker == in->recipients[j].worker)
+                                return true;
+        }
         return in->state <= STATE_NONE || in->state >= STATE_CLOSED || in->class >= CLASS_MAX ||
-               !in->key_type || in->priority < 1 || in->priority > 5 || !tier_present ||
-               in->newest > in->tier || !in->newest || !in->plan.loop_us || owned != (in->owner != 0) ||
-               in->backup_tier > TIERS_MAX || in->backup_newest > in->backup_tier ||
-               (in->backup_tier && !owned) || in->reason >= REASON_MAX || in->pending_reason >= REASON_MAX ||
-               in->accept_tier > TIERS_MAX || in->kind >= ALARM_KIND_MAX || in->cause >= SYSTEM_CAUSE_MAX ||
-               in->vital >= VITAL_MAX ||
-               (ladder && (in->due[TIMER_TIER] == NEVER) == (in->due[TIMER_LOOP] == NEVER)) ||
-               (in->state == STATE_RESOLVED && in->due[TIMER_REOPEN_UNTIL] == NEVER);
+               !in->key_type || in->key_type > KEY_OVERFLOW || in->priority < 1 || in->priority > 5 ||
+               !tier_present || in->newest > in->tier || !in->newest || owned != (in->owner != 0) ||
+               in->round < 1 || in->backup_tier > plan_last(&in->plan) ||
+               in->backup_newest > in->backup_tier || (in->backup_tier && !owned) ||
+               in->reason >= REASON_MAX || in->pending_reason >= REASON_MAX ||
+               in->accept_tier > plan_last(&in->plan) || in->kind >= ALARM_KIND_MAX ||
+               in->cause >= SYSTEM_CAUSE_MAX || in->vital >= VITAL_MAX || in->cond > CONDITION_UNKNOWN ||
+               in->round_seq > in->last_seq || in->opening_seq > in->round_seq ||
+               (in->state == STATE_RESOLVED && (!in->outcome[0] || !in->resolved_wall)) ||
+               times_contradict(in) || timers_contradict(in);
+}
+
+/* Numbers of calls from beyond the end of the journal would count as calls of the next flush. */
+static void seqs_limit(const Engine *e, Incident *in)
+{
+        uint64_t most = e->next_seq - 1 > in->last_seq ? e->next_seq - 1 : in->last_seq;
+
+        for (unsigned i = 0; i < in->n_recipients; i++)
+                if (in->recipients[i].seq > most)
+                        in->recipients[i].seq = most;
+        if (in->flush_seq > most + 1)
+                in->flush_seq = 0;
 }
 
 /* Deadlines of another time */
@@ -564,11 +639,13 @@ int state_decode(Engine *e, const StateRow *row, Incident **ret)
         columns_take(in, row);
         flags_set(in, flags);
         blob_read(&i, in);
-        if (i.broken || i.at != i.n || contradicts(in)) {
+        if (i.broken || i.at != i.n || contradicts(in) || offset > (INT64_C(1) << 60) ||
+                offset < -(INT64_C(1) << 60)) {
                 in->state = STATE_CLOSED; /* was never open: nothing is to be undone but the slot */
                 table_free(e, in);
                 return ENGINE_E_BROKEN;
         }
+        seqs_limit(e, in);
         times_place(e, in, row->boot, offset, flags & FLAG_TRUSTED);
         *ret = in;
         return 0;

@@ -430,8 +430,11 @@ void at(Kit *k, double seconds)
 
 void sleep_until(Kit *k, double seconds)
 {
+        uint32_t from = compact(k);
+
         clock_to(k, k->start_boot_us + (uint64_t)(int64_t)llround(seconds * 1e6));
         settle(k, engine_expire(k->engine, k->now, &k->list));
+        phones(k, from);
 }
 
 void step(Kit *k, Event *ev)

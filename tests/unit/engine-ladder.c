@@ -1,0 +1,368 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tiers, rounds, receipts, programs, the loop: SEMANTICS.md sections 3 (timers) and 5. */
+#include "engine-kit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void test_the_whole_ladder_at_its_times_and_then_without_end(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        expect_notified(&k, "w01", NULL);
+        at(&k, 19.9);
+        expect_nobody(&k);
+        at(&k, 20);
+        assert_int_equal(notified_why(&k, "w01", REASON_RENOTIFY), 1);
+        expect_notified(&k, "w01", NULL);
+        at(&k, 30);
+        assert_int_equal(tier(&k, 1), 2);
+        assert_int_equal(notified_why(&k, "w02", REASON_TIER), 1);
+        expect_notified(&k, "w02", "f101", NULL);
+        at(&k, 59.9);
+        expect_notified(&k, "w02", "f101", NULL); /* the newest tier at its rate, the older not yet */
+        at(&k, 60);
+        expect_notified(&k, "d01", NULL);
+        at(&k, 149.9);
+        forget(&k);
+        at(&k, 150);
+        assert_int_equal(
+                notified_why(&k, "s01", REASON_TIER), 1); /* and the older ones, at the loop's rate */
+        at(&k, 299.9);
+        forget(&k);
+        at(&k, 300);
+        assert_int_equal(tier(&k, 1), 5);
+        assert_int_equal(notified_why(&k, "c01", REASON_TIER), 1);
+        assert_false(view(&k, 1).exhausted);
+        at(&k, 419.9);
+        forget(&k);
+        at(&k, 420);
+        assert_true(view(&k, 1).exhausted);
+        assert_int_equal(view(&k, 1).round, 2);
+        assert_int_equal(rows(&k, JOURNAL_LOOP), 1);
+        expect_notified(&k, "w01", "w02", "f101", "d01", "s01", "c01", NULL);
+        at(&k, 420 + 10 * 120);
+        assert_int_equal(rows(&k, JOURNAL_LOOP), 10);
+        assert_int_equal(view(&k, 1).round, 12);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        kit_end(&k);
+}
+
+static void test_older_tiers_are_called_again_at_the_rate_of_the_loop(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 31);
+        forget(&k);
+        at(&k, 149);
+        assert_int_equal(notified(&k, "w01"), 0);
+        at(&k, 150); /* 30 + 120 */
+        assert_int_equal(notified_why(&k, "w01", REASON_RENOTIFY), 0);
+        assert_int_equal(notified(&k, "w01"), 1);
+        kit_end(&k);
+}
+
+static void test_tiers_with_the_same_delay_are_called_together(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        assert_int_equal(tier(&k, 1), 2);
+        expect_notified(&k, "w01", "w02", "f101", NULL);
+        at(&k, 15);
+        expect_notified(&k, "w01", "w02", "f101", NULL);
+        at(&k, 30);
+        assert_int_equal(tier(&k, 1), 3);
+        kit_end(&k);
+}
+
+static void test_an_empty_tier_is_skipped_at_once_and_said(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        kit_remove_worker(&k, "w01");
+        press(&k, "sos-101", "1");
+        assert_int_equal(tier(&k, 1), 2);
+        assert_int_equal(rows(&k, JOURNAL_SKIPPED), 1);
+        assert_int_equal(row(&k, JOURNAL_SKIPPED)->tier, 1);
+        assert_int_equal(row(&k, JOURNAL_SKIPPED)->reason, REASON_EMPTY);
+        assert_int_equal(view(&k, 2).group, GROUP_SYSTEM);
+        assert_int_equal(view(&k, 2).cause, SYSTEM_ROSTER);
+        assert_int_equal(view(&k, 2).priority, 3);
+        expect_notified(&k, "w02", "f101", "o01", NULL);
+        at(&k, 30); /* T3 at 60 - 30 after the entry of T2, which was at 0 */
+        assert_int_equal(tier(&k, 1), 3);
+        press(&k, "sos-201", "2");
+        assert_int_equal(engine_open_count(k.engine), 3); /* one for the cause, not one for each alarm */
+        kit_end(&k);
+}
+
+static void test_a_tier_of_helpers_is_called_and_counts_as_empty(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        kit_remove_worker(&k, "w02");
+        press(&k, "sos-101", "1");
+        at(&k, 29);
+        forget(&k);
+        at(&k, 30);
+        assert_int_equal(tier(&k, 1), 3);
+        assert_int_equal(notified(&k, "f101"), 1);
+        assert_int_equal(notified(&k, "d01"), 1);
+        kit_end(&k);
+}
+
+static void remove_all(Kit *k)
+{
+        const char *all[] = {"w01", "w02", "f101", "d01", "s01", "c01", "o01", "w03", "w04"};
+
+        for (unsigned i = 0; i < 9; i++)
+                kit_remove_worker(k, all[i]);
+}
+
+static void test_with_nobody_at_all_it_loops_for_ever_and_calls_the_programs(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.exec_channels = 1;
+        k.policy.exec_priority = 1;
+        engine_policy_set(k.engine, &k.policy);
+        remove_all(&k);
+        press(&k, "sos-101", "1");
+        assert_int_equal(tier(&k, 1), 5);
+        assert_int_equal(
+                rows(&k, JOURNAL_SKIPPED), 5 + 3); /* and the SYSTEM incident's own, which raises none */
+        assert_int_equal(engine_open_count(k.engine), 2);
+        assert_int_equal(count(&k, EFFECT_RECEIPT), 1);
+        expect_notified(&k, "exec", NULL);
+        at(&k, 120);
+        assert_int_equal(view(&k, 1).round, 2);
+        expect_notified(&k, "exec", NULL);
+        at(&k, 3600);
+        assert_in_range(notified(&k, "exec"), 28, 30);
+        assert_int_equal(engine_open_count(k.engine), 2);
+        kit_end(&k);
+}
+
+static void test_programs_are_called_at_the_opening_and_with_each_tier(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.exec_channels = 2;
+        k.policy.exec_priority = 1;
+        engine_policy_set(k.engine, &k.policy);
+        press(&k, "sos-101", "1");
+        assert_int_equal(notified(&k, "exec"), 1);
+        assert_int_equal(newest(&k, EFFECT_NOTIFY)->urgency, URGENCY_RAISE);
+        at(&k, 25);
+        assert_int_equal(notified(&k, "exec"), 1); /* not with each repetition */
+        at(&k, 30);
+        assert_int_equal(notified(&k, "exec"), 2);
+        forget(&k);
+        alarm(&k, ALARM_FALL, "pend-102a", "1");
+        assert_int_equal(notified(&k, "exec"), 0); /* P2 is not as urgent as exec_priority … */
+        at(&k, 30 + 1200 + 121);
+        assert_true(notified(&k, "exec") > 0);
+        kit_end(&k);
+}
+
+static void test_without_programs_there_are_no_program_calls(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 700);
+        assert_int_equal(notified(&k, "exec"), 0);
+        kit_end(&k);
+}
+
+static void test_no_receipt_in_ten_seconds_advances_once_a_tier_and_round(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.phones_off = true;
+        press(&k, "sos-101", "1");
+        at(&k, 9.9);
+        assert_int_equal(tier(&k, 1), 1);
+        at(&k, 10);
+        assert_int_equal(tier(&k, 1), 2);
+        assert_int_equal(row(&k, JOURNAL_TIER)->reason, REASON_NO_RECEIPT);
+        act(&k, ACTION_DELIVERED, "w02", 1);
+        at(&k, 39.9);
+        assert_int_equal(tier(&k, 1), 2);
+        at(&k, 40); /* 10 + (60 - 30) */
+        assert_int_equal(tier(&k, 1), 3);
+        kit_end(&k);
+}
+
+static void test_a_delivery_receipt_keeps_the_time_of_the_tier(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.phones_off = true;
+        press(&k, "sos-101", "1");
+        at(&k, 5);
+        act(&k, ACTION_DELIVERED, "w01", 1);
+        assert_int_equal(rows(&k, JOURNAL_DELIVERED), 1);
+        assert_true(row(&k, JOURNAL_DELIVERED)->lazy);
+        act(&k, ACTION_DELIVERED, "w01", 1);
+        assert_int_equal(rows(&k, JOURNAL_DELIVERED), 1);
+        at(&k, 29.9);
+        assert_int_equal(tier(&k, 1), 1);
+        kit_end(&k);
+}
+
+static void test_a_plain_client_brings_in_the_second_tier_and_no_more(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        kit_set_client(&k, "w01", CLIENT_PLAIN);
+        kit_set_client(&k, "w02", CLIENT_PLAIN);
+        press(&k, "sos-101", "1");
+        assert_int_equal(newest(&k, EFFECT_NOTIFY)->notify.channel, CHANNEL_PLAIN);
+        at(&k, 10);
+        assert_int_equal(tier(&k, 1), 2);
+        at(&k, 39.9);
+        assert_int_equal(tier(&k, 1), 2); /* of the second, none is expected: T3 comes by its time */
+        at(&k, 40);
+        assert_int_equal(tier(&k, 1), 3);
+        kit_end(&k);
+}
+
+static void test_any_action_counts_as_a_receipt(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        kit_set_client(&k, "w01", CLIENT_PLAIN);
+        press(&k, "sos-101", "1");
+        at(&k, 5);
+        act(&k, ACTION_COMING, "w01", 1);
+        expect_reply(&k, REPLY_REFUSED, REASON_WRONG_STATE); /* refused, but he is there */
+        at(&k, 12);
+        assert_int_equal(tier(&k, 1), 1);
+        kit_end(&k);
+}
+
+static void test_all_declined_advances_at_once(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 4);
+        act(&k, ACTION_DECLINE, "w01", 1);
+        assert_int_equal(tier(&k, 1), 2);
+        assert_int_equal(row(&k, JOURNAL_SKIPPED)->reason, REASON_ALL_DECLINED);
+        forget(&k);
+        at(&k, 33);
+        assert_int_equal(notified(&k, "w01"), 0); /* he has said no, for this round */
+        at(&k, 500);
+        assert_true(notified(&k, "w01") > 0);
+        kit_end(&k);
+}
+
+static void test_a_failed_channel_advances(void **state_)
+{
+        Kit k;
+        Event ev = {.type = EVENT_ATTEMPT};
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        ev.attempt = (AttemptEvent){.incident = 1,
+                .seq = newest(&k, EFFECT_NOTIFY)->seq,
+                .worker = kit_worker(&k, "w01"),
+                .channel = CHANNEL_APP};
+        step(&k, &ev);
+        assert_int_equal(rows(&k, JOURNAL_ATTEMPT), 1);
+        assert_int_equal(tier(&k, 1), 2);
+        kit_end(&k);
+}
+
+static void test_a_running_ladder_keeps_its_plan(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        k.policy.classes[CLASS_SOS].tiers[1].delay_us = 600000000;
+        engine_policy_set(k.engine, &k.policy);
+        at(&k, 30);
+        assert_int_equal(tier(&k, 1), 2);
+        kit_end(&k);
+}
+
+static void test_p4_is_repeated_by_day(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k); /* 10:00 */
+        alarm(&k, ALARM_TAMPER, "sos-101", "1");
+        assert_int_equal(view(&k, 1).priority, 4);
+        forget(&k);
+        at(&k, 7200);
+        assert_int_equal(notified(&k, "w01"), 1);
+        at(&k, 10 * 3600 - 1); /* 20:00 */
+        forget(&k);
+        at(&k, 22 * 3600 - 1); /* 8:00 */
+        assert_int_equal(count(&k, EFFECT_NOTIFY), 0);
+        at(&k, 22 * 3600);
+        assert_true(count(&k, EFFECT_NOTIFY) > 0);
+        kit_end(&k);
+}
+
+static void test_a_class_without_any_tier_still_loops(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.classes[CLASS_SOS] = (ClassPolicy){.priority = 1};
+        k.policy.exec_channels = 1;
+        k.policy.exec_priority = 2;
+        engine_policy_set(k.engine, &k.policy);
+        press(&k, "sos-101", "1");
+        at(&k, 1000);
+        assert_true(view(&k, 1).exhausted);
+        assert_true(notified(&k, "exec") > 5);
+        kit_end(&k);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_the_whole_ladder_at_its_times_and_then_without_end),
+                cmocka_unit_test(test_older_tiers_are_called_again_at_the_rate_of_the_loop),
+                cmocka_unit_test(test_tiers_with_the_same_delay_are_called_together),
+                cmocka_unit_test(test_an_empty_tier_is_skipped_at_once_and_said),
+                cmocka_unit_test(test_a_tier_of_helpers_is_called_and_counts_as_empty),
+                cmocka_unit_test(test_with_nobody_at_all_it_loops_for_ever_and_calls_the_programs),
+                cmocka_unit_test(test_programs_are_called_at_the_opening_and_with_each_tier),
+                cmocka_unit_test(test_without_programs_there_are_no_program_calls),
+                cmocka_unit_test(test_no_receipt_in_ten_seconds_advances_once_a_tier_and_round),
+                cmocka_unit_test(test_a_delivery_receipt_keeps_the_time_of_the_tier),
+                cmocka_unit_test(test_a_plain_client_brings_in_the_second_tier_and_no_more),
+                cmocka_unit_test(test_any_action_counts_as_a_receipt),
+                cmocka_unit_test(test_all_declined_advances_at_once),
+                cmocka_unit_test(test_a_failed_channel_advances),
+                cmocka_unit_test(test_a_running_ladder_keeps_its_plan),
+                cmocka_unit_test(test_p4_is_repeated_by_day),
+                cmocka_unit_test(test_a_class_without_any_tier_still_loops),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

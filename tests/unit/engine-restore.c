@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Restarts, other boots, clocks: SEMANTICS.md section 4. That each state row restores the same engine is proved by
+ * the kit after every step of every engine test. */
+#include "engine-kit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_a_restart_in_the_middle_of_a_tier_moves_nothing(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 45);
+        kit_restart(&k);
+        forget(&k);
+        at(&k, 59.9);
+        assert_int_equal(tier(&k, 1), 2);
+        at(&k, 60);
+        assert_int_equal(tier(&k, 1), 3);
+        assert_false(row(&k, JOURNAL_TIER)->late);
+        assert_int_equal(row(&k, JOURNAL_TIER)->due_wall_us, k.start_wall_us + 60000000);
+        kit_end(&k);
+}
+
+static void test_down_for_longer_than_the_ladder_is_one_round_marked_late(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 5);
+        kit_restart(&k);
+        forget(&k);
+        sleep_until(&k, 1000);
+        assert_int_equal(rows(&k, JOURNAL_TIER), 4);
+        assert_int_equal(rows(&k, JOURNAL_LOOP), 1); /* of five missed ones */
+        assert_true(view(&k, 1).late && view(&k, 1).exhausted);
+        for (uint32_t i = 0; i < k.n; i++) {
+                if (k.effects[i].type != EFFECT_JOURNAL || k.effects[i].journal.kind != JOURNAL_TIER)
+                        continue;
+                assert_true(k.effects[i].journal.late);
+                assert_true(k.effects[i].journal.due_wall_us >= k.start_wall_us + 30000000);
+                assert_true(k.effects[i].journal.due_wall_us <= k.start_wall_us + 300000000);
+        }
+        assert_int_equal(notified(&k, "w01"), 1);
+        assert_int_equal(notified(&k, "c01"), 1);
+        assert_int_equal(notified_why(&k, "w02", REASON_CATCH_UP), 1);
+        assert_true(newest(&k, EFFECT_NOTIFY)->notify.late);
+        expect_notified(&k, "w01", "w02", "f101", "d01", "s01", "c01", NULL);
+        kit_end(&k);
+}
+
+static void test_downtime_of_a_part_catches_up_to_where_it_would_be(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 5);
+        kit_restart(&k);
+        sleep_until(&k, 70);
+        assert_int_equal(tier(&k, 1), 3);
+        at(&k, 149.9);
+        assert_int_equal(tier(&k, 1), 3);
+        at(&k, 150); /* its original time */
+        assert_int_equal(tier(&k, 1), 4);
+        kit_end(&k);
+}
+
+static void test_another_boot_goes_by_the_wall_clock(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 10);
+        kit_reboot(&k, 40, true);
+        at(&k, 50);
+        assert_int_equal(tier(&k, 1), 2);
+        at(&k, 59.9);
+        assert_int_equal(tier(&k, 1), 2);
+        at(&k, 60);
+        assert_int_equal(tier(&k, 1), 3);
+        kit_end(&k);
+}
+
+static void test_another_boot_long_after_is_late(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 10);
+        kit_reboot(&k, 86400, true);
+        forget(&k);
+        at(&k, 86410);
+        assert_int_equal(tier(&k, 1), 5);
+        assert_true(view(&k, 1).late);
+        assert_int_equal(notified(&k, "w01"), 1);
+        kit_end(&k);
+}
+
+static void test_an_untrusted_clock_means_the_next_tier_now(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        press(&k, "sos-102", "1");
+        act(&k, ACTION_ACCEPT, "d01", 2);
+        at(&k, 10);
+        kit_reboot(&k, -1000000000.0, false);
+        double t = 10 - 1000000000.0;
+        at(&k, t);
+        assert_int_equal(tier(&k, 1), 2);
+        assert_int_equal(state(&k, 2), STATE_ACCEPTED);
+        at(&k, t + 59);
+        assert_int_equal(state(&k, 2), STATE_ACCEPTED);
+        at(&k, t + 60); /* the owner was asked, and has not answered */
+        assert_int_equal(state(&k, 2), STATE_ALERTING);
+        kit_end(&k);
+}
+
+static void test_a_clock_that_becomes_trusted_brings_deadlines_forward(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        resolve(&k, "w01", 1, "helped");
+        at(&k, 100);
+        kit_reboot(&k, 0, false);
+        at(&k, 700);
+        assert_int_equal(state(&k, 1), STATE_RESOLVED);
+        k.now.trusted = true;
+        roster_changed(&k); /* the gateway says that the clock has changed */
+        at(&k, 899);        /* 900 as the row said; 1000 without a clock to trust */
+        assert_int_equal(state(&k, 1), STATE_RESOLVED);
+        at(&k, 901);
+        assert_int_equal(state(&k, 1), STATE_CLOSED);
+        kit_end(&k);
+}
+
+static void test_a_clock_step_within_a_boot_moves_no_step(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.unchecked_rows = true;
+        press(&k, "sos-101", "1");
+        at(&k, 10);
+        k.now.wall_us += INT64_C(315360000) * 1000000;
+        at(&k, 29.9);
+        assert_int_equal(tier(&k, 1), 1);
+        at(&k, 30);
+        assert_int_equal(tier(&k, 1), 2);
+        k.now.wall_us -= INT64_C(2) * 315360000 * 1000000;
+        at(&k, 60);
+        assert_int_equal(tier(&k, 1), 3);
+        kit_end(&k);
+}
+
+static void test_a_wrong_clock_that_was_believed_delays_no_step_of_another_boot(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 10);
+        kit_reboot(&k, -315360000.0, true); /* ten years back, and trusted */
+        double t = 10 - 315360000.0;
+        at(&k, t + 30);
+        assert_int_equal(tier(&k, 1), 2);
+        kit_end(&k);
+}
+
+static void test_rows_that_are_no_incident_are_refused(void **state_)
+{
+        Kit k;
+        StateRow good, bad;
+        Engine *e;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        good = k.rows[1];
+        kit_end(&k);
+        kit_begin_with(&k, 2048, 16);
+        e = k.engine;
+        for (uint32_t n = 0; n < good.blob_size; n++) { /* cut anywhere */
+                bad = good;
+                bad.blob_size = n;
+                assert_int_equal(engine_restore(e, &bad, k.now), ENGINE_E_BROKEN);
+        }
+        for (uint32_t i = 0; i < good.blob_size; i++) { /* any byte wrong: refused, or a state that holds */
+                bad = good;
+                bad.id = i + 100;
+                bad.blob[i] ^= 0xff;
+                (void)engine_restore(e, &bad, k.now);
+                engine_check(e);
+        }
+        for (int i = 0; i < 200; i++) { /* and whatever they say, they go on calling people */
+                k.now.boot_us += 20 * USEC_PER_SEC;
+                while (engine_expire(e, k.now, &k.list) == ENGINE_E_MORE)
+                        ;
+                engine_check(e);
+        }
+        bad = good;
+        bad.blob[0] = 2;
+        assert_int_equal(engine_restore(e, &bad, k.now), ENGINE_E_VERSION);
+        bad = good;
+        bad.state = STATE_ACCEPTED; /* of nobody */
+        assert_int_equal(engine_restore(e, &bad, k.now), ENGINE_E_BROKEN);
+        good.id = 1000;
+        assert_int_equal(engine_restore(e, &good, k.now), 0);
+        assert_int_equal(engine_restore(e, &good, k.now), ENGINE_E_BROKEN); /* twice */
+        kit_end(&k);
+}
+
+static void test_numbering_goes_on_above_what_was_restored(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        kit_restart(&k);
+        press(&k, "sos-102", "1");
+        assert_int_equal(view(&k, 2).id, 2);
+        engine_numbers_set(k.engine, 500, 9000);
+        k.next_seq = 9000;
+        press(&k, "sos-201", "1");
+        assert_int_equal(view(&k, 500).dwelling, 3);
+        engine_numbers_set(k.engine, 1, 1);
+        assert_int_equal(engine_next_incident(k.engine), 501); /* only ever upwards */
+        kit_end(&k);
+}
+
+static void test_a_merge_into_a_running_engine_keeps_the_order(void **state_)
+{
+        Kit k;
+        StateRow old;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        old = k.rows[1];
+        kit_end(&k);
+        kit_begin(&k);
+        engine_numbers_set(k.engine, 1000, 5000);
+        k.next_seq = 5000;
+        press(&k, "sos-102", "1");
+        assert_int_equal(engine_restore(k.engine, &old, k.now), 0);
+        engine_check(k.engine);
+        assert_int_equal(engine_next_open(k.engine, 0), 1);
+        assert_int_equal(engine_next_open(k.engine, 1), 1000);
+        assert_int_equal(engine_next_open(k.engine, 1000), 0);
+        kit_end(&k);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_restart_in_the_middle_of_a_tier_moves_nothing),
+                cmocka_unit_test(test_down_for_longer_than_the_ladder_is_one_round_marked_late),
+                cmocka_unit_test(test_downtime_of_a_part_catches_up_to_where_it_would_be),
+                cmocka_unit_test(test_another_boot_goes_by_the_wall_clock),
+                cmocka_unit_test(test_another_boot_long_after_is_late),
+                cmocka_unit_test(test_an_untrusted_clock_means_the_next_tier_now),
+                cmocka_unit_test(test_a_clock_that_becomes_trusted_brings_deadlines_forward),
+                cmocka_unit_test(test_a_clock_step_within_a_boot_moves_no_step),
+                cmocka_unit_test(test_a_wrong_clock_that_was_believed_delays_no_step_of_another_boot),
+                cmocka_unit_test(test_rows_that_are_no_incident_are_refused),
+                cmocka_unit_test(test_numbering_goes_on_above_what_was_restored),
+                cmocka_unit_test(test_a_merge_into_a_running_engine_keeps_the_order),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Readings against limits, device health, requests, the gateway about itself. */
+#include "engine-kit.h"
+
+#include "base/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+static void test_a_reading_within_limits_is_stored_and_no_more(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 72);
+        assert_int_equal(k.n, 1);
+        assert_int_equal(k.effects[0].type, EFFECT_READING);
+        assert_int_equal(k.effects[0].reading.resident, 1);
+        kit_end(&k);
+}
+
+static void test_beyond_a_limit_calls_with_the_reason(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 125);
+        assert_int_equal(view(&k, 1).group, GROUP_VITAL);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
+        assert_int_equal(view(&k, 1).vital, VITAL_HR);
+        assert_true(view(&k, 1).value == 125 && view(&k, 1).limit == 120);
+        assert_int_equal(view(&k, 1).reason, REASON_LIMIT);
+        assert_int_equal(rows(&k, JOURNAL_READING), 1);
+        assert_int_equal(notified_why(&k, "w01", REASON_LIMIT), 1);
+        expect_notified(&k, "w01", NULL);
+        at(&k, 15);
+        vitals(&k, "band-101", VITAL_HR, 128); /* still beyond: no news */
+        assert_int_equal(rows(&k, JOURNAL_READING), 0);
+        expect_nobody(&k);
+        kit_end(&k);
+}
+
+static void test_grossly_beyond_is_critical(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 125);
+        at(&k, 20);
+        forget(&k);
+        vitals(&k, "band-101", VITAL_HR, 150); /* NEWS2: 3 points for one parameter */
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_CRITICAL);
+        assert_int_equal(view(&k, 1).priority, 2);
+        assert_int_equal(rows(&k, JOURNAL_UPGRADED), 1);
+        assert_true(notified(&k, "w01") > 0);
+        kit_end(&k);
+}
+
+static void test_critical_at_once(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_SPO2, 85);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_CRITICAL);
+        kit_end(&k);
+}
+
+static void test_back_within_limits_is_a_condition_that_stops_nothing(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 125);
+        vitals(&k, "band-101", VITAL_HR, 80);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        at(&k, 20);
+        forget(&k);
+        vitals(&k, "band-101", VITAL_HR, 40);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        assert_true(notified(&k, "w01") > 0);
+        kit_end(&k);
+}
+
+static void test_no_limits_no_alarm(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "pend-102a", VITAL_HR, 20);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        kit_end(&k);
+}
+
+static void test_tamper_and_garbage_are_faults_of_the_device_once(void **state_)
+{
+        Kit k;
+        Event ev = {.type = EVENT_STATUS, .via = VIA_MQTT};
+
+        kit_begin(&k);
+        (void)str_copy(ev.source, CODE_SIZE, "sos-101");
+        ev.status.fault = true;
+        step(&k, &ev);
+        assert_int_equal(view(&k, 1).group, GROUP_FAULT);
+        assert_int_equal(view(&k, 1).priority, 4);
+        forget(&k);
+        for (int i = 0; i < 10; i++)
+                step(&k, &ev);
+        assert_int_equal(k.n, 0);
+        ev.status = (StatusEvent){.tamper = 1};
+        step(&k, &ev); /* readable again, but opened */
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        ev.status.tamper = 0;
+        step(&k, &ev);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        assert_int_equal(engine_open_count(k.engine), 1);
+        kit_end(&k);
+}
+
+static void test_a_heartbeat_is_not_journaled(void **state_)
+{
+        Kit k;
+        Event ev = {.type = EVENT_STATUS, .via = VIA_MQTT};
+
+        kit_begin(&k);
+        (void)str_copy(ev.source, CODE_SIZE, "sos-101");
+        ev.status.tamper = ev.status.mains = ev.status.worn = -1;
+        step(&k, &ev);
+        assert_int_equal(k.n, 0);
+        ev.hold = 5;
+        step(&k, &ev);
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->receipt.hold, 5);
+        kit_end(&k);
+}
+
+static void test_a_request_has_its_own_ladder(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_REQUEST, "sos-101", "1");
+        assert_int_equal(view(&k, 1).group, GROUP_REQUEST);
+        assert_int_equal(view(&k, 1).priority, 5);
+        press(&k, "sos-101", "2");
+        assert_int_equal(view(&k, 2).group, GROUP_HELP);
+        kit_end(&k);
+}
+
+static void system_says(Kit *k, SystemCause cause, bool raise)
+{
+        Event ev = {.type = EVENT_SYSTEM};
+
+        ev.system = (SystemEvent){.cause = cause, .raise = raise};
+        step(k, &ev);
+}
+
+static void test_one_system_incident_for_each_cause(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        system_says(&k, SYSTEM_STORE, true);
+        expect_notified(&k, "o01", NULL);
+        system_says(&k, SYSTEM_STORE, true);
+        assert_int_equal(k.n, 0);
+        system_says(&k, SYSTEM_BROKER, true);
+        assert_int_equal(engine_open_count(k.engine), 2);
+        system_says(&k, SYSTEM_STORE, false);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        at(&k, 60);
+        assert_int_equal(tier(&k, 1), 3);
+        assert_int_equal(notified(&k, "d01"), 2);
+        act(&k, ACTION_ACCEPT, "o01", 1);
+        act(&k, ACTION_ARRIVED, "o01", 1);
+        resolve(&k, "o01", 1, "helped");
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        system_says(&k, SYSTEM_STORE, true);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        kit_end(&k);
+}
+
+static void test_a_wristband_of_two_matters_shows_the_open_one(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 125);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        resolve(&k, "w01", 1, "helped"); /* P3: by phone */
+        assert_int_equal(state(&k, 1), STATE_RESOLVED);
+        assert_int_equal(lamp(&k, "band-101"), LAMP_RECEIVED);
+        kit_end(&k);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_reading_within_limits_is_stored_and_no_more),
+                cmocka_unit_test(test_beyond_a_limit_calls_with_the_reason),
+                cmocka_unit_test(test_grossly_beyond_is_critical),
+                cmocka_unit_test(test_critical_at_once),
+                cmocka_unit_test(test_back_within_limits_is_a_condition_that_stops_nothing),
+                cmocka_unit_test(test_no_limits_no_alarm),
+                cmocka_unit_test(test_tamper_and_garbage_are_faults_of_the_device_once),
+                cmocka_unit_test(test_a_heartbeat_is_not_journaled),
+                cmocka_unit_test(test_a_request_has_its_own_ladder),
+                cmocka_unit_test(test_one_system_incident_for_each_cause),
+                cmocka_unit_test(test_a_wristband_of_two_matters_shows_the_open_one),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
