@@ -13,8 +13,7 @@
  * Readers never fail. An alarm that cannot be read is an alarm all the same (SEMANTICS.md section 5, UNKNOWN
  * sources); everything that was wrong is said in event->why.
  *
- * The connection can do nothing but this: an authorizer that knows SELECT and four functions, no attached
- * databases, no schema, bounded lengths, and a progress handler that stops a statement which does not end.
+ * The connection can do nothing but this: see connection.h.
  */
 #include "protocols/codec/codec.h"
 
@@ -23,17 +22,16 @@
 #include "base/error.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "protocols/codec/common.h"
+#include "protocols/codec/connection.h"
 #include "protocols/codec/words.h"
 #include "limits.h"
 
 #include <errno.h>
 #include <math.h>
-#include <sqlite3.h>
 #include <string.h>
 
-/* A record puts the body one level deeper; SQLite's own bound is 2,000. */
-#define INLINE_DEPTH_MAX 1000u
-#define PATHS_MAX        16
+#define PATHS_MAX 16
 
 typedef enum ShapeKind { SHAPE_ALARM, SHAPE_VITALS, SHAPE_STATUS, SHAPE_ACTION, SHAPE_MAX } ShapeKind;
 
@@ -81,25 +79,6 @@ struct Codec {
         sqlite3_stmt *literal; /* a member as it is written: integers beyond 64 bits */
 };
 
-static int authorize(
-        void *userdata, int action, const char *a, const char *b, const char *database, const char *trigger)
-{
-        static const char *const functions[] = {"json_valid", "json_type", "json_extract", "->"};
-
-        if (action == SQLITE_SELECT)
-                return SQLITE_OK;
-        if (action == SQLITE_FUNCTION)
-                for (size_t i = 0; i < sizeof(functions) / sizeof(*functions); i++)
-                        if (str_equal(b, functions[i]))
-                                return SQLITE_OK;
-        return SQLITE_DENY;
-}
-
-static int interrupt(void *userdata)
-{
-        return 1;
-}
-
 /* SELECT json_type(?1,'$'), json_type(?1,?2), json_extract(?1,?2), … WHERE json_valid(?1) */
 static int shape_prepare(sqlite3 *db, const char *const *paths, sqlite3_stmt **ret)
 {
@@ -116,30 +95,6 @@ static int shape_prepare(sqlite3 *db, const char *const *paths, sqlite3_stmt **r
         for (int i = 0; i < PATHS_MAX && paths[i]; i++)
                 if (sqlite3_bind_text(*ret, i + 2, paths[i], -1, SQLITE_STATIC) != SQLITE_OK)
                         return error_origin(-EIO);
-        return 0;
-}
-
-static int connection_open(sqlite3 **ret)
-{
-        const int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX;
-        sqlite3 *db = NULL;
-
-        if (sqlite3_open_v2(":memory:", &db, flags, NULL) != SQLITE_OK) {
-                (void)sqlite3_close(db); /* nothing was prepared: cannot fail */
-                return error_origin(-ENOMEM);
-        }
-        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
-        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
-        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
-        (void)sqlite3_db_config(db, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
-        (void)sqlite3_limit(db, SQLITE_LIMIT_ATTACHED, 0);
-        (void)sqlite3_limit(db, SQLITE_LIMIT_LENGTH, 8 * (int)LIMIT_BODY);
-        (void)sqlite3_limit(db, SQLITE_LIMIT_SQL_LENGTH, 2048);
-        (void)sqlite3_limit(db, SQLITE_LIMIT_COMPOUND_SELECT, 1);
-        (void)sqlite3_limit(db, SQLITE_LIMIT_WORKER_THREADS, 0);
-        (void)sqlite3_set_authorizer(db, authorize, NULL);
-        sqlite3_progress_handler(db, 10000, interrupt, NULL); /* our statements take about 200 operations */
-        *ret = db;
         return 0;
 }
 
@@ -274,22 +229,6 @@ static int8_t member_flag(sqlite3_stmt *row, int member)
 
 /* ---- the body as a whole ---- */
 
-static void why(Event *e, const char *text)
-{
-        if (e->why[0] == '\0')
-                (void)str_copy(e->why, sizeof(e->why), text); /* cut is fine: the body tells the rest */
-}
-
-/* At most as deep as the number of brackets in it, whatever stands in strings. */
-static bool shallow(const char *p, size_t n)
-{
-        size_t open = 0;
-
-        for (size_t i = 0; i < n; i++)
-                open += p[i] == '[' || p[i] == '{';
-        return open <= INLINE_DEPTH_MAX;
-}
-
 /* The body without what stands around a message: a byte order mark, white space. */
 static const char *body_text(const Event *e, size_t *ret_size)
 {
@@ -325,27 +264,27 @@ static bool body_open(Codec *codec, ShapeKind shape, Event *e)
         e->body_json = false;
         p = body_text(e, &n);
         if (n == 0) {
-                why(e, "empty");
+                event_why(e, "empty");
                 return false;
         }
         if (e->body_size > LIMIT_BODY) {
-                why(e, "larger than 16384 bytes");
+                event_why(e, "larger than 16384 bytes");
                 return false;
         }
         if (!str_utf8(p, n)) {
-                why(e, "not UTF-8");
+                event_why(e, "not UTF-8");
                 return false;
         }
         if (sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) != SQLITE_OK ||
                 sqlite3_step(row) != SQLITE_ROW) {
-                why(e, "not JSON");
+                event_why(e, "not JSON");
                 return false;
         }
         /* With a byte order mark it is no JSON text (RFC 8259, 8.1), though we read it. */
-        e->body_json = *(unsigned char *)e->body != 0xef && shallow(p, n);
+        e->body_json = *(unsigned char *)e->body != 0xef && json_inlines(p, n);
         type = (const char *)sqlite3_column_text(row, 0);
         if (!str_equal(type, "object")) {
-                why(e, "JSON, but not an object");
+                event_why(e, "JSON, but not an object");
                 return false;
         }
         return true;
@@ -370,7 +309,7 @@ static void id_literal(Codec *codec, Event *e, const char *path)
                 text = (const char *)sqlite3_column_text(codec->literal, 0);
                 if (text && !str_copy(e->id, sizeof(e->id), text)) {
                         e->id[0] = '\0';
-                        why(e, "id too long");
+                        event_why(e, "id too long");
                 }
         }
         (void)sqlite3_reset(codec->literal);
@@ -401,11 +340,11 @@ static void id_read(Codec *codec, ShapeKind shape, Event *e)
         case MEMBER_TEXT:
                 text = member_text(row, 0, &n);
                 if (!text || memmem(e->body, e->body_size, "\\u0000", 6))
-                        why(e, "id is no UTF-8 text");
+                        event_why(e, "id is no UTF-8 text");
                 else if (n == 0)
-                        why(e, "id is empty");
+                        event_why(e, "id is empty");
                 else if (n >= sizeof(e->id))
-                        why(e, "id too long");
+                        event_why(e, "id too long");
                 else
                         (void)str_copyn(e->id, sizeof(e->id), text, n); /* fits */
                 return;
@@ -414,24 +353,15 @@ static void id_read(Codec *codec, ShapeKind shape, Event *e)
         case MEMBER_FALSE:
         case MEMBER_REAL:
         case MEMBER_ARRAY:
-        case MEMBER_OBJECT: why(e, "id is neither text nor integer"); return;
+        case MEMBER_OBJECT: event_why(e, "id is neither text nor integer"); return;
         }
 }
 
-/* Unix seconds, or milliseconds when above 1e11; 0 when it cannot be the time of a message. */
 static int64_t ts_read(sqlite3_stmt *row, int member)
 {
-        const double first = 1577836800.0, release = 1767225600.0; /* 2020-01-01, 2026-01-01 */
-        double ts, now;
+        double ts;
 
-        if (!member_number(row, member, &ts))
-                return 0;
-        if (ts > 1e11)
-                ts /= 1e3;
-        now = fmax((double)clock_now().wall_us / 1e6, release); /* a clock that was lost says 1970 */
-        if (ts < first || ts > now + 10 * 366 * 86400.0)
-                return 0;
-        return (int64_t)llround(ts * 1e3) * 1000;
+        return member_number(row, member, &ts) ? time_possible(ts) : 0;
 }
 
 /* ---- alarms ---- */
@@ -501,8 +431,8 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
                         kind_set(e, kind_hint, strlen(kind_hint));
                 else {
                         e->alarm.kind = ALARM_UNKNOWN;
-                        why(e, member_type(row, ALARM_KIND) == MEMBER_ABSENT ? "no kind"
-                                                                             : "kind is no text");
+                        event_why(e, member_type(row, ALARM_KIND) == MEMBER_ABSENT ? "no kind"
+                                                                                   : "kind is no text");
                 }
         } else if (hint && str_equal(e->why, "empty")) {
                 kind_set(e, kind_hint, strlen(kind_hint));
@@ -516,17 +446,6 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
 
 void codec_read_vitals(Codec *codec, Event *e)
 {
-        /* What a body, or its corpse, can have; outside of it the sensor is wrong. */
-        static const struct {
-                double min, max;
-        } ranges[VITAL_MAX] = {
-                [VITAL_HR] = {0, 350},
-                [VITAL_SPO2] = {0, 100},
-                [VITAL_SYS] = {0, 350},
-                [VITAL_DIA] = {0, 250},
-                [VITAL_TEMP] = {20, 46},
-                [VITAL_RESP] = {0, 120},
-        };
         sqlite3_stmt *row = codec->shapes[SHAPE_VITALS];
         VitalsEvent vitals = {0};
         bool object;
@@ -541,16 +460,16 @@ void codec_read_vitals(Codec *codec, Event *e)
                         if (member_type(row, i) <= MEMBER_NULL)
                                 continue;
                         if (!member_number(row, i, &value))
-                                why(e, "a reading is no number");
-                        else if (value < ranges[i].min || value > ranges[i].max)
-                                why(e, "a reading is outside what can be");
+                                event_why(e, "a reading is no number");
+                        else if (!vital_possible((Vital)i, value))
+                                event_why(e, "a reading is outside what can be");
                         else {
                                 vitals.has |= 1u << i;
                                 vitals.value[i] = value;
                         }
                 }
                 if (vitals.has == 0)
-                        why(e, "no reading");
+                        event_why(e, "no reading");
         }
         body_close(codec, SHAPE_VITALS);
         if (vitals.has != 0) {
@@ -605,13 +524,14 @@ static void action_word(sqlite3_stmt *row, Event *e)
 
         word = member_text(row, ACT_ACTION, &n);
         if (!word || n == 0) {
-                why(e, member_type(row, ACT_ACTION) == MEMBER_ABSENT ? "no action" : "action is no text");
+                event_why(e,
+                        member_type(row, ACT_ACTION) == MEMBER_ABSENT ? "no action" : "action is no text");
                 return;
         }
         if (!str_copyn(e->action.word, sizeof(e->action.word), word, n) ||
                 !action_kind_parse(e->action.word, &e->action.kind) || e->action.kind >= ACTION_UNKNOWN) {
                 e->action.kind = ACTION_UNKNOWN;
-                why(e, "unknown action");
+                event_why(e, "unknown action");
         }
 }
 
@@ -625,7 +545,7 @@ static void action_text(sqlite3_stmt *row, Event *e, int member, char *to, size_
                 return;
         text = member_text(row, member, &n);
         if (!text || !str_copyn(to, cap, text, n))
-                why(e, complaint);
+                event_why(e, complaint);
 }
 
 static void action_count(sqlite3_stmt *row, Event *e, int member, uint64_t *to, const char *complaint)
@@ -633,7 +553,7 @@ static void action_count(sqlite3_stmt *row, Event *e, int member, uint64_t *to, 
         if (member_type(row, member) <= MEMBER_NULL)
                 return;
         if (!member_count(row, member, to))
-                why(e, complaint);
+                event_why(e, complaint);
 }
 
 static bool action_said(sqlite3_stmt *row, int member)

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "protocols/codec/common.h"
+
+#include "base/assert.h"
+#include "base/clock.h"
+#include "base/str.h"
+
+#include <math.h>
+
+/* A record puts the body one level deeper; SQLite's own bound is 2,000. */
+#define INLINE_DEPTH_MAX 1000u
+
+bool vital_possible(Vital vital, double value)
+{
+        static const struct {
+                double min, max;
+        } ranges[VITAL_MAX] = {
+                [VITAL_HR] = {0, 350},
+                [VITAL_SPO2] = {0, 100},
+                [VITAL_SYS] = {0, 350},
+                [VITAL_DIA] = {0, 250},
+                [VITAL_TEMP] = {20, 46},
+                [VITAL_RESP] = {0, 120},
+        };
+
+        ASSERT(vital < VITAL_MAX);
+        return value >= ranges[vital].min && value <= ranges[vital].max;
+}
+
+int64_t time_possible(double ts)
+{
+        const double first = 1577836800.0, release = 1767225600.0; /* 2020-01-01, 2026-01-01 */
+        double now;
+
+        if (ts > 1e11)
+                ts /= 1e3;
+        now = fmax((double)clock_now().wall_us / 1e6, release); /* a clock that was lost says 1970 */
+        if (!(ts >= first && ts <= now + 10 * 366 * 86400.0))
+                return 0;
+        return (int64_t)llround(ts * 1e3) * 1000;
+}
+
+void event_why(Event *e, const char *text)
+{
+        if (e->why[0] == '\0')
+                (void)str_copy(e->why, sizeof(e->why), text); /* cut is fine: the body tells the rest */
+}
+
+/* At most as deep as the number of brackets in it, whatever stands in strings. */
+bool json_inlines(const char *p, size_t n)
+{
+        size_t open = 0;
+
+        for (size_t i = 0; i < n; i++)
+                open += p[i] == '[' || p[i] == '{';
+        return open <= INLINE_DEPTH_MAX;
+}

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the readers of this folder share. */
+#include "engine/event.h"
+
+/* What a body, or its corpse, can have; outside of it the sensor is wrong. */
+bool vital_possible(Vital, double value);
+/* Unix seconds, or milliseconds when above 1e11, to microseconds; 0 when it cannot be the time of a message: before
+ * 2020, or more than ten years ahead. */
+int64_t time_possible(double ts);
+/* Notes what was wrong, where nothing is noted yet. */
+void event_why(Event *, const char *text);
+/* These bytes can stand in a journal row as they are, given that they are valid JSON. */
+bool json_inlines(const char *p, size_t n);

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The private connection that JSON is read with; only for json.c and query.c. */
+#include <sqlite3.h>
+
+/*
+ * A :memory: database that can do nothing but SELECT with four JSON functions and json_each(): an authorizer, no
+ * attached databases, no schema, bounded lengths, and a progress handler that stops a statement which does not end.
+ */
+int connection_open(sqlite3 **ret);
