@@ -40,7 +40,7 @@
 #include "store/restore.h"
 #include "store/schema.h"
 
-#define PATH_SIZE 4096 /* <limits.h> would be ours, not libc's */
+#define PATH_SIZE      4096 /* <limits.h> would be ours, not libc's */
 #define TAIL_ROWS      1000u
 #define TRUSTED_ROWS   100000u
 #define WAL_BYTES      (6u << 20)
@@ -533,7 +533,7 @@ static int connect_file(Opening *o)
 {
         static const char pragmas[] =
                 "PRAGMA page_size = 4096; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 0;"
-                " PRAGMA cache_size = -8000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
+                " PRAGMA cache_size = -2000; PRAGMA mmap_size = 0; PRAGMA temp_store = MEMORY;"
                 " PRAGMA trusted_schema = OFF; PRAGMA cell_size_check = ON;"
                 " PRAGMA foreign_keys = OFF";
         const int flags =
@@ -597,12 +597,14 @@ static void grow(Opening *o)
         (void)snprintf(sql, sizeof(sql),
                 "BEGIN; CREATE TABLE grow(x BLOB); INSERT INTO grow VALUES(zeroblob(%u)); COMMIT",
                 WAL_BYTES); /* fits */
-        (void)sqlite3_exec(
-                o->d->db, "PRAGMA secure_delete = FAST; DROP TABLE IF EXISTS grow", NULL, NULL, NULL);
+        (void)sqlite3_exec(o->d->db,
+                "PRAGMA secure_delete = FAST; PRAGMA cache_size = -200; DROP TABLE IF EXISTS grow", NULL,
+                NULL, NULL);
         if (sqlite3_exec(o->d->db, sql, NULL, NULL, NULL) != SQLITE_OK)
                 database_rollback(o->d);
-        (void)sqlite3_exec(
-                o->d->db, "DROP TABLE IF EXISTS grow; PRAGMA secure_delete = ON", NULL, NULL, NULL);
+        (void)sqlite3_exec(o->d->db,
+                "DROP TABLE IF EXISTS grow; PRAGMA secure_delete = ON; PRAGMA cache_size = -2000", NULL,
+                NULL, NULL);
         (void)database_checkpoint(o->d); /* the next one moves it */
 }
 

@@ -15,7 +15,8 @@
  * When a commit fails the group is rolled back and tried again on the same connection (which is what is sound after a
  * failed flush, see database.c), twice; then the connection is closed and reopened each time, with pauses from
  * 100 ms to 5 s. An error that says the file is corrupt reopens at once; if the file does not open as what was
- * committed, or says so again, it is set aside and a new one is begun, which status reports as `anew`.
+ * committed, or says so again, it is set aside (at most three times: a disk that makes garbage would fill up with them)
+ * and a new one is begun, which status reports as `anew`.
  *
  * Two numberings. After a start without a database the engine numbers journal rows from the ceiling in
  * registry.export, beyond all that was used. The journal in the database is contiguous, so those rows are stored
@@ -72,6 +73,7 @@
 #define INCIDENT_BLIND  1000000u
 #define SEQ_BLIND       1000000000u
 #define BOOT_UNKNOWN    UINT32_MAX
+#define SET_ASIDE_MAX   3u
 #define AILS_EXPORT     1u
 #define AILS_CHECKPOINT 2u
 
@@ -100,7 +102,9 @@ struct Store {
         bool was_down;      /* started without a database, not found again yet */
         uint64_t down_seq, down_incident;
         uint32_t failures, corrupt_failures;
-        uint32_t ails; /* AILS_X */
+        uint32_t ails;      /* AILS_X */
+        uint32_t set_aside; /* files given up by this process */
+        char anew[192];     /* why history was left behind, until the loop has been told */
         int pause_ms;
         uint64_t incident_ceiling, seq_ceiling; /* in registry.export; 0: not written */
         bool export_due;
@@ -260,44 +264,56 @@ static int seed(Store *s, char why[DATABASE_WHY_SIZE])
         return DATABASE_E_DOWN;
 }
 
+/* The file that is there is given up, and a new one begun. 0 or DATABASE_E_DOWN. */
+static int begin_anew(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, size_t cap)
+{
+        Str text = {.p = ret_anew, .cap = cap};
+        char name[64], bad[DATABASE_WHY_SIZE];
+
+        if (s->set_aside >= SET_ASIDE_MAX)
+                return DATABASE_E_DOWN; /* then it is the disk that makes garbage: only a person can help */
+        (void)str_copy(bad, sizeof(bad), why); /* as long */
+        if (database_set_aside(s->directory, clock_now().wall_us, name, sizeof(name)) < 0)
+                return DATABASE_E_DOWN;
+        s->set_aside++;
+        s->corrupt_failures = 0;
+        s->origin.known = (JournalHead){.empty = true};
+        str_addf(&text, "journal.db was set aside as %s (%s); a new one was begun", name, bad);
+        return database_open(&s->db, &s->origin, why) == 0 ? 0 : DATABASE_E_DOWN;
+}
+
 /*
- * Opens what is there; what cannot be used for ever is set aside, and a new file begun. ret_anew (may be "" before)
- * gets a text when history was left behind.
+ * Opens what is there; what cannot be used for ever is set aside, and a new file begun. *ret_anew gets a text when
+ * history was left behind.
  */
 static int open_or_begin(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, size_t cap)
 {
-        char name[64], bad[DATABASE_WHY_SIZE];
         bool history = !s->origin.known.empty || s->origin.first_seq > 1;
         int r = database_open(&s->db, &s->origin, why);
 
-        if (r == 0 && s->was_down && s->db.next_incident > s->down_incident && !s->db.created) {
+        if (r == 0 && s->was_down && !s->db.created && s->db.next_incident > s->down_incident) {
                 database_close(&s->db);
                 (void)str_copy(why, DATABASE_WHY_SIZE,
                         "registry.export was too old: incident numbers would clash"); /* fits */
                 r = DATABASE_E_BAD;
         }
-        if (r == DATABASE_E_BAD) {
-                Str text = {.p = ret_anew, .cap = cap};
-
-                (void)str_copy(bad, sizeof(bad), why); /* as long */
-                if (database_set_aside(s->directory, clock_now().wall_us, name, sizeof(name)) < 0)
-                        return DATABASE_E_DOWN;
-                s->origin.known = (JournalHead){.empty = true};
-                r = database_open(&s->db, &s->origin, why);
-                if (r != 0)
-                        return DATABASE_E_DOWN;
-                str_addf(&text, "journal.db was set aside as %s (%s); a new one was begun", name, bad);
-        } else if (r == 0 && s->db.created && history)
+        if (r == 0 && s->corrupt_failures > 1) {
+                /* It opens as sound, and still says so at each commit: what waits is here, in the queue. */
+                database_close(&s->db);
+                (void)str_copy(why, DATABASE_WHY_SIZE, s->status.failed_why); /* only the thread writes it */
+                r = DATABASE_E_BAD;
+        }
+        if (r == DATABASE_E_BAD)
+                r = begin_anew(s, why, ret_anew, cap);
+        else if (r == 0 && s->db.created && history)
                 (void)str_copy(ret_anew, cap, "journal.db was gone; a new one was begun"); /* fits */
-        if (r == 0)
-                r = seed(s, why);
-        return r;
+        return r == 0 ? seed(s, why) : r;
 }
 
 /* By the thread, after a failure or a start without a database. True: usable, and the queue may go on. */
 static bool reopen(Store *s)
 {
-        char why[DATABASE_WHY_SIZE], anew[192] = "";
+        char why[DATABASE_WHY_SIZE];
         int r;
 
         lock(s);
@@ -305,7 +321,7 @@ static bool reopen(Store *s)
         s->origin.first_incident = s->next_incident;
         unlock(s);
         s->origin.wall_us = clock_now().wall_us;
-        r = open_or_begin(s, why, anew, sizeof(anew));
+        r = open_or_begin(s, why, s->anew, sizeof(s->anew));
         if (r != 0) {
                 failed(s, why);
                 return false;
@@ -320,9 +336,10 @@ static bool reopen(Store *s)
                 s->status.seq_offset = s->db.seq_offset;
         } else
                 database_offset_set(&s->db, s->status.seq_offset);
-        if (anew[0]) {
+        if (s->anew[0]) {
                 s->status.anew++;
-                (void)str_copy(s->status.anew_why, sizeof(s->status.anew_why), anew); /* as long */
+                (void)str_copy(s->status.anew_why, sizeof(s->status.anew_why), s->anew); /* as long */
+                s->anew[0] = 0;
         }
         if (s->was_down) {
                 s->was_down = false;
@@ -349,13 +366,6 @@ static void step_back(Store *s, int rc)
                 s->corrupt_failures++;
         if (database_corrupt(rc) || s->failures > SAME_HANDLE_TRIES)
                 database_close(&s->db);
-        if (s->corrupt_failures > 1) {
-                char name[64];
-
-                /* It opened as sound, and still says so: only the queue's rows are at stake, and they are here. */
-                if (database_set_aside(s->directory, clock_now().wall_us, name, sizeof(name)) == 0)
-                        s->corrupt_failures = 0;
-        }
         failed(s, why);
 }
 
@@ -364,8 +374,11 @@ static int group_apply(Store *s, const StoreTxn *first, uint32_t n)
         const StoreTxn *t = first;
         int rc = database_begin(&s->db);
 
-        for (uint32_t i = 0; i < n && rc == SQLITE_OK; i++, t = t->next)
+        for (uint32_t i = 0; i < n && rc == SQLITE_OK; i++) {
+                if (i > 0)
+                        t = t->next; /* never that of the last one, which the loop appends to */
                 rc = database_apply(&s->db, t);
+        }
         return rc == SQLITE_OK ? database_commit(&s->db) : rc;
 }
 
@@ -756,13 +769,17 @@ int store_open(Store **ret, const StoreConfig *config, StoreStart *ret_start)
         s->origin.site = s->site;
         s->origin.boot_id = s->boot_id;
         s->origin.wall_us = clock_now().wall_us;
-        r = open_or_begin(s, why, start.anew, sizeof(start.anew));
+        r = open_or_begin(s, why, s->anew, sizeof(s->anew));
         if (r == 0)
                 r = start_up(s, &start, why);
         if (r != 0)
                 start_down(s, why, &start);
-        if (r == 0 && s->db.created && export_why[0])
-                (void)str_copy(start.anew, sizeof(start.anew), export_why); /* as long */
+        if (r == 0 && s->db.created && export_why[0] && !s->anew[0])
+                (void)str_copy(s->anew, sizeof(s->anew), export_why); /* shorter */
+        if (r == 0) {                                                 /* else it is told at the reopening */
+                (void)str_copy(start.anew, sizeof(start.anew), s->anew); /* as long */
+                s->anew[0] = 0;
+        }
         s->next_seq = start.next_seq;
         s->next_incident = start.next_incident;
         start.registry = registry_ref(s->registry);

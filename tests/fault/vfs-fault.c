@@ -154,6 +154,8 @@ static int fault_shm_map(sqlite3_file *f, int page, int size, int extend, void v
 
 static int fault_shm_lock(sqlite3_file *f, int offset, int n, int flags)
 {
+        if (flags & SQLITE_SHM_LOCK && hit(1u << VFS_FAULT_LOCK_EIO))
+                return SQLITE_IOERR_SHMLOCK;
         return file(f)->real->pMethods->xShmLock(file(f)->real, offset, n, flags);
 }
 

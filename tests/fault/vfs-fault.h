@@ -12,7 +12,8 @@ typedef enum VfsFault {
         VFS_FAULT_OPEN_EIO, /* nothing can be opened */
         VFS_FAULT_READONLY, /* what is opened is read-only */
         VFS_FAULT_READ_EIO,
-        VFS_FAULT_CORRUPT, /* reads succeed with garbage */
+        VFS_FAULT_LOCK_EIO, /* no transaction can begin, not even to read what is cached */
+        VFS_FAULT_CORRUPT,  /* reads succeed with garbage */
 } VfsFault;
 
 /* Becomes the default VFS of the process. */

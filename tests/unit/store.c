@@ -859,7 +859,7 @@ static void test_cannot_write(void **state)
         down_and_found(VFS_FAULT_WRITE_FULL);
 }
 
-/* Found again, and away once more before the engine could read it. */
+/* Found again, and away once more before the engine could read it: found a second time. */
 static void test_merge_fails(void **state)
 {
         Store *s = NULL;
@@ -873,13 +873,69 @@ static void test_merge_fails(void **state)
         assert_int_equal(store_run(s), 0);
         vfs_fault_set(VFS_FAULT_NONE, 0);
         WAIT_UNTIL(s, status, status.reopened);
+        vfs_fault_set(VFS_FAULT_LOCK_EIO, 0);
+        assert_int_equal(store_merge(s, engine, clock_now()), STORE_E_DOWN);
+        store_status(s, &status);
+        assert_true(status.failing && !status.reopened);
+        vfs_fault_set(VFS_FAULT_NONE, 0);
+        WAIT_UNTIL(s, status, status.reopened);
         got.held = 2; /* as if a first attempt had merged it */
         assert_int_equal(store_merge(s, engine, clock_now()), 0);
         assert_int_equal(got.n_rows, 0);
         WAIT_UNTIL(s, status, !status.failing);
         assert_int_equal(status.recovered, 1); /* also with nothing to commit */
+        submit(s, start.next_seq, 0);
+        WAIT_UNTIL(s, status, status.committed_seq == start.next_seq);
         store_free(s);
-        check_journal(1, 2);
+        check_journal(1, 3);
+}
+
+/* Stopping in between: what waits is committed without the engine. */
+static void test_stop_before_merge(void **state)
+{
+        Store *s = NULL;
+        StoreStart start;
+        StoreStatus status;
+
+        make_history();
+        vfs_fault_set(VFS_FAULT_READONLY, 0);
+        assert_int_equal(open_store(&s, &start), STORE_E_DOWN);
+        registry_unref(start.registry);
+        assert_int_equal(store_run(s), 0);
+        submit(s, start.next_seq, 0);
+        vfs_fault_set(VFS_FAULT_NONE, 0);
+        WAIT_UNTIL(s, status, status.reopened);
+        store_free(s);
+        check_journal(1, 3);
+}
+
+/* An export from long ago: its numbers are in use, so the two are not mixed. */
+static void test_old_export(void **state)
+{
+        Store *s = NULL;
+        StoreStart start;
+        StoreStatus status;
+        Registry *r = small_registry("sos-101");
+
+        make_history();
+        assert_int_equal(registry_export_write(r, path_of("registry.export"), "demo", 2, 2), 0);
+        registry_unref(r);
+        vfs_fault_set(VFS_FAULT_READONLY, 0);
+        assert_int_equal(open_store(&s, &start), STORE_E_DOWN);
+        registry_unref(start.registry);
+        assert_int_equal(start.next_incident, 2);
+        assert_int_equal(store_run(s), 0);
+        submit(s, 2, 2);
+        vfs_fault_set(VFS_FAULT_NONE, 0);
+        WAIT_UNTIL(s, status, status.reopened);
+        assert_int_equal(status.anew, 1);
+        assert_non_null(strstr(status.anew_why, "too old"));
+        assert_int_equal(store_merge(s, engine, clock_now()), 0);
+        assert_int_equal(got.n_rows, 0);
+        WAIT_UNTIL(s, status, status.committed_seq == 2);
+        store_free(s);
+        check_journal(2, 2);
+        assert_true(exists("journal.bad-"));
 }
 
 /* The file vanishes while running: noticed at the reopening, begun anew behind what was committed. */
@@ -949,12 +1005,101 @@ static void test_rolled_back(void **state)
         assert_true(exists("journal.bad-"));
 }
 
+static void edit(const char *sql);
+
+/* The disk returns garbage while running: set aside, begun anew, and not without end. */
+static void test_garbage(void **state)
+{
+        Store *s;
+        StoreStatus status;
+
+        make_history();
+        s = open_good(NULL);
+        assert_int_equal(store_run(s), 0);
+        submit(s, 3, 2);
+        WAIT_UNTIL(s, status, status.committed_seq == 3);
+        edit("INSERT INTO meta(name, value) VALUES('somebody', 'else')"); /* what is cached is void */
+        vfs_fault_set(VFS_FAULT_CORRUPT, 0);
+        submit(s, 4, 2);
+        WAIT_UNTIL(s, status, status.failing);
+        for (int n = 0; !exists("journal.bad-"); n++) {
+                assert_true(n < 6000);
+                (void)poll(NULL, 0, 10);
+        }
+        vfs_fault_set(VFS_FAULT_NONE, 0);
+        WAIT_UNTIL(s, status, status.committed_seq == 4);
+        assert_int_equal(status.anew, 1);
+        assert_non_null(strstr(status.anew_why, "journal.bad-"));
+        store_free(s);
+        check_journal(4, 4);
+}
+
+/* registry.export cannot be written: commits go on, but it is said. */
+static void test_ailing(void **state)
+{
+        Store *s = open_good(NULL);
+        StoreStatus status;
+        Registry *r = small_registry("sos-101");
+        StoreTxn *t = store_txn_new();
+
+        assert_int_equal(mkdir(path_of("registry.export.new"), 0700), 0);
+        assert_int_equal(store_run(s), 0);
+        store_txn_registry(t, r);
+        store_submit(s, t);
+        WAIT_UNTIL(s, status, status.ailing);
+        assert_false(status.failing);
+        assert_non_null(strstr(status.why, "registry.export"));
+        submit(s, 1, 1);
+        WAIT_UNTIL(s, status, status.committed_seq == 1);
+        assert_int_equal(rmdir(path_of("registry.export.new")), 0);
+        t = store_txn_new();
+        store_txn_registry(t, r);
+        store_submit(s, t);
+        WAIT_UNTIL(s, status, !status.ailing);
+        registry_unref(r);
+        store_free(s);
+}
+
+/* Keys after 24 h and readings after 30 days go by themselves. */
+static void test_prune(void **state)
+{
+        Store *s;
+        char sql[512];
+        int64_t now;
+
+        (void)clock_trust(0); /* the machine's clock is believed where it can be; else nothing is let go */
+        now = clock_now().wall_us;
+        make_history();
+        (void)snprintf(sql, sizeof(sql),
+                "INSERT INTO key SELECT 2, key, digest, %lld, tb, 77, incident, seq, owner, result, state, "
+                "reason, action FROM key;"
+                "INSERT INTO reading(t, device, resident) VALUES(%lld, 1, 1), (%lld, 1, 1)",
+                (long long)(now - 25 * (int64_t)USEC_PER_HOUR),
+                (long long)(now - 31 * (int64_t)USEC_PER_DAY),
+                (long long)(now - 29 * (int64_t)USEC_PER_DAY));
+        edit(sql);
+        s = open_good(NULL);
+        assert_int_equal(store_restore(s, engine, clock_now(), outbox_take, NULL), 0);
+        assert_int_equal(got.n_keys, clock_now().trusted ? 1 : 2);
+        assert_int_equal(store_run(s), 0);
+        for (int n = 0; clock_now().trusted &&
+                        number("SELECT (SELECT count(*) FROM key) + (SELECT count(*) FROM reading)") != 2;
+                n++) {
+                assert_true(n < 6000);
+                (void)poll(NULL, 0, 10);
+        }
+        store_free(s);
+        assert_int_equal(number("SELECT count(*) FROM key WHERE boot <> 77"), 1);
+        check_journal(1, 2);
+}
+
 /* The queue's bound: readings go, alarms stay. */
 static void test_bound(void **state)
 {
         Store *s = open_good(NULL);
         StoreStatus status;
         const VitalsEvent vitals = {.has = 1, .value = {72}};
+        const int64_t now = clock_now().wall_us;
         uint64_t seq = 1, submitted = 0;
 
         assert_int_equal(store_run(s), 0);
@@ -963,7 +1108,7 @@ static void test_bound(void **state)
                 StoreTxn *t = store_txn_new();
 
                 for (int n = 0; n < 20000; n++)
-                        store_txn_reading(t, 1, 1, (int64_t)submitted++, &vitals);
+                        store_txn_reading(t, 1, 1, now + (int64_t)submitted++, &vitals);
                 record(t, seq++, 1);
                 store_submit(s, t);
                 store_status(s, &status);
@@ -987,7 +1132,7 @@ static void test_readings(void **state)
         for (int n = 0; n < 100; n++) {
                 StoreTxn *t = store_txn_new();
 
-                store_txn_reading(t, 1, 1, n, &(VitalsEvent){.has = 1, .value = {72}});
+                store_txn_reading(t, 1, 1, clock_now().wall_us + n, &(VitalsEvent){.has = 1, .value = {72}});
                 store_submit(s, t);
         }
         WAIT_UNTIL(s, status, status.committed_txns == 100);
@@ -1071,9 +1216,10 @@ int main(void)
                 TEST(test_hang_stop), TEST(test_fail_stop), TEST(test_stop), TEST(test_kill),
                 TEST(test_gone), TEST(test_not_a_database), TEST(test_corrupt_pages), TEST(test_tampered),
                 TEST(test_later_version), TEST(test_readonly), TEST(test_cannot_open),
-                TEST(test_cannot_read), TEST(test_cannot_write), TEST(test_merge_fails), TEST(test_vanishes),
-                TEST(test_rolled_back), TEST(test_bound), TEST(test_readings), TEST(test_contiguous),
-                TEST(test_ceilings), TEST(test_auditor)};
+                TEST(test_cannot_read), TEST(test_cannot_write), TEST(test_merge_fails),
+                TEST(test_stop_before_merge), TEST(test_old_export), TEST(test_garbage), TEST(test_ailing),
+                TEST(test_prune), TEST(test_vanishes), TEST(test_rolled_back), TEST(test_bound),
+                TEST(test_readings), TEST(test_contiguous), TEST(test_ceilings), TEST(test_auditor)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
