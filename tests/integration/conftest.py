@@ -22,6 +22,11 @@ def pytest_configure(config):
     signal.signal(signal.SIGTERM, lambda *_: pytest.exit("terminated", 1))
 
 
+def pytest_sessionstart(session):
+    if not (net.BUILD / "daemon" / "huyingd").exists():
+        pytest.exit(f"{net.BUILD}/daemon/huyingd is not built; HUYING_BUILD names the build folder", 4)
+
+
 def pytest_collection_modifyitems(config, items):
     if os.environ.get("HUYING_SANITIZED") != "1":
         return
