@@ -247,6 +247,8 @@ static uint64_t effects_take(Turn *t, Now now)
 
 static const Port *port_of(const Turn *t, EventVia via)
 {
+        if (via == VIA_DTLS)
+                via = VIA_COAP; /* one adapter */
         for (size_t i = 0; i < t->n_ports; i++)
                 if (t->ports[i].via == via)
                         return &t->ports[i];

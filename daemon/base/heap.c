@@ -8,7 +8,6 @@
  */
 #include "base/heap.h"
 
-#include <string.h>
 
 #include "base/assert.h"
 
@@ -85,7 +84,6 @@ void heap_init(Heap *h, void *memory, uint32_t n_max)
         h->slot = (uint32_t *)(void *)p;
         p += padded(n_max * sizeof(uint32_t));
         h->pos = (uint32_t *)(void *)p;
-        memset(memory, 0, heap_size(n_max));
 }
 
 void heap_set(Heap *h, uint32_t slot, HeapKey key)

@@ -23,7 +23,7 @@ typedef struct Heap {
         uint32_t n, n_max;
 } Heap;
 
-/* Bytes that heap_init() needs for n slots; the memory must be aligned to 16. */
+/* Bytes that heap_init() needs for n slots; the memory must be aligned to 16 and zeroed. */
 size_t heap_size(uint32_t n_max);
 void heap_init(Heap *, void *memory, uint32_t n_max);
 void heap_set(Heap *, uint32_t slot, HeapKey key);

@@ -9,7 +9,6 @@
  */
 #include "base/idmap.h"
 
-#include <string.h>
 
 #include "base/assert.h"
 
@@ -58,7 +57,6 @@ void idmap_init(IdMap *map, void *memory, uint32_t n_max)
 {
         ASSERT(((uintptr_t)memory & 7) == 0);
         *map = (IdMap){.entries = memory, .mask = places(n_max) - 1, .n_max = n_max};
-        memset(memory, 0, idmap_size(n_max));
 }
 
 bool idmap_get(const IdMap *map, uint64_t key, uint32_t *ret_value)

@@ -20,6 +20,7 @@ typedef struct IdMap {
         uint32_t mask, n, n_max;
 } IdMap;
 
+/* Bytes for n_max entries. The memory must be aligned to 8 and zeroed: pages that are not used then cost nothing. */
 size_t idmap_size(uint32_t n_max);
 void idmap_init(IdMap *, void *memory, uint32_t n_max);
 /* False: absent. */

@@ -18,7 +18,7 @@ typedef enum CodeKind {
         CODE_KIND_MAX,
 } CodeKind;
 
-/* Bytes for this registry's counts; the memory must be aligned to 16. */
+/* Bytes for this registry's counts; the memory must be aligned to 16 and zeroed. */
 size_t code_index_size(const Registry *);
 /*
  * Fills `memory` (code_index_size() bytes) from the arrays of the registry, and returns it as the value for

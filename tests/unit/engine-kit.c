@@ -142,7 +142,7 @@ static void registry_index(Kit *k)
         size_t size = code_index_size(&k->registry);
 
         free(k->index);
-        k->index = aligned_alloc(64, (size + 63) / 64 * 64);
+        k->index = calloc(1, size);
         assert_non_null(k->index);
         k->registry.code_index = code_index_build(k->index, size, &k->registry);
 }

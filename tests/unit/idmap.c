@@ -11,7 +11,7 @@
 
 static void *memory_for(uint32_t n)
 {
-        void *memory = malloc(idmap_size(n));
+        void *memory = calloc(1, idmap_size(n));
 
         assert_non_null(memory);
         return memory;
