@@ -305,7 +305,8 @@ static Answer act_extend(Engine *e, const Act *a)
         if (in->extended)
                 return refused(REASON_TWICE);
         most = due + (int64_t)in->plan.arrive_by_us / 2;
-        wanted = a->action->eta_us ? e->at + (int64_t)(a->action->eta_us & INT64_MAX) : most;
+        wanted = a->action->eta_us && a->action->eta_us < USEC_PER_DAY ? e->at + (int64_t)a->action->eta_us
+                                                                       : most;
         in->extended = true;
         timer_set(e, in, TIMER_ARRIVE_BY, wanted < due ? due : min_due(wanted, most));
         row_of(e, a, JOURNAL_EXTENDED);

@@ -393,10 +393,13 @@ static void plan_merge(ClassPolicy *plan, const ClassPolicy *faster)
         plan->outcomes = faster->outcomes ? faster->outcomes : plan->outcomes;
 }
 
-/* A limit that runs becomes the earlier of its time and the new one from now. */
-static void sooner(Engine *e, Incident *in, Timer t, uint64_t limit_us)
+/*
+ * A limit that runs becomes the earlier of its time and the new one from now; one that the old plan did not have
+ * begins now, where the state asks for it.
+ */
+static void sooner(Engine *e, Incident *in, Timer t, uint64_t limit_us, bool wanted)
 {
-        if (in->due[t] != NEVER && limit_us)
+        if (limit_us && (wanted || in->due[t] != NEVER))
                 timer_set(e, in, t, min_due(in->due[t], e->at + (int64_t)limit_us));
 }
 
@@ -404,7 +407,6 @@ static void upgrade(Engine *e, Incident *in, const Matter *m)
 {
         const ClassPolicy *faster = &e->policy.classes[m->class];
         uint8_t next, reached = in->backup_tier ? in->backup_tier : in->tier;
-        bool had_max = in->due[TIMER_ARRIVE_MAX] != NEVER;
 
         cancel_end(e, in);
         plan_merge(&in->plan, faster);
@@ -414,18 +416,14 @@ static void upgrade(Engine *e, Incident *in, const Matter *m)
         next = plan_next(&in->plan, reached);
         if (next)
                 sooner(e, in, TIMER_TIER,
-                        in->plan.tiers[next - 1].delay_us ? in->plan.tiers[next - 1].delay_us : 1);
-        sooner(e, in, TIMER_LOOP, in->plan.loop_us);
-        sooner(e, in, TIMER_OLDER, in->plan.loop_us);
-        if (ladder_runs(in) && in->plan.renotify_us)
-                timer_set(e, in, TIMER_RENOTIFY,
-                        min_due(in->due[TIMER_RENOTIFY], e->at + (int64_t)in->plan.renotify_us));
-        sooner(e, in, TIMER_ARRIVE_BY, in->plan.arrive_by_us);
-        sooner(e, in, TIMER_REMIND, in->plan.arrive_by_us / 2);
-        sooner(e, in, TIMER_HANDLE_BY, in->plan.handle_by_us);
-        sooner(e, in, TIMER_ARRIVE_MAX, in->plan.arrive_max_us);
-        if (!had_max && in->plan.arrive_max_us)
-                timer_set(e, in, TIMER_ARRIVE_MAX, e->at + (int64_t)in->plan.arrive_max_us);
+                        in->plan.tiers[next - 1].delay_us ? in->plan.tiers[next - 1].delay_us : 1, false);
+        sooner(e, in, TIMER_LOOP, in->plan.loop_us, false);
+        sooner(e, in, TIMER_OLDER, in->plan.loop_us, false);
+        sooner(e, in, TIMER_RENOTIFY, in->plan.renotify_us, ladder_runs(in));
+        sooner(e, in, TIMER_ARRIVE_BY, in->plan.arrive_by_us, in->state == STATE_ACCEPTED);
+        sooner(e, in, TIMER_REMIND, in->plan.arrive_by_us / 2, false);
+        sooner(e, in, TIMER_HANDLE_BY, in->plan.handle_by_us, in->state == STATE_ON_SCENE);
+        sooner(e, in, TIMER_ARRIVE_MAX, in->plan.arrive_max_us, true);
         timers_rekey(e, in); /* the priority has changed */
         if (in->state == STATE_ALERTING)
                 notice_mark(e, in, ladder_reached(in), REASON_UPGRADED, e->at);
@@ -539,9 +537,35 @@ void incident_cancel(Engine *e, Incident *in, const Event *ev)
 
 /* Acceptance, arrival, and back */
 
+/*
+ * Within how long the owner says he will be there: at least a minute, at most what the class allows, a day where
+ * it allows anything. 0: neither he nor the class says.
+ */
+static int64_t eta_of(const Incident *in, uint64_t eta_us)
+{
+        uint64_t limit = in->plan.arrive_by_us, most = limit && limit < USEC_PER_DAY ? limit : USEC_PER_DAY;
+
+        if (!eta_us)
+                return (int64_t)limit;
+        if (eta_us > most)
+                return (int64_t)(limit ? limit : most);
+        return eta_us < (uint64_t)ETA_MIN_US && most >= (uint64_t)ETA_MIN_US ? ETA_MIN_US : (int64_t)eta_us;
+}
+
+static void arrive_by_arm(Engine *e, Incident *in, uint64_t eta_us)
+{
+        int64_t eta = eta_of(in, eta_us);
+
+        ASSERT(in->state == STATE_ACCEPTED);
+        ASSERT(eta >= 0);
+        if (!eta)
+                return;
+        timer_set(e, in, TIMER_ARRIVE_BY, e->at + eta);
+        timer_set(e, in, TIMER_REMIND, e->at + eta / 2);
+}
+
 void incident_accept(Engine *e, Incident *in, uint32_t worker, uint64_t eta_us, Reason reason)
 {
-        int64_t limit = (int64_t)in->plan.arrive_by_us, eta = (int64_t)(eta_us & INT64_MAX);
         JournalRow *row;
 
         ASSERT(in->state == STATE_ALERTING);
@@ -550,14 +574,7 @@ void incident_accept(Engine *e, Incident *in, uint32_t worker, uint64_t eta_us, 
         incident_state(e, in, STATE_ACCEPTED);
         owner_set(e, in, worker);
         in->accepted_wall = e->now.wall_us;
-        if (!eta || (limit && eta > limit))
-                eta = limit;
-        else if (eta < ETA_MIN_US)
-                eta = ETA_MIN_US;
-        if (eta) {
-                timer_set(e, in, TIMER_ARRIVE_BY, e->at + eta);
-                timer_set(e, in, TIMER_REMIND, e->at + eta / 2);
-        }
+        arrive_by_arm(e, in, eta_us);
         row = emit_journal(e, in, JOURNAL_ACCEPTED);
         row->worker = worker;
         row->reason = (uint8_t)reason;
@@ -694,13 +711,8 @@ void incident_handover(Engine *e, Incident *in, uint32_t worker, uint64_t eta_us
         in->former = before;
         if (r)
                 r->flags |= TOLD_HELPER;
-        if (in->state == STATE_ACCEPTED && in->plan.arrive_by_us) {
-                int64_t limit = (int64_t)in->plan.arrive_by_us, eta = (int64_t)(eta_us & INT64_MAX);
-
-                eta = !eta || eta > limit ? limit : eta < ETA_MIN_US ? ETA_MIN_US : eta;
-                timer_set(e, in, TIMER_ARRIVE_BY, e->at + eta);
-                timer_set(e, in, TIMER_REMIND, e->at + eta / 2);
-        }
+        if (in->state == STATE_ACCEPTED)
+                arrive_by_arm(e, in, eta_us);
         timer_off(e, in, TIMER_RECONFIRM);
         row = emit_journal(e, in, JOURNAL_ACCEPTED);
         row->worker = worker;

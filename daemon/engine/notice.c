@@ -60,16 +60,18 @@ static bool call(Engine *e, Incident *in, uint32_t worker, uint8_t tier, Reason 
                 return true; /* as many as can be told of one incident have been told */
         if (late && !is_weak(reason))
                 reason = REASON_CATCH_UP;
+        if (!r->tier || !worker)
+                r->tier = tier; /* the desk may have been called before its tier was reached */
         row = emit_journal(e, in, JOURNAL_NOTIFIED);
         row->worker = worker;
-        row->tier = tier;
+        row->tier = r->tier;
         row->channel = r->channel;
         row->reason = (uint8_t)reason;
         row->late = late;
         r->seq = e->next_seq - 1;
         r->sent_us = e->now.wall_us / 1000 * 1000;
         r->flags &= (uint8_t)~TOLD_FAILED;
-        emit_notify(e, in, worker, r->channel, r->tier ? r->tier : tier, reason, late, r->seq);
+        emit_notify(e, in, worker, r->channel, r->tier, reason, late, r->seq);
         return true;
 }
 

@@ -6,8 +6,9 @@
  * holds 16 hours, so that an "off" in the evening does not silence the next morning; where there is none, it
  * holds until the next word.
  *
- * Presence is expected of the app only. Before the first sign of life since the start nothing is known, which
- * counts as present. A person whose presence is lost is still called (the message costs nothing, and waits at
+ * Presence is expected of the app only. Before the first sign of life since our start, or since the broker was
+ * away, nothing is known, which counts as present, for as long as it takes (Policy.presence_grace_us is thereby
+ * covered): a phone that never answers is found by its missing delivery receipt. A person whose presence is lost is still called (the message costs nothing, and waits at
  * the broker), but a tier of such people counts as empty.
  */
 #include "engine/internal.h"
