@@ -29,9 +29,19 @@ void keys_init(Engine *e, char **memory)
         e->keys_first = e->keys_n = 0;
 }
 
-static int64_t age_of(const Engine *e, const KeyEntry *k)
+/*
+ * Younger than 24 h? Within a boot CLOCK_BOOTTIME knows. Across boots the wall clock does, unless one of the two
+ * was wrong (an age below zero, or of ten years): then it is a repeat while the incident is still in memory, and
+ * else rather a call too many than one too few.
+ */
+static bool is_fresh(const Engine *e, const KeyEntry *k)
 {
-        return k->boot_us == NEVER ? e->now.wall_us - k->row.wall_us : e->at - k->boot_us;
+        int64_t age = k->boot_us == NEVER ? e->now.wall_us - k->row.wall_us : e->at - k->boot_us;
+
+        ASSERT(e->started);
+        if (k->boot_us == NEVER && (age < 0 || age > YEARS_10_US))
+                return table_get(e, k->row.incident) != NULL;
+        return age < KEY_US;
 }
 
 KeyRow *keys_find(Engine *e, const uint8_t key[16], bool *ret_fresh)
@@ -44,7 +54,7 @@ KeyRow *keys_find(Engine *e, const uint8_t key[16], bool *ret_fresh)
         ASSERT(i < e->limits.keys_max);
         if (memcmp(e->keys[i].row.key, key, 16) != 0)
                 return NULL;
-        *ret_fresh = age_of(e, &e->keys[i]) < KEY_US;
+        *ret_fresh = is_fresh(e, &e->keys[i]);
         return &e->keys[i].row;
 }
 

@@ -148,6 +148,29 @@ static void test_a_clock_that_becomes_trusted_brings_deadlines_forward(void **st
         kit_end(&k);
 }
 
+static void test_a_repeat_is_known_although_the_clock_was_wrong_before(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        k.unchecked_rows = true;
+        for (uint32_t i = 0; i < k.n_keys; i++)
+                k.keys[i].wall_us = 1000000; /* 1970 */
+        kit_restart(&k);
+        forget(&k);
+        press(&k, "sos-101", "1");
+        assert_int_equal(count(&k, EFFECT_JOURNAL), 0);
+        at(&k, 100);
+        act(&k, ACTION_ARRIVED, "d01", 1);
+        resolve(&k, "d01", 1, "helped");
+        at(&k, 1100);
+        forget(&k);
+        press(&k, "sos-101", "1"); /* nobody knows how old it is, and nobody is looking after it */
+        assert_int_equal(state(&k, 2), STATE_ALERTING);
+        kit_end(&k);
+}
+
 static void test_a_clock_step_within_a_boot_moves_no_step(void **state_)
 {
         Kit k;
@@ -272,6 +295,7 @@ int main(void)
                 cmocka_unit_test(test_another_boot_long_after_is_late),
                 cmocka_unit_test(test_an_untrusted_clock_means_the_next_tier_now),
                 cmocka_unit_test(test_a_clock_that_becomes_trusted_brings_deadlines_forward),
+                cmocka_unit_test(test_a_repeat_is_known_although_the_clock_was_wrong_before),
                 cmocka_unit_test(test_a_clock_step_within_a_boot_moves_no_step),
                 cmocka_unit_test(test_a_wrong_clock_that_was_believed_delays_no_step_of_another_boot),
                 cmocka_unit_test(test_rows_that_are_no_incident_are_refused),
