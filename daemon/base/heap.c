@@ -8,7 +8,6 @@
  */
 #include "base/heap.h"
 
-
 #include "base/assert.h"
 
 static bool before(const Heap *h, uint32_t slot_a, uint32_t slot_b)

@@ -9,7 +9,6 @@
  */
 #include "base/idmap.h"
 
-
 #include "base/assert.h"
 
 /* The finaliser of splitmix64 (Vigna, public domain): each bit of the input moves half of the output's. */

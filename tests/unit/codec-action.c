@@ -6,7 +6,6 @@ static Event read_action(const char *body)
 {
         Event e = event_of(body, strlen(body));
 
-        print_message("%s\n", body);
         codec_read_action(codec, &e);
         assert_int_equal(e.type, EVENT_ACTION);
         assert_memory_equal(e.body, body, strlen(body));
