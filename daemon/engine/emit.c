@@ -120,32 +120,32 @@ static Lamp lamp_of(const Incident *in)
         return LAMP_IDLE;
 }
 
-/* A device of two matters (a wristband after a fall, and its vitals) shows the one that is still open. */
-static Lamp lamp_shared(const Engine *e, const Incident *in, const Source *s)
+static void lamp_effect(Engine *e, const Incident *of, const char *source, uint64_t seq)
 {
-        Lamp lamp = lamp_of(in);
+        Effect *effect = emit_effect(e, EFFECT_LAMP, URGENCY_CALM);
 
-        if (state_open(in->state))
-                return lamp;
-        for (const Incident *other = place_first(e, in->dwelling); other; other = place_next(e, other))
-                for (unsigned i = 0; other != in && state_open(other->state) && i < other->n_sources; i++)
-                        if (str_equal(other->sources[i].code, s->code))
-                                return lamp_of(other);
-        return lamp;
+        ASSERT(seq < e->next_seq);
+        effect->incident = of->id;
+        effect->seq = seq;
+        effect->lamp.lamp = lamp_of(of);
+        (void)str_copy(effect->lamp.source, CODE_SIZE, source);
 }
 
+/* A device of two matters (a wristband after a fall, and its vitals) then shows the one that is still open. */
 void emit_lamp_source(Engine *e, Incident *in, const Source *s)
 {
-        Effect *effect;
-
         ASSERT(in && s);
         if (!s->code[0])
                 return;
-        effect = emit_effect(e, EFFECT_LAMP, URGENCY_CALM);
-        effect->incident = in->id;
-        effect->seq = in->last_seq;
-        effect->lamp.lamp = lamp_shared(e, in, s);
-        (void)str_copy(effect->lamp.source, CODE_SIZE, s->code);
+        lamp_effect(e, in, s->code, in->last_seq);
+        if (state_open(in->state))
+                return;
+        for (const Incident *other = place_first(e, in->dwelling); other; other = place_next(e, other))
+                for (unsigned i = 0; other != in && state_open(other->state) && i < other->n_sources; i++)
+                        if (str_equal(other->sources[i].code, s->code)) {
+                                lamp_effect(e, other, s->code, in->last_seq);
+                                return;
+                        }
 }
 
 void emit_lamp(Engine *e, Incident *in)

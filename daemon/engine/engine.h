@@ -42,8 +42,8 @@ typedef struct ClassPolicy {
         uint64_t renotify_us;   /* newest tier again; 0: never */
         uint64_t receipt_us;    /* delivery receipt awaited; 0: not */
         uint64_t loop_us;       /* all tiers again when the ladder is exhausted; never 0 */
-        uint64_t arrive_by_us;  /* from acceptance; 0: no such limit */
-        uint64_t handle_by_us;  /* from arrival; 0: no such limit */
+        uint64_t arrive_by_us;  /* from acceptance; 0: no limit of its own, then a day */
+        uint64_t handle_by_us;  /* from arrival; 0: no limit of its own, then a day */
         uint64_t arrive_max_us; /* from opening, moved by nothing; 0: none */
         uint64_t reopen_us;     /* after RESOLVED */
         uint32_t outcomes;      /* bit: index into Policy.outcomes */

@@ -41,6 +41,7 @@
 #define REOPEN_AGAIN_US  ((int64_t)USEC_PER_HOUR)
 #define KEY_US           ((int64_t)USEC_PER_DAY)
 #define YEARS_10_US      ((int64_t)(3652 * USEC_PER_DAY))
+#define FORGOTTEN_US     USEC_PER_DAY
 #define LOOP_DEFAULT_US  (120 * USEC_PER_SEC)
 #define SHIFT_US         ((int64_t)(8 * USEC_PER_HOUR)) /* one SYSTEM per shift and cause */
 #define DUTY_HOLDS_US    ((int64_t)(16 * USEC_PER_HOUR)) /* a check-in or check-out, where there is a roster */

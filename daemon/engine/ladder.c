@@ -117,6 +117,10 @@ void ladder_snapshot(const Engine *e, Incident *in, Class class)
                 in->plan.tiers[0] = (Tier){.present = true};
         if (!in->plan.loop_us)
                 in->plan.loop_us = LOOP_DEFAULT_US;
+        if (!in->plan.arrive_by_us) /* the class has no such limit, and yet nobody may accept and forget */
+                in->plan.arrive_by_us = FORGOTTEN_US;
+        if (!in->plan.handle_by_us)
+                in->plan.handle_by_us = FORGOTTEN_US;
         if (in->plan.priority < 1 || in->plan.priority > 5)
                 in->plan.priority = 1;
         in->priority = in->plan.priority;

@@ -203,6 +203,21 @@ static void test_not_there_in_time_resumes_above_and_he_helps_until_he_arrives(v
         kit_end(&k);
 }
 
+static void test_nobody_accepts_and_forgets_where_the_class_has_no_limit(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_REQUEST, "sos-101", "1");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        forget(&k);
+        at(&k, 43200);
+        assert_int_equal(notified_why(&k, "w01", REASON_REMIND), 1);
+        at(&k, 86400);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        kit_end(&k);
+}
+
 static void test_an_eta_is_between_a_minute_and_the_maximum_of_the_class(void **state_)
 {
         Kit k;
@@ -674,6 +689,7 @@ int main(void)
                 cmocka_unit_test(test_an_unknown_action_is_answered),
                 cmocka_unit_test(test_bare_words_act_only_on_the_one_alert_and_not_too_early),
                 cmocka_unit_test(test_not_there_in_time_resumes_above_and_he_helps_until_he_arrives),
+                cmocka_unit_test(test_nobody_accepts_and_forgets_where_the_class_has_no_limit),
                 cmocka_unit_test(test_an_eta_is_between_a_minute_and_the_maximum_of_the_class),
                 cmocka_unit_test(test_extend_once_by_half),
                 cmocka_unit_test(test_release_and_decline_by_the_owner_resume),
