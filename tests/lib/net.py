@@ -65,6 +65,7 @@ class Process:
     """A program with its standard error (and output) in a file; restartable. None outlives this interpreter."""
 
     name = "process"
+    stdin = subprocess.DEVNULL
 
     def __init__(self, folder=None):
         self.own_folder = folder is None
@@ -82,7 +83,7 @@ class Process:
     def launch(self):
         assert not self.running(), f"{self.name} runs already"
         with open(self.log, "ab") as log:
-            self.process = subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.process = subprocess.Popen(self.command(), stdin=self.stdin, stdout=log, stderr=log,
                                             env=self.environment(), cwd=self.folder)
 
     def running(self):
@@ -493,6 +494,42 @@ def coap(uri, method="post", payload=None, content_format=None, psk=None, second
         quoted = re.search(r"'(.*)'", shown)
         answer = quoted.group(1).encode() if quoted else b""
     return CoapAnswer(code, kind, location, answer, text)
+
+
+NODE_MODULES = Path(os.environ.get("HUYING_NODE", BUILD / "node")) / "node_modules"
+
+
+class NodeCoap(Process):
+    """node-coap, a CoAP client that shares nothing with libcoap: one request, or an observation that goes on.
+
+    `answers` is what has come so far: dicts with code, location (a list), payload.
+    """
+
+    name = "node-coap"
+    stdin = subprocess.PIPE  # its end ends an observation
+
+    def __init__(self, method, uri, payload=None):
+        super().__init__()
+        self.arguments = [method, uri] + ([payload] if payload is not None else [])
+        self.launch()
+
+    @staticmethod
+    def available():
+        return shutil.which("node") is not None and (NODE_MODULES / "coap").is_dir()
+
+    def command(self):
+        return ["node", str(SOURCE / "tests" / "lib" / "node-coap.js"), *self.arguments]
+
+    def environment(self):
+        return dict(os.environ, NODE_PATH=str(NODE_MODULES))
+
+    @property
+    def answers(self):
+        return [json.loads(line) for line in self.output().splitlines() if line.startswith("{") and line.endswith("}")]
+
+    def wait(self, where=lambda answer: True):
+        return wait_for(lambda: [a for a in self.answers if where(a)],
+                        what=lambda: f"an answer to {self.arguments}; so far:\n{self.output()}")[0]
 
 
 class Site:
