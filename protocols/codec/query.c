@@ -59,15 +59,56 @@ QueryBase *query_base_free(QueryBase *b)
         return NULL;
 }
 
+/* One step at s: .name, ."any name", [7], [#-1]; its length, 0 when it is none. */
+static size_t step_length(const char *s)
+{
+        size_t n = 1;
+
+        if (s[0] == '.' && s[1] == '"') {
+                const char *end = strchr(s + 2, '"');
+
+                return end && end > s + 2 ? (size_t)(end - s) + 1 : 0;
+        }
+        if (s[0] == '.') {
+                n += strcspn(s + 1, ".[\"");
+                return n > 1 ? n : 0;
+        }
+        if (s[0] != '[')
+                return 0;
+        if (str_starts(s + 1, "#-"))
+                n += 2;
+        if (strspn(s + n, "0123456789") == 0 || strspn(s + n, "0123456789") > 6)
+                return 0;
+        n += strspn(s + n, "0123456789");
+        return s[n] == ']' ? n + 1 : 0;
+}
+
+/* SQLite finds an error in a path only as far as it walks it. */
+static bool path_shape(const char *path)
+{
+        if (*path != '$')
+                return false;
+        for (path++; *path;) {
+                size_t n = step_length(path);
+
+                if (n == 0)
+                        return false;
+                path += n;
+        }
+        return true;
+}
+
 bool query_path_ok(QueryBase *b, const char *path)
 {
         int r = SQLITE_ERROR;
 
+        if (!path_shape(path))
+                return false;
         if (sqlite3_bind_text(b->probe, 1, path, -1, SQLITE_STATIC) == SQLITE_OK)
                 r = sqlite3_step(b->probe);
         (void)sqlite3_reset(b->probe); /* repeats the error of the step */
         (void)sqlite3_bind_null(b->probe, 1);
-        return r == SQLITE_ROW && path[0] == '$';
+        return r == SQLITE_ROW;
 }
 
 bool query_path_set(Query *q, size_t i, const char *path)
