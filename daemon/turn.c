@@ -427,7 +427,7 @@ static void database_changes(Turn *t, const StoreStatus *s, Now now)
         if (s->anew != t->anew) {
                 t->anew = s->anew;
                 rows_resubmit(t, now);
-                t->host.anew(t->host.userdata, s->why);
+                t->host.anew(t->host.userdata, s->anew_why);
         }
 }
 
