@@ -597,12 +597,12 @@ static void act_receipt(Engine *e, const Event *ev, uint32_t worker)
 void action_event(Engine *e, const Event *ev)
 {
         uint32_t worker = registry_worker_id(e->registry, ev->source);
-        bool fresh = false;
-        const KeyRow *known = has_nonce(ev) ? keys_find(e, ev->key, &fresh) : NULL;
+        KeyAge age = KEY_OLD;
+        const KeyRow *known = has_nonce(ev) ? keys_find(e, ev->key, &age) : NULL;
 
         ASSERT(ev->type == EVENT_ACTION);
         ASSERT(ev->action.kind < ACTION_KIND_MAX);
-        if (known && fresh && known->action) {
+        if (known && known->action && age != KEY_OLD) {
                 emit_reply(e, ev, (ReplyResult)known->result, (Reason)known->reason, known->incident,
                         (State)known->state, known->owner, known->seq);
                 return;

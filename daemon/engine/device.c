@@ -278,19 +278,31 @@ static bool is_calm(AlarmKind kind)
         return kind == ALARM_CANCEL || kind == ALARM_TEST || cleared_level(kind);
 }
 
+/*
+ * The same event again. Where nobody knows how old the first is: what opens nothing is no loss, an alarm is a
+ * repeat while its incident is in memory, and else rather a call too many than one too few.
+ */
+static bool is_repeat(const Engine *e, const Event *ev, const KeyRow *known, KeyAge age)
+{
+        if (!known || age == KEY_OLD || memcmp(known->digest, ev->digest, sizeof(known->digest)) != 0)
+                return false;
+        return age == KEY_FRESH || is_calm(ev->alarm.kind) || table_get(e, known->incident);
+}
+
 void device_alarm(Engine *e, const Event *ev)
 {
         ReceiptResult result = ev->alarm.kind == ALARM_UNPARSED ? RECEIPT_UNPARSED : RECEIPT_RECORDED;
         uint8_t key[16];
-        bool keyed = key_of(ev, key), fresh = false;
-        const KeyRow *known = keyed ? keys_find(e, key, &fresh) : NULL;
+        bool keyed = key_of(ev, key);
+        KeyAge age = KEY_OLD;
+        const KeyRow *known = keyed ? keys_find(e, key, &age) : NULL;
         bool reused = known != NULL;
         Incident *in;
         uint64_t seq;
 
         ASSERT(ev->type == EVENT_ALARM);
         ASSERT(ev->alarm.kind < ALARM_KIND_MAX);
-        if (known && fresh && memcmp(known->digest, ev->digest, 16) == 0) {
+        if (is_repeat(e, ev, known, age)) {
                 emit_receipt(e, ev, (ReceiptResult)known->result, known->incident, known->seq);
                 return;
         }

@@ -259,7 +259,12 @@ void timers_rekey(Engine *, Incident *); /* due[] or the priority was changed by
 int64_t timers_first(const Incident *, Timer *ret);
 
 /* keys.c: what has been answered */
-KeyRow *keys_find(Engine *, const uint8_t key[16], bool *ret_fresh); /* fresh: younger than 24 h */
+typedef enum KeyAge {
+        KEY_FRESH, /* younger than 24 h */
+        KEY_OLD,
+        KEY_UNSURE, /* of another boot, and the clocks cannot be compared */
+} KeyAge;
+KeyRow *keys_find(Engine *, const uint8_t key[16], KeyAge *ret_age); /* NULL: unknown */
 void keys_add(Engine *, const KeyRow *, int64_t boot_us);
 size_t keys_size(const Limits *);
 void keys_init(Engine *, char **memory);

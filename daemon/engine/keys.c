@@ -29,32 +29,28 @@ void keys_init(Engine *e, char **memory)
         e->keys_first = e->keys_n = 0;
 }
 
-/*
- * Younger than 24 h? Within a boot CLOCK_BOOTTIME knows. Across boots the wall clock does, unless one of the two
- * was wrong (an age below zero, or of ten years): then it is a repeat while the incident is still in memory, and
- * else rather a call too many than one too few.
- */
-static bool is_fresh(const Engine *e, const KeyEntry *k)
+/* Within a boot CLOCK_BOOTTIME knows. Across boots the wall clock does, unless it was wrong one of the times. */
+static KeyAge age_of(const Engine *e, const KeyEntry *k)
 {
         int64_t age = k->boot_us == NEVER ? e->now.wall_us - k->row.wall_us : e->at - k->boot_us;
 
         ASSERT(e->started);
         if (k->boot_us == NEVER && (age < 0 || age > YEARS_10_US))
-                return table_get(e, k->row.incident) != NULL;
-        return age < KEY_US;
+                return KEY_UNSURE;
+        return age < KEY_US ? KEY_FRESH : KEY_OLD;
 }
 
-KeyRow *keys_find(Engine *e, const uint8_t key[16], bool *ret_fresh)
+KeyRow *keys_find(Engine *e, const uint8_t key[16], KeyAge *ret_age)
 {
         uint32_t i;
 
-        ASSERT(key && ret_fresh);
+        ASSERT(key && ret_age);
         if (!idmap_get(&e->by_nonce, idmap_hash(key, 16), &i))
                 return NULL;
         ASSERT(i < e->limits.keys_max);
         if (memcmp(e->keys[i].row.key, key, 16) != 0)
                 return NULL;
-        *ret_fresh = is_fresh(e, &e->keys[i]);
+        *ret_age = age_of(e, &e->keys[i]);
         return &e->keys[i].row;
 }
 
