@@ -263,6 +263,48 @@ static void open_facts(Engine *e, Incident *in, const Matter *m)
                 press_note(e, in);
 }
 
+static bool same_building(const Engine *e, const Incident *a, const Incident *b)
+{
+        const Dwelling *x = registry_dwelling(e->registry, a->dwelling);
+        const Dwelling *y = registry_dwelling(e->registry, b->dwelling);
+
+        return x && y && x != y && x->grid == y->grid && x->building && y->building && x->building[0] &&
+               str_equal(x->building, y->building);
+}
+
+static void fire_everybody(Engine *e, Incident *in)
+{
+        ASSERT(in->group == GROUP_FIRE && state_open(in->state));
+        emit_journal(e, in, JOURNAL_LINKED)->reason = REASON_FIRE119;
+        ladder_all(e, in, e->at, REASON_FIRE119);
+        if (in->fire119 == 0)
+                timer_set(e, in, TIMER_FIRE119, e->at);
+        in->building_fire = true;
+        emit_state(e, in);
+}
+
+/* Smoke in two dwellings of a building within five minutes: everybody, and the question of 119, at once. */
+static void fire_spreads(Engine *e, Incident *in)
+{
+        bool spreads = false;
+
+        if (in->group != GROUP_FIRE)
+                return;
+        for (Incident *other = table_first(e); other; other = table_next(e, other)) {
+                if (other == in || other->group != GROUP_FIRE || !state_open(other->state) ||
+                        other->event_us == NEVER || e->at - other->event_us > BUILDING_FIRE_US ||
+                        !same_building(e, in, other))
+                        continue;
+                spreads = true;
+                if (other->building_fire)
+                        continue;
+                fire_everybody(e, other);
+                break; /* of those before it, all but one have been told already */
+        }
+        if (spreads)
+                fire_everybody(e, in);
+}
+
 static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
 {
         Incident *in = table_new(e, e->next_incident, (Group)m->group);
@@ -289,6 +331,7 @@ static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
         limits_arm(e, in, e->at);
         ladder_start(e, in, 0, e->at, (Reason)m->reason);
         emit_lamp(e, in);
+        fire_spreads(e, in);
         if (in->overflow && in->group != GROUP_SYSTEM)
                 system_raise(e, SYSTEM_TABLE);
         return in;

@@ -36,6 +36,7 @@
 #define HANDLE_GRACE_US  ((int64_t)(10 * USEC_PER_MIN))
 #define FIRE119_ASK_US   ((int64_t)(60 * USEC_PER_SEC))
 #define FIRE119_ALL_US   ((int64_t)(90 * USEC_PER_SEC))
+#define BUILDING_FIRE_US ((int64_t)(5 * USEC_PER_MIN))
 #define CONFIRM_BY_US    ((int64_t)(10 * USEC_PER_MIN))
 #define FOLLOWUP_US      ((int64_t)(30 * USEC_PER_MIN))
 #define REOPEN_AGAIN_US  ((int64_t)USEC_PER_HOUR)
@@ -150,7 +151,8 @@ typedef struct Incident {
         uint8_t receipt_done, skip_done; /* bit tier - 1: once per tier and round */
         uint8_t fire119;                 /* 0 undecided, 1 asked, 2 all called, 3 yes, 4 no */
         bool late, test, cancel_req, cancelled_once, exhausted, unknown_source, pending_late;
-        bool extended, handle_reminded, presence_told, more_active, overflow, undated, critical;
+        bool extended, handle_reminded, presence_told, more_active, overflow, undated, critical,
+                building_fire;
         uint16_t pending, n_recipients;
         uint32_t round, presses, reopenings;
         uint32_t device, resident, dwelling, grid, owner, former, successor;

@@ -77,7 +77,7 @@ bool people_owns(const Engine *e, uint32_t worker, bool p1_only, uint32_t but_dw
 void people_look_at_all(Engine *e)
 {
         for (Incident *in = table_first(e); in; in = table_next(e, in))
-                if (state_open(in->state) && in->due[TIMER_LOOK] > e->at)
+                if (in->state != STATE_CLOSED && in->due[TIMER_LOOK] > e->at)
                         timer_set(e, in, TIMER_LOOK, e->at);
 }
 

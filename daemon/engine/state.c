@@ -29,6 +29,7 @@ enum {
         FLAG_MORE_ACTIVE = 1 << 10,
         FLAG_OVERFLOW = 1 << 11,
         FLAG_CRITICAL = 1 << 12,
+        FLAG_BUILDING_FIRE = 1 << 14,
         FLAG_TRUSTED = 1 << 13, /* the wall clock, when this was written */
 };
 
@@ -81,7 +82,8 @@ static uint16_t flags_of(const Incident *in, Now now)
                           (in->handle_reminded ? FLAG_HANDLE_REMINDED : 0) |
                           (in->presence_told ? FLAG_PRESENCE_TOLD : 0) |
                           (in->more_active ? FLAG_MORE_ACTIVE : 0) | (in->overflow ? FLAG_OVERFLOW : 0) |
-                          (in->critical ? FLAG_CRITICAL : 0) | (now.trusted ? FLAG_TRUSTED : 0));
+                          (in->critical ? FLAG_CRITICAL : 0) | (in->building_fire ? FLAG_BUILDING_FIRE : 0) |
+                          (now.trusted ? FLAG_TRUSTED : 0));
 }
 
 static void put_plan(Out *o, const Incident *in)
@@ -280,6 +282,7 @@ static void flags_set(Incident *in, uint16_t flags)
         in->presence_told = flags & FLAG_PRESENCE_TOLD;
         in->more_active = flags & FLAG_MORE_ACTIVE;
         in->critical = flags & FLAG_CRITICAL;
+        in->building_fire = flags & FLAG_BUILDING_FIRE;
 }
 
 static void get_plan(In *i, Incident *in)

@@ -174,6 +174,35 @@ static void test_a_decision_about_119_ends_the_question(void **state_)
         kit_end(&k);
 }
 
+static void test_smoke_in_two_dwellings_of_a_building_calls_everybody_at_once(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        at(&k, 20);
+        forget(&k);
+        alarm(&k, ALARM_SMOKE, "smoke-102", "1");
+        assert_int_equal(tier(&k, 1), 5);
+        assert_int_equal(tier(&k, 2), 5);
+        assert_int_equal(rows(&k, JOURNAL_FIRE119), 2); /* asked at once */
+        assert_int_equal(notified_why(&k, "c01", REASON_FIRE119), 2);
+        expect_notified(&k, "w01", "w02", "f101", "d01", "s01", "c01", NULL);
+        kit_end(&k);
+        kit_begin(&k);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        alarm(&k, ALARM_SMOKE, "smoke-201", "1"); /* another building */
+        assert_int_equal(tier(&k, 1), 2);
+        at(&k, 20);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "2");
+        at(&k, 400);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        forget(&k);
+        alarm(&k, ALARM_SMOKE, "smoke-102", "1"); /* long after */
+        assert_int_equal(tier(&k, 4), 2); /* 3 is the gap in the roster of the other grid */
+        kit_end(&k);
+}
+
 static void test_two_dwellings_are_two_matters(void **state_)
 {
         Kit k;
@@ -212,6 +241,7 @@ int main(void)
                 cmocka_unit_test(test_smoke_after_resolution_reopens),
                 cmocka_unit_test(test_the_119_question_is_asked_at_60_and_everybody_called_at_90),
                 cmocka_unit_test(test_a_decision_about_119_ends_the_question),
+                cmocka_unit_test(test_smoke_in_two_dwellings_of_a_building_calls_everybody_at_once),
                 cmocka_unit_test(test_two_dwellings_are_two_matters),
                 cmocka_unit_test(test_more_sources_than_are_remembered_never_clear_by_themselves),
         };
