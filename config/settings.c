@@ -38,6 +38,7 @@ static int parse_site(Reader *, const Setting *, void *, char *);
 static int parse_grid(Reader *, const Setting *, void *, char *);
 static int parse_name(Reader *, const Setting *, void *, char *);
 static int parse_path(Reader *, const Setting *, void *, char *);
+static int parse_paths(Reader *, const Setting *, void *, char *);
 static int parse_address(Reader *, const Setting *, void *, char *);
 static int parse_websocket(Reader *, const Setting *, void *, char *);
 static int parse_number(Reader *, const Setting *, void *, char *);
@@ -93,6 +94,8 @@ static const Setting settings[] = {
         MQTT("CertFile", parse_path, mqtt_cert_file, 0, 0, "", "our certificate (PEM), where the broker asks for one"),
         MQTT("KeyFile", parse_path, mqtt_key_file, 0, 0, "", "the private key of CertFile (PEM)"),
         MQTT("KeepAlive", parse_number, mqtt_keepalive_s, 5, 300, "15", "seconds; a silent broker is noticed after about twice this; 5 to 300"),
+        MQTT("Profiles", parse_paths, mqtt_profiles, 0, 0, "/usr/share/huying/profiles /etc/huyingd/profiles", "folders with profiles of devices, split at spaces; a later file takes the place of an earlier one of its name; a missing folder is empty"),
+        MQTT("Discovery", parse_name, mqtt_discovery, 0, 0, "homeassistant", "prefix under which devices announce themselves in Home Assistant's manner; empty: not listened to"),
 
         COAP("Listen", parse_address, coap_listen, 0, 0, "", "UDP address and port, as in [::]:5683; empty: none"),
         COAP("ListenDTLS", parse_address, coap_listen_dtls, 0, 0, "", "DTLS address and port, as in [::]:5684; empty: none"),
@@ -326,6 +329,24 @@ static int parse_websocket(Reader *r, const Setting *s, void *field, char *value
                 return reader_fail(r, "%s=%.80s: write as in \"wss://gw.example/mqtt\" or \"ws://10.0.0.1:9001\"",
                         s->key, value);
         if (!str_copy(field, s->size, value))
+                return reader_fail(r, "%s is longer than %zu bytes", s->key, s->size - 1);
+        return 0;
+}
+
+/* Several, split at spaces. */
+static int parse_paths(Reader *r, const Setting *s, void *field, char *value)
+{
+        Str text = {.p = field, .cap = s->size};
+        char *word;
+
+        *(char *)field = '\0';
+        while ((word = parse_word(&value))) {
+                str_add(&text, text.n > 0 ? " " : "");
+                if (*word != '/')
+                        str_addf(&text, "%s/", str_equal(r->folder, "/") ? "" : r->folder);
+                str_add(&text, word);
+        }
+        if (text.full)
                 return reader_fail(r, "%s is longer than %zu bytes", s->key, s->size - 1);
         return 0;
 }

@@ -261,6 +261,30 @@ static int method_show(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return answer_json(m, r, json);
 }
 
+static int method_unclaimed(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        ControlHost *g = &((Peer *)userdata)->control->gateway;
+        char *json = NULL;
+        int r = g->unclaimed(g->userdata, &json);
+
+        return answer_json(m, r, json);
+}
+
+/* The registry may change: answered now when refused, else after the commit. */
+static int answer_registry(sd_bus_message *m, Call *call, int r, char *json)
+{
+        if (r >= 0 && !json)
+                return 1; /* answered after the commit, unless control_answer() has been called already */
+        /* The registry may have been taken and answered in the same breath: then the call is over. */
+        if (call->message != m) {
+                free(json);
+                return 1;
+        }
+        r = answer_json(m, r, json);
+        call_end(call);
+        return r;
+}
+
 static int method_import(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Peer *peer = userdata;
@@ -277,16 +301,26 @@ static int method_import(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (!call)
                 return answer_busy(m);
         r = g->import(g->userdata, folder, call->hold, &json);
-        if (r >= 0 && !json)
-                return 1; /* answered after the commit, unless control_answer() has been called already */
-        /* The registry may have been taken and answered in the same breath: then the call is over. */
-        if (call->message != m) {
-                free(json);
-                return 1;
-        }
-        r = answer_json(m, r, json);
-        call_end(call);
-        return r;
+        return answer_registry(m, call, r, json);
+}
+
+static int method_bind(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Peer *peer = userdata;
+        ControlHost *g = &peer->control->gateway;
+        const char *device, *home, *class, *profile;
+        char *json = NULL;
+        Call *call;
+        int r;
+
+        r = sd_bus_message_read(m, "ssss", &device, &home, &class, &profile);
+        if (r < 0)
+                return r;
+        call = call_new(peer, m);
+        if (!call)
+                return answer_busy(m);
+        r = g->bind(g->userdata, device, home, class, profile, call->hold, &json);
+        return answer_registry(m, call, r, json);
 }
 
 /* An event for the inbox with its source and its body, or the answer why not. */
@@ -374,6 +408,8 @@ static const sd_bus_vtable control_vtable[] = {
         SD_BUS_METHOD("Act", "ss", "s", method_act, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Alarm", "ss", "s", method_alarm, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Import", "s", "s", method_import, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Unclaimed", "", "s", method_unclaimed, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Bind", "ssss", "s", method_bind, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,
 };
 

@@ -9,6 +9,8 @@
  *   Act(s worker, s json) → s      the action of DESIGN.md section 5 as that worker (a desk, a drill); the reply as JSON
  *   Alarm(s device, s json) → s    a device's alarm (drill, tests); the receipt as JSON
  *   Import(s folder) → s           {"result":"ok","devices":…} or {"result":"refused","file":…,"line":…,"column":…,"text":…}
+ *   Unclaimed() → s                devices that were heard and that the registry does not know
+ *   Bind(s device, s home, s class, s profile) → s  one device more, or elsewhere: {"result":"ok",…} or {"result":"refused","text":…}
  * The peer's credentials: root, the daemon's own user, or its group (mode 0660).
  */
 #include "protocols/codec/codec.h"
@@ -25,6 +27,10 @@ typedef struct ControlHost {
         int (*workers)(void *userdata, char **ret_json);
         /* Answers now when refused; else after the commit through control_answer(hold). */
         int (*import)(void *userdata, const char *folder, uint64_t hold, char **ret_json);
+        int (*unclaimed)(void *userdata, char **ret_json);
+        /* As import. class, profile "": by what it was heard to be. */
+        int (*bind)(void *userdata, const char *device, const char *home, const char *class, const char *profile,
+                uint64_t hold, char **ret_json);
 } ControlHost;
 
 /* *ret_port gives VIA_CONTROL holds and takes receipt() and reply(). */

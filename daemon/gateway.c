@@ -18,6 +18,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "control.h"
+#include "devices.h"
 #include "limits.h"
 #include "log-ids.h"
 #include "protocols/coap/coap.h"
@@ -62,6 +63,7 @@ struct Gateway {
         Outbox *outbox;
         Turn *turn;
         Codec *codec;
+        Devices *devices;
         Registry *registry;
         Port ports[PORTS_MAX];
         size_t n_ports;
@@ -101,6 +103,14 @@ static int host_timer(
         PortHost *host, PortTimer **ret, PortPriority priority, void (*fn)(void *), void *userdata)
 {
         return loop_timer(of_host(host)->loop, ret, priority, fn, userdata);
+}
+
+static const char *host_profile(PortHost *host, const char *device)
+{
+        const Registry *r = of_host(host)->registry;
+        const Device *d = registry_device(r, registry_device_id(r, device));
+
+        return d ? d->profile : NULL;
 }
 
 static Event *host_event_new(PortHost *host)
@@ -390,6 +400,21 @@ static void registry_counts(const Registry *r, Str *s)
                 workers);
 }
 
+/* Another registry, in force at once; `json` is journaled, and answers `hold` when it is on the disk. */
+static void registry_change(Gateway *g, Registry *registry, const char *json, uint64_t hold)
+{
+        Import *import;
+
+        ASSERT(g->n_imports < IMPORTS_MAX);
+        import = &g->imports[g->n_imports++];
+        (void)str_copy(import->json, sizeof(import->json), json);
+        import->hold = hold;
+        import->seq = turn_note(g->turn, JOURNAL_REGISTRY, json);
+        turn_note_registry(g->turn, registry);
+        registry_take(g, registry);
+        (void)loop_timer_set(g->timer, 0);
+}
+
 static int control_import(void *userdata, const char *folder, uint64_t hold, char **ret_json)
 {
         Gateway *g = userdata;
@@ -397,7 +422,6 @@ static int control_import(void *userdata, const char *folder, uint64_t hold, cha
         RegistryError error = {0};
         char buffer[1024];
         Str s = STR_BUFFER(buffer);
-        Import *import;
         int r = registry_read_csv(&registry, g->registry, folder, &error);
 
         if (r < 0)
@@ -416,17 +440,39 @@ static int control_import(void *userdata, const char *folder, uint64_t hold, cha
                 *ret_json = strdup(buffer);
                 return *ret_json ? 0 : error_origin(-ENOMEM);
         }
-        import = &g->imports[g->n_imports++];
         registry_counts(registry, &s);
-        (void)str_copy(import->json, sizeof(import->json), buffer);
-        import->hold = hold;
-        import->seq = turn_note(g->turn, JOURNAL_REGISTRY, buffer);
-        turn_note_registry(g->turn, registry);
-        registry_take(g, registry);
+        registry_change(g, registry, buffer, hold);
         log_fields(LOG_LEVEL_NOTICE, LOG_ID_REGISTRY, NULL, "registry imported");
         *ret_json = NULL;
-        (void)loop_timer_set(g->timer, 0);
         return 0;
+}
+
+static int control_unclaimed(void *userdata, char **ret_json)
+{
+        Gateway *g = userdata;
+
+        return devices_unclaimed(g->mqtt, ret_json);
+}
+
+static int control_bind(void *userdata, const char *device, const char *home, const char *class,
+        const char *profile, uint64_t hold, char **ret_json)
+{
+        Gateway *g = userdata;
+        Registry *registry = NULL;
+        char json[sizeof(g->imports[0].json)];
+        Str s = STR_BUFFER(json);
+        int r = devices_bind(g->mqtt, &registry, g->registry, device, home, class, profile, &s);
+
+        if (r == 0 && g->n_imports < IMPORTS_MAX) {
+                registry_change(g, registry, json, hold);
+                log_fields(LOG_LEVEL_NOTICE, LOG_ID_REGISTRY, (LogField[]){{"HUYING_DEVICE", device}, {0}},
+                        "device %s bound", device);
+                *ret_json = NULL;
+                return 0;
+        }
+        registry_unref(registry);
+        *ret_json = strdup(r == 0 ? "{\"result\":\"refused\",\"text\":\"other changes are under way: try again\"}" : json);
+        return *ret_json ? 0 : error_origin(-ENOMEM);
 }
 
 static Report report_of(Gateway *g)
@@ -648,7 +694,9 @@ static int make_ports(Gateway *g)
                 .list = control_list,
                 .show = control_show,
                 .workers = control_workers,
-                .import = control_import};
+                .import = control_import,
+                .unclaimed = control_unclaimed,
+                .bind = control_bind};
         const HttpHost http = {.userdata = g, .facts = http_facts, .counter = http_counter};
         int r = codec_new(&g->codec);
 
@@ -665,6 +713,10 @@ static int make_ports(Gateway *g)
                 r = http_new(&g->http, &g->host, &g->config, &http, port_add(g));
         if (r == 0 && g->config.mqtt_host[0])
                 r = mqtt_new(&g->mqtt, &g->host, &g->config, g->codec, port_add(g));
+        if (r == 0 && g->mqtt)
+                r = devices_new(&g->devices, &g->config);
+        if (r == 0 && g->mqtt)
+                r = mqtt_profiles(g->mqtt, devices_profiles(g->devices));
         if (r != 0)
                 return r < 0 ? error_trace(r) : GATEWAY_E_REFUSED;
         turn_ports_set(g->turn, g->ports, g->n_ports);
@@ -697,6 +749,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 .system = host_system,
                 .connected = host_connected,
                 .retained_alert = host_retained_alert,
+                .profile = host_profile,
                 .count = host_count};
         g->config = *config;
         g->loop = loop;
@@ -738,6 +791,7 @@ Gateway *gateway_free(Gateway *g)
                 http_free(g->http);
         control_free(g->control);
         codec_free(g->codec);
+        devices_free(g->devices);
         loop_watch_free(g->store_watch);
         loop_timer_free(g->timer);
         turn_free(g->turn);

@@ -53,6 +53,9 @@ struct PortHost {
         void (*connected)(PortHost *, bool forgotten);
         /* A retained alert of ours was read back: (worker code, incident number). */
         void (*retained_alert)(PortHost *, const char *worker, uint64_t incident);
+        /* The profile that the registry names for a device: "" none, NULL: no such device. Valid until the next turn.
+         * The member may be NULL: nobody is known. */
+        const char *(*profile)(PortHost *, const char *device);
         /* Counts something odd, for status and metrics: "mqtt.unparsed". */
         void (*count)(PortHost *, const char *what);
 };

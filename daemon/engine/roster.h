@@ -113,6 +113,7 @@ typedef struct Registry {
         uint32_t n_grids, n_dwellings, n_residents, n_devices, n_workers, n_duties;
         void *code_index; /* store/registry: code → id */
         void *pool;       /* the texts */
+        struct Registry *under; /* lends the texts and every array but devices; NULL: all is its own */
 } Registry;
 
 /* Words of the registry and the configuration. False: no such word. */

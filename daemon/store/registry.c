@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/str.h"
 #include "engine/code-index.h"
 #include "store/registry-build.h"
 
@@ -93,12 +94,15 @@ Registry *registry_unref(Registry *r)
                 next = c->next;
                 free(c);
         }
-        free(r->grids);
-        free(r->dwellings);
-        free(r->residents);
+        if (!r->under) {
+                free(r->grids);
+                free(r->dwellings);
+                free(r->residents);
+                free(r->workers);
+                free(r->duties);
+        }
+        registry_unref(r->under);
         free(r->devices);
-        free(r->workers);
-        free(r->duties);
         free(r->code_index);
         free(r);
         return NULL;
@@ -155,5 +159,66 @@ void registry_finish(Registry *r)
         ASSERT(posix_memalign(&memory, 16, size) == 0);
         memset(memory, 0, size);
         r->code_index = code_index_build(memory, size, r);
+        if (r->under)
+                return; /* sorted already, and not ours to touch */
         qsort(r->duties, r->n_duties, sizeof(Duty), duty_compare);
+}
+
+static int bind_refused(RegistryError *error, const char *what, const char *code)
+{
+        *error = (RegistryError){0};
+        (void)snprintf(error->text, sizeof(error->text), "%s: %.64s", what, code);
+        return REGISTRY_E_INVALID;
+}
+
+/* Everything as it was, with room for one device more. */
+static Registry *registry_over(Registry *under, bool more)
+{
+        Registry *r = must_calloc(1, sizeof(*r));
+
+        *r = *under;
+        r->n_ref = 1;
+        r->under = registry_ref(under);
+        r->pool = NULL;
+        r->code_index = NULL;
+        r->n_devices = under->n_devices + more;
+        r->devices = must_calloc(r->n_devices, sizeof(Device));
+        memcpy(r->devices, under->devices, under->n_devices * sizeof(Device));
+        return r;
+}
+
+int registry_bind(Registry **ret, Registry *previous, const char *device, const char *class,
+        const char *profile, const char *home, RegistryError *ret_error)
+{
+        uint32_t id = registry_device_id(previous, device), dwelling = registry_dwelling_id(previous, home),
+                 resident = dwelling ? 0 : registry_resident_id(previous, home);
+        bool is_new = !registry_device(previous, id);
+        DeviceClass c = DEVICE_SENSOR;
+        Registry *r;
+        Device *d;
+
+        if (!str_code(device))
+                return bind_refused(ret_error, "no code of a device", device);
+        if (!dwelling && !resident)
+                return bind_refused(ret_error, "neither a dwelling nor a resident of the registry", home);
+        if (class && class[0] && !device_class_parse(class, &c))
+                return bind_refused(ret_error,
+                        "no class of devices (button, pendant, wristband, smoke, gas, sensor, gateway)",
+                        class);
+        if (id == 0)
+                id = previous->n_devices;
+        r = registry_over(previous, id == previous->n_devices);
+        d = &r->devices[id];
+        if (is_new)
+                *d = (Device){
+                        .code = registry_text(r, device), .profile = registry_text(r, profile), .class = c};
+        else if (class && class[0])
+                d->class = c;
+        if (!is_new && profile && profile[0])
+                d->profile = registry_text(r, profile);
+        d->dwelling = dwelling;
+        d->resident = resident;
+        registry_finish(r);
+        *ret = r;
+        return 0;
 }

@@ -42,6 +42,14 @@ DEFINE_CLEANUP(Registry *, registry_unref)
 int registry_read_csv(Registry **ret, const Registry *previous, const char *folder, RegistryError *ret_error);
 
 /*
+ * The same registry with one device more, or with one that stands elsewhere now. home: a dwelling or a resident. class,
+ * profile: NULL or "": as it was, for a new one sensor and none. Keeps a reference to `previous`, whose texts it lends.
+ * 0 or REGISTRY_E_INVALID.
+ */
+int registry_bind(Registry **ret, Registry *previous, const char *device, const char *class, const char *profile,
+        const char *home, RegistryError *ret_error);
+
+/*
  * registry.export: the whole registry with ids, the site, and the number ceilings, in one text file (CSV sections),
  * written with fsync and rename. What a start without a usable database lives on.
  */

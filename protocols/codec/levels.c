@@ -151,6 +151,16 @@ bool levels_stamp(Levels *l, uint64_t key, uint64_t stamp, uint32_t now_s)
         return !again; /* not kept: after a restart the event's id has to do */
 }
 
+void levels_forget(Levels *l)
+{
+        memset(l->map, 0, idmap_size(LEVELS_MAX));
+        idmap_init(&l->index, l->map, LEVELS_MAX);
+        memset(l->levels, 0, l->n * sizeof(Level));
+        l->n = l->n_dirty = 0;
+        if (l->kept)
+                l->kept->n = 0;
+}
+
 bool levels_on(const Levels *l, uint64_t key)
 {
         uint32_t i;

@@ -79,7 +79,9 @@ struct Link {
         uint64_t connected_us; /* CONNACK of this connection; 0: not yet */
         uint64_t backoff_us;
         unsigned dials, quick_losses;
-        int subscribe_mid;
+        int subscribe_mid, want_mid;
+        char *const *wanted;
+        unsigned n_wanted;
         bool literal;    /* the host is an address */
         bool subscribed; /* once in this process: afterwards a kept session has our subscriptions */
         bool inside, lost, announce, more;
@@ -197,6 +199,9 @@ static void on_connect(struct mosquitto *m, void *userdata, int rc, int flags)
         else if (mosquitto_subscribe_multiple(m, &l->subscribe_mid, n, filters, 1, 0, NULL) !=
                  MOSQ_ERR_SUCCESS)
                 l->lost = true;
+        else if (l->n_wanted > 0 && mosquitto_subscribe_multiple(m, &l->want_mid, (int)l->n_wanted,
+                                            l->wanted, 1, 0, NULL) != MOSQ_ERR_SUCCESS)
+                l->lost = true;
 out:
         errno = 0;
 }
@@ -205,6 +210,11 @@ static void on_subscribe(struct mosquitto *m, void *userdata, int mid, int n, co
 {
         Link *l = userdata;
 
+        if (l->n_wanted > 0 && mid == l->want_mid)
+                for (int i = 0; i < n && (unsigned)i < l->n_wanted; i++)
+                        if (granted[i] > 2)
+                                log_warning("MQTT %s: the broker refuses the subscription to %s",
+                                        l->settings.name, l->wanted[i]);
         if (mid != l->subscribe_mid || l->state != LINK_CONNECTED)
                 goto out;
         for (int i = 0; i < n; i++)
@@ -584,6 +594,13 @@ int link_unsubscribe(Link *l, const char *filter)
                 mosquitto_unsubscribe(l->m, NULL, filter) != MOSQ_ERR_SUCCESS)
                 return LINK_E_DOWN;
         return 0;
+}
+
+void link_want(Link *l, char *const *filters, unsigned n)
+{
+        ASSERT(!l->m);
+        l->wanted = filters;
+        l->n_wanted = n;
 }
 
 void link_committed(Link *l)

@@ -51,6 +51,9 @@ int link_publish(Link *, const char *topic, const void *payload, size_t n, bool 
 int link_subscribe(
         Link *, const char *filter); /* beside the filters of the settings, for this connection only */
 int link_unsubscribe(Link *, const char *filter);
+/* More filters, subscribed with each session that is new, after those of the settings. A broker that refuses one is
+ * complained about, and the connection goes on without it. The texts must outlive the link. Before it has dialled. */
+void link_want(Link *, char *const *filters, unsigned n);
 /* Writes to the socket now what may be written; never waits. */
 void link_flush(Link *);
 void link_wake(Link *);

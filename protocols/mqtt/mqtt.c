@@ -17,6 +17,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "intake.h"
 #include "limits.h"
 #include "out.h"
 
@@ -34,6 +35,7 @@ struct Mqtt {
         Codec *codec;
         Link *alarm, *vitals;
         Out out;
+        Intake *intake; /* NULL: no profiles */
         PortTimer *tick;
         bool library, lost, taken_over;
         char prefix[TOPIC_PREFIX_SIZE], status[TOPIC_SIZE];
@@ -138,8 +140,11 @@ static void on_alarm(void *userdata, const LinkMessage *m)
         case TOPIC_PRESENCE: worker_message(q, q->alarm, m, &t); break;
         case TOPIC_VITALS:
         case TOPIC_STATUS:
-        case TOPIC_ALERT:
-        case TOPIC_OTHER: q->host->count(q->host, "mqtt.topic"); break;
+        case TOPIC_ALERT: q->host->count(q->host, "mqtt.topic"); break;
+        case TOPIC_OTHER:
+                if (!q->intake || !intake_message(q->intake, q->alarm, true, m))
+                        q->host->count(q->host, "mqtt.topic");
+                break;
         }
 }
 
@@ -150,6 +155,8 @@ static void on_vitals(void *userdata, const LinkMessage *m)
         Event *e;
 
         topic_read(q->prefix, m->topic, &t);
+        if (t.kind == TOPIC_OTHER && q->intake && intake_message(q->intake, q->vitals, false, m))
+                return;
         if (!t.valid || (t.kind != TOPIC_VITALS && t.kind != TOPIC_STATUS)) {
                 q->host->count(q->host, "mqtt.topic");
                 return;
@@ -168,6 +175,8 @@ static void on_alarm_ready(void *userdata)
 {
         Mqtt *q = userdata;
 
+        if (q->intake)
+                intake_connected(q->intake);
         if (link_publish(q->alarm, q->status, "online", 6, true, NULL) == 0)
                 link_wake(q->alarm);
 }
@@ -225,6 +234,8 @@ static void on_tick(void *userdata)
         link_tick(q->alarm);
         link_tick(q->vitals);
         out_tick(&q->out);
+        if (q->intake)
+                intake_tick(q->intake);
         mqtt_health(q);
         (void)q->host->run(q->host); /* the numbers of these events hold no connection */
 }
@@ -244,7 +255,8 @@ static void mqtt_receipt(void *port, const PortReceipt *r)
 {
         Mqtt *q = port;
 
-        out_receipt(&q->out, r);
+        if (r->hold) /* else a device that would not understand it */
+                out_receipt(&q->out, r);
 }
 
 static void mqtt_reply(void *port, const PortReply *r)
@@ -404,6 +416,28 @@ int mqtt_new(Mqtt **ret, PortHost *host, const Config *config, Codec *codec, Por
         return 0;
 }
 
+int mqtt_profiles(Mqtt *q, Profiles *profiles)
+{
+        int r;
+
+        ASSERT(!q->intake);
+        r = intake_new(&q->intake, q->host, profiles, q->alarm, q->vitals);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+void mqtt_unclaimed(const Mqtt *q, Str *s)
+{
+        if (q->intake)
+                intake_unclaimed(q->intake, s);
+        else
+                str_add(s, "[]");
+}
+
+bool mqtt_heard(const Mqtt *q, const char *device, char profile[CODE_SIZE], char kind[WORD_SIZE])
+{
+        return q->intake && intake_known_as(q->intake, device, profile, kind);
+}
+
 Mqtt *mqtt_free(Mqtt *q)
 {
         if (!q)
@@ -412,6 +446,7 @@ Mqtt *mqtt_free(Mqtt *q)
         link_free(q->alarm);
         link_free(q->vitals);
         out_deinit(&q->out);
+        intake_free(q->intake);
         if (q->library)
                 (void)mosquitto_lib_cleanup();
         free(q);

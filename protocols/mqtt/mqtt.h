@@ -13,8 +13,10 @@
  * that binds client ids to user names then refuses anybody else's attempt to take ours), and the first line
  * of PasswordFile= is the password of all three.
  */
+#include "base/str.h"
 #include "config/config.h"
 #include "protocols/codec/codec.h"
+#include "protocols/codec/profile.h"
 #include "protocols/port.h"
 
 typedef struct Mqtt Mqtt;
@@ -27,6 +29,12 @@ typedef struct MqttStatus {
 
 /* Dials at once. Keeps nothing of the Config. config->mqtt_host must not be empty. */
 int mqtt_new(Mqtt **ret, PortHost *, const Config *, Codec *, Port *ret_port);
+/* Right after mqtt_new(): devices as they are sold. The profiles must outlive it. */
+int mqtt_profiles(Mqtt *, Profiles *);
+/* Devices that were heard and that the registry does not know, as a JSON array. */
+void mqtt_unclaimed(const Mqtt *, Str *);
+/* The profile and the newest kind of alarm that one of them was heard with. */
+bool mqtt_heard(const Mqtt *, const char *device, char profile[CODE_SIZE], char kind[WORD_SIZE]);
 Mqtt *mqtt_free(Mqtt *);
 /* All three. */
 bool mqtt_connected(const Mqtt *);

@@ -670,7 +670,7 @@ static void test_answers_and_lamps(void **state)
 {
         World *w = *state;
         const PortOps *ops = w->h->port.ops;
-        PortReceipt receipt = {.device = "sos-101", .json = "{\"id\":\"e1\"}", .json_size = 11};
+        PortReceipt receipt = {.hold = 1, .device = "sos-101", .json = "{\"id\":\"e1\"}", .json_size = 11};
         PortReply reply = {.worker_code = "w01", .json = "{\"nonce\":\"x\"}", .json_size = 13};
         unsigned before;
 

@@ -43,6 +43,13 @@ static const Verb verbs[] = {
         {"reopen", "N", "重开", "opens it again", 1, 1, verb_act},
         {"import", "FOLDER", "换用新的登记表", "replaces the registry by a folder of CSV files", 1, 1,
                 verb_import},
+        {"profile", "list | test NAME [TOPIC]", "市售设备的规则；test 显示一条消息（标准输入）的含义",
+                "rules of devices as sold; test: what a message on standard input means", 1, 3,
+                verb_profile},
+        {"devices", "--unclaimed", "听到过、尚未登记的设备",
+                "devices that were heard and are not registered", 0, 0, verb_devices},
+        {"bind", "DEVICE HOME [CLASS [PROFILE]]", "登记设备到住户或老人",
+                "registers a device with a dwelling or a resident", 2, 4, verb_bind},
         {"drill", "DEVICE [--call --yes]", "演练：默认只记录，不叫人", "a test of a device; see below", 1, 1,
                 verb_drill},
 };
@@ -137,6 +144,7 @@ int main(int argc, char **argv)
                 {"all", no_argument, NULL, 'a'},
                 {"yes", no_argument, NULL, 'y'},
                 {"call", no_argument, NULL, 'C'},
+                {"unclaimed", no_argument, NULL, 'u'},
                 {"version", no_argument, NULL, 'v'},
                 {"help", no_argument, NULL, 'h'},
                 {0},
@@ -153,6 +161,7 @@ int main(int argc, char **argv)
                 case 'a': ctl.all = true; break;
                 case 'y': ctl.yes = true; break;
                 case 'C': ctl.call = true; break;
+                case 'u': ctl.unclaimed = true; break;
                 case 'v': (void)puts("huyingctl " HUYING_VERSION); return EXIT_OK;
                 case 'h': print_help(stdout); return EXIT_OK;
                 default: return EXIT_USAGE;

@@ -25,7 +25,7 @@ typedef struct Ctl {
         const char *config_path;
         Config config;
         const char *as; /* worker code; NULL: not said */
-        bool json, all, yes, call;
+        bool json, all, yes, call, unclaimed;
 } Ctl;
 
 /* "消息 / message" to standard error. */
@@ -62,3 +62,6 @@ int verb_import(Ctl *, int argc, char **argv);
 int verb_duty(Ctl *, int argc, char **argv);
 int verb_act(Ctl *, int argc, char **argv);
 int verb_drill(Ctl *, int argc, char **argv);
+int verb_profile(Ctl *, int argc, char **argv);
+int verb_devices(Ctl *, int argc, char **argv);
+int verb_bind(Ctl *, int argc, char **argv);
