@@ -63,8 +63,10 @@ static void test_downtime_of_a_part_catches_up_to_where_it_would_be(void **state
         press(&k, "sos-101", "1");
         at(&k, 5);
         kit_restart(&k);
+        forget(&k);
         sleep_until(&k, 70);
         assert_int_equal(tier(&k, 1), 3);
+        expect_notified(&k, "w01", "w02", "f101", "d01", NULL); /* also who was called before */
         at(&k, 149.9);
         assert_int_equal(tier(&k, 1), 3);
         at(&k, 150); /* its original time */
