@@ -199,7 +199,7 @@ static void test_smoke_in_two_dwellings_of_a_building_calls_everybody_at_once(vo
         act(&k, ACTION_ACCEPT, "w01", 1);
         forget(&k);
         alarm(&k, ALARM_SMOKE, "smoke-102", "1"); /* long after */
-        assert_int_equal(tier(&k, 4), 2); /* 3 is the gap in the roster of the other grid */
+        assert_int_equal(tier(&k, 4), 2);         /* 3 is the gap in the roster of the other grid */
         kit_end(&k);
 }
 
