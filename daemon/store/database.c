@@ -265,8 +265,13 @@ static int apply_journal(Database *d, const OpJournal *op)
                 rc = day_note(d, &j);
         if (rc == SQLITE_OK)
                 rc = renumber_note(d, &j);
+        if (rc == SQLITE_OK)
+                rc = tree_note(d->db, &d->tree, hash);
         if (rc != SQLITE_OK)
                 return rc;
+        if (d->head.empty)
+                d->first_row = j.seq;
+        d->matter |= j.incident != 0;
         d->head = (JournalHead){.seq = j.seq};
         memcpy(d->head.hash, hash, HASH_SIZE);
         return SQLITE_OK;
@@ -294,7 +299,8 @@ static int apply_state(Database *d, const StateRow *row)
                 bind_blob(s, n + 3, row->blob, row->blob_size);
         else
                 ASSERT(sqlite3_bind_null(s, n + 3) == SQLITE_OK);
-        return statement_run(s);
+        rc = statement_run(s);
+        return rc == SQLITE_OK && row->state == STATE_CLOSED ? kpi_note(d->db, row->id) : rc;
 }
 
 static int apply_key(Database *d, const KeyRow *key, uint64_t submitted_us)
@@ -364,6 +370,11 @@ static int apply_outbox(Database *d, Statement which, const OpOutbox *o)
         return statement_run(s);
 }
 
+static int apply_erase(Database *d, const OpErase *e)
+{
+        return erase_resident(d->db, e->resident, e->code);
+}
+
 int database_apply(Database *d, const StoreTxn *t)
 {
         int rc = SQLITE_OK;
@@ -378,6 +389,7 @@ int database_apply(Database *d, const StoreTxn *t)
                 case OP_READING: rc = apply_reading(d, op_content(op)); break;
                 case OP_OUTBOX_PUT: rc = apply_outbox(d, STATEMENT_OUTBOX_PUT, op_content(op)); break;
                 case OP_OUTBOX_DROP: rc = apply_outbox(d, STATEMENT_OUTBOX_DROP, op_content(op)); break;
+                case OP_ERASE: rc = apply_erase(d, op_content(op)); break;
                 case OP_REGISTRY: rc = registry_db_write(d->db, t->registry); break;
                 }
         return rc;
@@ -407,6 +419,7 @@ int database_commit(Database *d)
         if (rc != SQLITE_OK)
                 return rc;
         d->committed = d->head;
+        d->committed_tree = d->tree;
         d->committed_day = d->day;
         d->committed_renumber = d->renumber;
         return SQLITE_OK;
@@ -418,6 +431,7 @@ void database_rollback(Database *d)
                 (void)sqlite3_exec(
                         d->db, "ROLLBACK", NULL, NULL, NULL); /* fails only when SQLite did it already */
         d->head = d->committed;
+        d->tree = d->committed_tree;
         d->day = d->committed_day;
         d->renumber = d->committed_renumber;
 }
@@ -724,6 +738,21 @@ static int tail_check(Opening *o)
         return 0;
 }
 
+static int tree_open(Opening *o)
+{
+        Database *d = o->d;
+        int rc = tree_load(d->db, &d->tree, &d->first_row);
+
+        if (rc == SQLITE_OK && d->first_row > 0)
+                rc = tree_fill(d->db, d->first_row);
+        if (rc != SQLITE_OK)
+                return refuse(o, rc, "tree of the journal");
+        if (!d->head.empty && d->first_row + d->tree.size != d->head.seq + 1)
+                return refuse_text(o, DATABASE_E_BAD, "the tree does not fit the journal");
+        d->committed_tree = d->tree;
+        return 0;
+}
+
 static int number_read(Database *d, const char *sql, int64_t arg, int64_t *ret)
 {
         sqlite3_stmt *s = NULL;
@@ -794,6 +823,8 @@ static int open_steps(Opening *o)
         if (rc != SQLITE_OK)
                 return refuse(o, rc, "checkpoint");
         r = tail_check(o);
+        if (r == 0)
+                r = tree_open(o);
         if (r == 0)
                 r = boot_note(o);
         if (r == 0)

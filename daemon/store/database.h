@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* The one read-write connection to journal.db: opening with every check, groups of transactions, checkpoints. */
+#include "store/checkpoint.h"
 #include "store/journal.h"
 #include "store/txn.h"
 
@@ -42,6 +43,9 @@ typedef struct Database {
         bool created;     /* the file was made by this opening */
         JournalHead head; /* with the rows of an open group */
         JournalHead committed;
+        Tree tree, committed_tree; /* over the rows */
+        uint64_t first_row;        /* the row that is leaf 0; 0: none yet */
+        bool matter;               /* since the last checkpoint: an alarm or an answer was journaled */
         uint64_t revived_seq; /* rows up to here were found at opening, though never reported committed */
         int64_t day, committed_day;
         int64_t seq_offset;                /* journal.seq + this = the engine's number */

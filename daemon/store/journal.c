@@ -2,12 +2,12 @@
 #include "store/journal.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/assert.h"
 #include "base/str.h"
+#include "store/hash.h"
 
 static uint8_t *put_be(uint8_t *p, uint64_t value, unsigned size)
 {
@@ -22,23 +22,10 @@ static uint8_t *put_bytes(uint8_t *p, const uint8_t *bytes, size_t n)
         return p + n;
 }
 
-/* A digest can only fail for want of memory or of SHA-256 itself: nothing to go on with. */
-static void sha256(const void *a, size_t n_a, const void *b, size_t n_b, uint8_t ret[HASH_SIZE])
-{
-        EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-
-        ASSERT(ctx);
-        ASSERT(EVP_DigestInit_ex(ctx, EVP_sha256(), NULL) == 1);
-        ASSERT(EVP_DigestUpdate(ctx, a, n_a) == 1);
-        ASSERT(EVP_DigestUpdate(ctx, b, n_b) == 1);
-        ASSERT(EVP_DigestFinal_ex(ctx, ret, NULL) == 1);
-        EVP_MD_CTX_free(ctx);
-}
-
 void journal_body_hash(const uint8_t salt[SALT_SIZE], const void *body, size_t n, uint8_t ret[HASH_SIZE])
 {
         ASSERT(salt && (body || n == 0));
-        sha256(salt, SALT_SIZE, body ? body : "", n, ret);
+        hash_sha256(salt, SALT_SIZE, body, n, NULL, 0, ret);
 }
 
 void journal_encode(const JournalRecord *j, const uint8_t prev[HASH_SIZE],
@@ -64,7 +51,7 @@ void journal_hash(const uint8_t record[JOURNAL_RECORD_SIZE], uint8_t ret[HASH_SI
 {
         static const uint8_t leaf = 0x00; /* RFC 6962 section 2.1: a leaf is never taken for a node */
 
-        sha256(&leaf, 1, record, JOURNAL_RECORD_SIZE, ret);
+        hash_sha256(&leaf, 1, record, JOURNAL_RECORD_SIZE, NULL, 0, ret);
 }
 
 int journal_head(sqlite3 *db, JournalHead *ret)

@@ -13,8 +13,8 @@
 #include <sqlite3.h>
 
 #include "store/store.h"
+#include "store/tree.h"
 
-#define HASH_SIZE           32
 #define SALT_SIZE           16
 #define JOURNAL_RECORD_SIZE 104
 

@@ -50,6 +50,7 @@
 #include "limits.h"
 #include "store/database.h"
 #include "store/feed.h"
+#include "store/note.h"
 #include "store/registry-db.h"
 
 #define GROUP_TXNS_MAX     1000u
@@ -65,6 +66,8 @@
 #define CHECKPOINT_SOON_US (200 * USEC_PER_MSEC)
 #define CHECKPOINT_LATE_US (30 * USEC_PER_SEC)
 #define RETRY_US           (5 * USEC_PER_SEC)
+#define SIGN_SOON_US       (5 * USEC_PER_SEC) /* after an alarm or an answer: witnesses have it within 10 s */
+#define SIGN_LATE_US       (5 * USEC_PER_MIN)
 #define PRUNE_US           USEC_PER_HOUR
 #define PRUNE_ROWS         1000u
 #define INCIDENTS_AHEAD    1000u
@@ -76,6 +79,7 @@
 #define SET_ASIDE_MAX   3u
 #define AILS_EXPORT     1u
 #define AILS_CHECKPOINT 2u
+#define AILS_SIGN       4u
 
 struct Store {
         char *directory, *site, *export_path;
@@ -93,7 +97,8 @@ struct Store {
         StoreStatus status;               /* what store_status() tells, but for what it computes */
         uint64_t next_seq, next_incident; /* above all that was submitted */
         bool stopping, merge_wait, merge_failed;
-        uint64_t stop_us; /* when to give up */
+        char note[NOTE_SIZE]; /* the newest signed checkpoint */
+        uint64_t stop_us;     /* when to give up */
         /* … to here; the rest is the thread's */
 
         Database db;
@@ -108,6 +113,8 @@ struct Store {
         int pause_ms;
         uint64_t incident_ceiling, seq_ceiling; /* in registry.export; 0: not written */
         bool export_due;
+        Signer *signer;
+        uint64_t sign_us; /* CLOCK_BOOTTIME; UINT64_MAX: nothing to sign */
         uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
 };
 
@@ -444,8 +451,63 @@ static void checkpoint_plan(Store *s)
         s->checkpoint_us = at > s->checkpoint_not_before_us ? at : s->checkpoint_not_before_us;
 }
 
+/* Checkpoints for auditors (note.h). A failure never stops the journal: it ails, and is tried again. */
+
+static int sign_now(Store *s, char note[NOTE_SIZE])
+{
+        int rc;
+
+        if (!s->signer && signer_open(&s->signer, s->directory, s->site) != 0)
+                return SQLITE_CANTOPEN;
+        rc = database_begin(&s->db);
+        if (rc == SQLITE_OK)
+                rc = checkpoint_write(
+                        s->db.db, s->signer, &s->db.tree, s->db.first_row, clock_now().wall_us, note);
+        if (rc == SQLITE_OK)
+                rc = database_commit(&s->db);
+        if (rc != SQLITE_OK)
+                database_rollback(&s->db); /* the next commit finds out what it was */
+        return rc;
+}
+
+static void sign(Store *s)
+{
+        char note[NOTE_SIZE];
+
+        ASSERT(s->db.db);
+        if (s->db.first_row == 0) { /* begun anew since it was planned */
+                s->sign_us = UINT64_MAX;
+                return;
+        }
+        if (sign_now(s, note) != SQLITE_OK) {
+                s->sign_us = clock_now().boot_us + RETRY_US;
+                ailing(s, AILS_SIGN, "no checkpoint can be signed");
+                return;
+        }
+        ailing(s, AILS_SIGN, NULL);
+        s->sign_us = UINT64_MAX;
+        s->db.matter = false;
+        lock(s);
+        memcpy(s->note, note, sizeof(note));
+        s->status.checkpoints++;
+        unlock(s);
+        signal_fd(s->event_fd);
+}
+
+/* After a commit. */
+static void sign_plan(Store *s, uint64_t rows_before)
+{
+        uint64_t now = clock_now().boot_us, at = now + (s->db.matter ? SIGN_SOON_US : SIGN_LATE_US);
+
+        if (s->db.tree.size > rows_before && at < s->sign_us)
+                s->sign_us = at;
+        if (s->sign_us <= now)
+                sign(s);
+}
+
 static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
 {
+        uint64_t rows = s->db.tree.size;
         int rc = group_apply(s, first, n);
 
         if (rc != SQLITE_OK) {
@@ -458,6 +520,7 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
         group_done(s, n);
         export_maybe(s);
         checkpoint_plan(s);
+        sign_plan(s, rows);
 }
 
 /* The thread */
@@ -515,6 +578,8 @@ static void idle(Store *s)
 
         if (export_wanted(s) && s->export_us < due)
                 due = s->export_us;
+        if (s->sign_us < due)
+                due = s->sign_us;
         if (due > now) {
                 uint64_t ms = (due - now) / USEC_PER_MSEC + 1;
 
@@ -526,6 +591,8 @@ static void idle(Store *s)
                 checkpoint(s);
         if (s->prune_us <= now)
                 prune(s);
+        if (s->sign_us <= now)
+                sign(s);
 }
 
 /* Parked until the engine has what the database holds. False: closed again, it could not be read. */
@@ -604,6 +671,8 @@ static void *thread_main(void *userdata)
         while (work(s))
                 ;
         if (s->db.db) {
+                if (s->sign_us != UINT64_MAX && s->failures == 0)
+                        sign(s); /* the end of what is known here, for whoever looks while we are away */
                 (void)database_checkpoint(&s->db); /* closing tries again; the log is kept in any case */
                 database_close(&s->db);
         }
@@ -652,7 +721,7 @@ static int store_new(Store **ret, const StoreConfig *config)
         s->directory = strdup(config->state_directory);
         s->site = strdup(config->site);
         s->origin.known = (JournalHead){.empty = true}; /* nothing is known yet */
-        s->checkpoint_us = UINT64_MAX;
+        s->checkpoint_us = s->sign_us = UINT64_MAX;
         s->pause_ms = PAUSE_MIN_MS;
         ASSERT(s->directory && s->site);
         ASSERT(asprintf(&s->export_path, "%s/registry.export", config->state_directory) > 0);
@@ -669,6 +738,7 @@ static Store *store_release(Store *s)
         database_close(&s->db);
         queue_clear(&s->queue);
         registry_unref(s->registry);
+        signer_free(s->signer);
         closep(&s->event_fd);
         closep(&s->wake_fd);
         closep(&s->urgent_fd);
@@ -723,6 +793,8 @@ static int start_up(Store *s, StoreStart *ret, char why[DATABASE_WHY_SIZE])
                 registry_unref(s->registry);
                 s->registry = registry;
         }
+        if (checkpoint_newest(s->db.db, s->note) != SQLITE_OK)
+                s->note[0] = 0; /* the next one will say the same and more */
         ret->boot = s->db.boot;
         ret->next_incident = s->db.next_incident;
         ret->next_seq = s->db.next_seq;
@@ -878,6 +950,16 @@ void store_status(Store *s, StoreStatus *ret)
 {
         drain_fd(s->event_fd); /* before looking: what comes after it makes it readable again */
         store_peek(s, ret);
+}
+
+bool store_checkpoint(Store *s, char *ret_note, size_t cap)
+{
+        bool there;
+
+        lock(s);
+        there = s->note[0] && str_copy(ret_note, cap, s->note);
+        unlock(s);
+        return there;
 }
 
 /* Into the engine */

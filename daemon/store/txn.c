@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/str.h"
 #include "store/registry.h"
 
 StoreTxn *store_txn_new(void)
@@ -139,6 +140,15 @@ void store_txn_outbox_drop(StoreTxn *t, uint64_t incident, uint32_t worker, uint
 
         ASSERT(incident > 0);
         *op = (OpOutbox){incident, seq, worker, channel};
+}
+
+void store_txn_erase(StoreTxn *t, uint32_t resident, const char *code)
+{
+        OpErase *op = op_add(t, OP_ERASE, sizeof(*op));
+
+        ASSERT(resident > 0 && code);
+        *op = (OpErase){.resident = resident};
+        ASSERT(str_copy(op->code, sizeof(op->code), code)); /* a code fits */
 }
 
 void store_txn_registry(StoreTxn *t, Registry *registry)

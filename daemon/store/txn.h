@@ -14,6 +14,7 @@ typedef enum OpType {
         OP_READING,     /* OpReading */
         OP_OUTBOX_PUT,  /* OpOutbox */
         OP_OUTBOX_DROP, /* OpOutbox */
+        OP_ERASE,       /* OpErase */
         OP_REGISTRY,    /* nothing: StoreTxn.registry */
 } OpType;
 
@@ -36,6 +37,11 @@ typedef struct OpReading {
         int64_t wall_us;
         VitalsEvent vitals;
 } OpReading;
+
+typedef struct OpErase {
+        uint32_t resident;
+        char code[CODE_SIZE];
+} OpErase;
 
 typedef struct OpOutbox {
         uint64_t incident, seq;
