@@ -342,7 +342,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         c.accessible = !str_equal(c.needs, "") && v->state != STATE_ALERTING;
         c.recorded = o->committed >= v->last_seq;
         c.now_us = now.wall_us;
-        c.notice_seq = (int64_t)(s->raise ? s->told->seq : v->last_seq);
+        c.notice_seq = (int64_t)(s->raise || s->told->seq > v->last_seq ? s->told->seq : v->last_seq);
         c.reason = s->reason;
         ASSERT(notice_json(v, &c, o->json, sizeof(o->json), &n)); /* fits: NOTICE_JSON_MAX */
         (void)notice_text(v, &c, o->text, sizeof(o->text));       /* cut at its end, still a line */

@@ -127,8 +127,10 @@ bool turn_is_degraded(const Turn *t)
 
 bool turn_is_clean(const Turn *t)
 {
-        return store_txn_empty(t->txn) && !inbox_first(t->inbox) &&
-               t->committed + 1 == engine_next_seq(t->engine);
+        StoreStatus s;
+
+        store_peek(t->store, &s);
+        return store_txn_empty(t->txn) && !inbox_first(t->inbox) && s.committed_txns == s.submitted_txns;
 }
 
 /* What is recorded */
@@ -294,6 +296,21 @@ static void reply_send(Turn *t, const Effect *e)
                                        .json_size = n});
 }
 
+/* A later lamp of the same device goes at the same time: this one would only flicker. */
+static bool lamp_is_old(const Turn *t, uint32_t i)
+{
+        const Effect *e = &t->calm[(t->calm_first + i) % t->calm_max];
+
+        for (uint32_t k = i + 1; k < t->calm_n; k++) {
+                const Effect *later = &t->calm[(t->calm_first + k) % t->calm_max];
+
+                if (later->type == EFFECT_LAMP && later->seq <= t->committed &&
+                        str_equal(later->lamp.source, e->lamp.source))
+                        return true;
+        }
+        return false;
+}
+
 static void lamp_send(Turn *t, const Effect *e)
 {
         bool open = e->lamp.lamp == LAMP_RECEIVED || e->lamp.lamp == LAMP_ACCEPTED ||
@@ -322,7 +339,7 @@ static void calm_release(Turn *t)
                         receipt_send(t, e);
                 else if (e->type == EFFECT_REPLY)
                         reply_send(t, e);
-                else
+                else if (!lamp_is_old(t, i))
                         lamp_send(t, e);
         }
         t->calm_n = kept;
