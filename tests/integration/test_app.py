@@ -1,0 +1,382 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worker's app in a real browser, against the real gateway and broker: from the press to the resolved matter, with
+the network cut, the page reloaded, two people at once, and whatever else a day brings.
+
+Screenshots of every screen go to $HUYING_BUILD/screens.
+"""
+
+import csv
+import gzip
+import shutil
+import urllib.request
+from urllib.parse import quote
+
+import pytest
+
+import net
+import web
+from net import wait_for
+
+pytestmark = pytest.mark.skipif(bool(web.missing()), reason=f"not there: {web.missing()}")
+
+
+@pytest.fixture(scope="module")
+def app_folder(tmp_path_factory):
+    return web.bundle(tmp_path_factory.mktemp("app"))
+
+
+@pytest.fixture(scope="module")
+def browser():
+    browser = web.Browser()
+    yield browser
+    browser.close()
+
+
+@pytest.fixture
+def registry(tmp_path):
+    """The demo community, in which everybody has the app and is always on duty."""
+    folder = tmp_path / "registry"
+    shutil.copytree(net.DEMO, folder)
+    rows = list(csv.reader((folder / "workers.csv").open(encoding="utf-8")))
+    for row in rows[1:]:
+        if row[0] in ("w01", "w02", "d01"):
+            row[5] = "app"
+    with (folder / "workers.csv").open("w", encoding="utf-8", newline="") as f:
+        csv.writer(f).writerows(rows)
+    return folder
+
+
+class Phones:
+    def __init__(self, browser, site, ws_port, http_port):
+        self.browser = browser
+        self.site = site
+        self.ws_port = ws_port
+        self.http = f"http://127.0.0.1:{http_port}/"
+        self.pages = []
+        self.cuts = []
+
+    def cut(self):
+        cut = web.Cut(self.ws_port)
+        self.cuts.append(cut)
+        return cut
+
+    def link(self, code, port=None, path="", token="secret", **more):
+        members = {"u": code, "t": token, "s": self.site.daemon.site, "b": f"ws://127.0.0.1:{port or self.ws_port}/mqtt", **more}
+        return self.http + path + "#" + "&".join(f"{k}={quote(v, safe='')}" for k, v in members.items() if v)
+
+    def open(self, code, port=None, url=None, more=None, **options):
+        page = web.Page(self.browser, f"{code}-{len(self.pages)}", url or self.link(code, port, **(more or {})), **options)
+        self.pages.append(page)
+        return page
+
+    def on_duty(self, code, port=None, **options):
+        page = self.open(code, port, **options)
+        page.press("开始值班")
+        page.see("线路通了")
+        page.press("听到了")
+        return page
+
+    def close(self):
+        problems = []
+        for page in self.pages:
+            problems += [f"{page.name}: {p}" for p in page.problems()]
+            page.close()
+        for cut in self.cuts:
+            cut.close()
+        return problems
+
+
+@pytest.fixture
+def make_phones(request, browser, make_broker, make_site, app_folder, registry):
+    """make_phones(settings=…): a site whose broker speaks WebSocket and whose gateway serves the app."""
+    made = []
+
+    def make(settings=None, config="", **options):
+        ws_port, http_port = net.free_port(), net.free_port()
+        broker = make_broker(config=f"listener {ws_port} 127.0.0.1\nprotocol websockets\n{config}", **options)
+        settings = {"HTTP": {"Listen": f"127.0.0.1:{http_port}", "App": str(app_folder), "Broker": f"ws://127.0.0.1:{ws_port}/mqtt"},
+                    "Ladder sos": {"Receipt": "0"}, **(settings or {})}
+        phones = Phones(browser, make_site(broker=broker, settings=settings, registry=registry), ws_port, http_port)
+        made.append(phones)
+        return phones
+
+    yield make
+    problems = [p for phones in made for p in phones.close()]
+    report = getattr(request.node, "report_call", None)
+    assert not problems or (report is not None and report.failed), "the browser complains:\n" + "\n".join(problems)
+
+
+@pytest.fixture
+def phones(make_phones):
+    return make_phones()
+
+
+def press(phones, device="sos-101", event="e-1", **members):
+    bed = phones.site.device(device)
+    phones.site.press(bed, device, event, **members)
+    return bed, phones.site.receipt(bed, device, event)["incident"]
+
+
+def lamp(phones, bed, word, device="sos-101"):
+    bed.wait(phones.site.topic(f"down/{device}/lamp"), lambda m: m.payload == word.encode())
+
+
+def test_from_the_press_to_the_end(phones):
+    w01 = phones.on_duty("w01", more={"n": "赵示例", "p": "000-0000-2001"})
+    w01.see("现在没有警报")
+    bed, incident = press(phones)
+    w01.see("张虚构")
+    w01.see("1号楼1单元101室")
+    w01.until("() => Huying.bell.ringing()")
+    lamp(phones, bed, "received")
+    w01.click(selector=".card")
+    for text in ("呼救", "独居；高血压；听力差", "打给 张虚构", "家属 张样例", "接单后显示", "接单"):
+        w01.see(text)
+    w01.press("接单")
+    lamp(phones, bed, "accepted")
+    w01.see("“接单”已确认")
+    w01.see("钥匙盒")
+    w01.until("() => !Huying.bell.ringing()")
+    w01.press("已到达")
+    lamp(phones, bed, "arrived")
+    w01.press("办结")
+    w01.check(text="已帮助")
+    w01.fill(selector="#note", value="扶起，无碍")
+    w01.press("确认办结")
+    lamp(phones, bed, "resolved")
+    w01.see("现在没有警报")
+    wait_for(lambda: "扶起，无碍" in phones.site.daemon.ctl("show", incident).stdout)
+    assert len(phones.site.client().subscribe(phones.site.topic("worker/w01/alert/+")).received()) == 0
+
+
+def test_every_step_survives_a_cut_network(phones):
+    """Each action is taken while the network is down: nothing is lost, nothing is done twice."""
+    cut = phones.cut()
+    w01 = phones.on_duty("w01", cut.port)
+    w01.cut_allowed = True
+    bed, incident = press(phones)
+    w01.click(selector=".card")
+    w01.see("接单")
+    for button, word in (("接单", "accepted"), ("已到达", "arrived"), ("办结", "resolved")):
+        cut.cut()
+        w01.see("已断网")
+        w01.press(button)
+        if button == "办结":
+            w01.check(text="误报")
+            w01.press("确认办结")
+        w01.see(f"“{button}”已记下")
+        cut.restore()
+        lamp(phones, bed, word)
+        w01.see_not("已断网")
+    w01.see("现在没有警报")
+    kinds = phones.site.daemon.ctl("show", incident).stdout
+    assert kinds.count("accepted") >= 1
+    w01.until("() => Object.keys(Huying.link.actions).length === 0")
+
+
+def test_a_reload_in_the_middle_forgets_nothing(phones):
+    cut = phones.cut()
+    w01 = phones.on_duty("w01", cut.port)
+    w01.cut_allowed = True
+    bed, _ = press(phones)
+    w01.click(selector=".card")
+    w01.see("接单")
+    cut.cut()
+    w01.see("已断网")
+    w01.press("接单")
+    w01.see("“接单”已记下")
+    nonce = w01.js("() => Huying.link.pending()[0].nonce")
+    w01.reload()
+    w01.see("张虚构")
+    w01.see("断网前的情况")
+    w01.see("已断网")
+    assert w01.js("() => Huying.link.pending()[0].nonce") == nonce, "the same nonce after the reload"
+    w01.until("() => Huying.bell.unlocked() || document.body.innerText.includes('声音没有打开')")
+    cut.restore()
+    lamp(phones, bed, "accepted")
+    w01.see("请到场")
+    w01.click(selector=".card")
+    w01.see_not("声音没有打开")
+    w01.reload()
+    w01.see("请到场")
+    w01.click(selector=".card")
+    w01.press("已到达")
+    lamp(phones, bed, "arrived")
+
+
+def test_two_workers_race_and_the_other_is_stood_down(make_phones):
+    phones = make_phones(settings={"Ladder sos": {"Receipt": "0", "Tier2": "0s backup"}})
+    cuts = [phones.cut(), phones.cut()]
+    w01, w02 = phones.on_duty("w01", cuts[0].port), phones.on_duty("w02", cuts[1].port)
+    bed, _ = press(phones)
+    for page, cut in zip((w01, w02), cuts):
+        page.cut_allowed = True
+        page.click(selector=".card")
+        page.until("() => Huying.bell.ringing()")
+        cut.cut()
+        page.see("已断网")
+        page.press("接单")
+        page.see("“接单”已记下")
+    for cut in cuts:
+        cut.restore()
+    lamp(phones, bed, "accepted")
+    for page in (w01, w02):
+        page.until("() => Huying.link.state === 'online' && !Huying.link.pending().length && !Huying.bell.ringing()")
+    owners = [page.js("() => Huying.app.list()[0].owner") for page in (w01, w02)]
+    assert owners[0] == owners[1], "both are told the same"
+    owner, other = (w01, w02) if owners[0] == "w01" else (w02, w01)
+    other.see("您算帮忙" if "您算帮忙" in other.text() else "请到场")
+    owner.press("已到达")
+    lamp(phones, bed, "arrived")
+
+
+def test_a_colleague_accepts_and_this_phone_falls_silent(make_phones):
+    phones = make_phones(settings={"Ladder sos": {"Receipt": "0", "Tier2": "0s backup"}})
+    w01 = phones.on_duty("w01")
+    w02 = phones.site.worker("w02")
+    bed, incident = press(phones)
+    w01.until("() => Huying.bell.ringing()")
+    assert phones.site.act(w02, "w02", incident, "accept")["result"] == "ok"
+    w01.see("钱示例 已接单")
+    w01.see("您无需前往")
+    w01.until("() => !Huying.bell.ringing()")
+    assert phones.site.act(w02, "w02", incident, "arrived")["result"] == "ok"
+    assert phones.site.act(w02, "w02", incident, "resolve", outcome="helped")["result"] == "ok"
+    w01.see("现在没有警报")
+
+
+def test_delivered_and_seen_say_themselves(phones):
+    w01 = phones.on_duty("w01")
+    _, incident = press(phones)
+    w01.see("张虚构")
+
+    def told():
+        return phones.site.daemon.ctl("show", incident).stdout
+    wait_for(lambda: "delivered" in told(), what=told)
+    w01.click(selector=".card")
+    wait_for(lambda: "seen" in told(), what=told)
+
+
+def test_a_wrong_token_is_said_and_not_tried_for_ever(make_phones, tmp_path):
+    import subprocess
+    passwords = tmp_path / "passwd"
+    passwords.write_text("")
+    passwords.chmod(0o644)
+    for user in ("w01", "huying-demo-alarm", "huying-demo-vitals", "huying-demo-out", "watch"):
+        subprocess.run(["mosquitto_passwd", "-b", str(passwords), user, "right"], check=True)
+    tmp_path.chmod(0o755)
+    secret = tmp_path / "secret"
+    secret.write_text("right\n")
+    phones = make_phones(config=f"password_file {passwords}", anonymous=True,
+                         settings={"MQTT": {"PasswordFile": str(secret)}})
+    w01 = phones.open("w01", more={"token": "wrong"})
+    w01.press("开始值班")
+    w01.see("登录被拒绝")
+    assert w01.js("() => Huying.link.state") == "refused"
+    w01.press("换一个账号登录")
+    w01.see("登录链接")
+    w01.fill(selector="#login-link", value="nonsense")
+    w01.press("登录")
+    w01.see("这不是登录链接")
+    w01.fill(selector="#login-link", value=phones.link("w01", token="right"))
+    w01.press("登录")
+    w01.press("开始值班")
+    w01.see("线路通了")
+
+
+def test_fifty_open_alerts(phones):
+    w01 = phones.on_duty("w01")
+    source = phones.site.client()
+    for n in range(50):
+        kind = "fall" if n % 2 else "sos"
+        phones.site.press(source, f"unknown-{n}", "e-1", kind=kind)
+    w01.until("() => Huying.app.list().length >= 1 && document.querySelectorAll('.card').length === Huying.app.list().length")
+    for code in ("sos-101", "sos-102", "pendant-103", "sos-501", "smoke-101"):
+        phones.site.press(source, code, "e-1", kind="smoke" if code.startswith("smoke") else "sos")
+    w01.see("陈样本")
+    order = w01.js("() => Array.from(document.querySelectorAll('.card')).map(e => e.className.match(/p([1-5])/)[1])")
+    assert order == sorted(order), "most urgent first"
+    w01.shot("list-many", full=False)
+
+
+def test_it_starts_without_a_network(phones):
+    cut = phones.cut()
+    w01 = phones.on_duty("w01", cut.port)
+    w01.cut_allowed = True
+    press(phones)
+    w01.see("张虚构")
+    w01.until("() => navigator.serviceWorker.controller !== null")
+    w01.until("() => caches.keys().then(k => k.length === 1)")
+    cut.cut()
+    w01.offline(yes=True)
+    w01.reload()
+    w01.see("已断网")
+    w01.see("张虚构")
+    w01.offline(yes=False)
+    cut.restore()
+    w01.see_not("断网")
+    w01.see("值班中")
+
+
+def test_off_duty_names_the_taker(phones):
+    w01 = phones.on_duty("w01")
+    w02 = phones.site.worker("w02")
+    bed, incident = press(phones)
+    w01.click(selector=".card")
+    w01.press("接单")
+    w01.see("已到达")
+    w01.back()
+    w01.press("我")
+    w01.press("离岗")
+    w01.see("先转交给接班人")
+    w01.fill(selector="#taker", value="w02")
+    w01.press("全部转交")
+    phones.site.alert(w02, "w02", incident, lambda a: a["needs"] == "accept" or a["reason"] == "handover")
+    assert phones.site.act(w02, "w02", incident, "accept")["result"] == "ok"
+    w01.until("() => Huying.app.list().every(a => a.owner !== 'w01')")
+    w01.press("离岗")
+    w01.see("本机不再呼叫您")
+    w01.click(selector="#sheet .primary")
+    w01.see("开始值班")
+    presence = phones.site.client().subscribe(phones.site.topic("worker/w01/presence"))
+    presence.wait(phones.site.topic("worker/w01/presence"), lambda m: m.payload == b"offline")
+
+
+def test_a_second_window_takes_over_and_neither_fights(phones):
+    w01 = phones.on_duty("w01")
+    again = phones.on_duty("w01")
+    w01.see("另一个窗口或手机登录了您的账号")
+    again.see("值班中")
+    w01.press("改在这里值班")
+    again.see("另一个窗口或手机登录了您的账号")
+    w01.see("值班中")
+
+
+def test_the_phones_clock_may_be_wrong(phones):
+    """An hour behind: what counts is the gateway's time."""
+    w01 = phones.on_duty("w01", init="{ const now = Date.now; Date.now = () => now() - 3600000; }")
+    press(phones)
+    w01.see("张虚构")
+    assert abs(w01.js("() => Huying.clock.skew()") + 3600) < 30
+    w01.until("() => /已等 0:/.test(document.querySelector('.card .left').innerText)")
+
+
+def test_the_first_load_is_small(app_folder):
+    first = [p for p in app_folder.iterdir() if p.suffix == ".gz" and not p.name.startswith(("wall", "icon-"))]
+    size = sum(p.stat().st_size for p in first)
+    assert len(first) > 10 and size < 200 * 1024, f"{size} bytes compressed"
+    for path in first:
+        assert gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
+
+
+def test_the_gateways_own_pages(phones):
+    def get(path):
+        with urllib.request.urlopen(phones.http + path, timeout=30) as answer:
+            return answer.read().decode()
+    assert get("healthz") == "ok\n"
+    press(phones)
+    assert '"site":"demo"' in get("config.json")
+
+    def open_now():
+        return 'huying_incidents_open{priority="1"} 1' in get("metrics")
+    wait_for(open_now)

@@ -1,0 +1,55 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Puts the app's folder together: our files as they are, mqtt.js from npm, and a compressed copy of each.
+
+    bundle.py OUT [--node FOLDER]…
+
+FOLDER holds node_modules with mqtt; the first that has it counts. Without it OUT stays empty, a line says so, and the
+exit code is 0: the gateway needs no app.
+"""
+
+import argparse
+import gzip
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OURS = (".html", ".js", ".css", ".svg", ".webmanifest")
+
+
+def put(path, data):
+    if not path.exists() or path.read_bytes() != data:
+        path.write_bytes(data)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("out", type=Path)
+    parser.add_argument("--node", type=Path, action="append", default=[])
+    arguments = parser.parse_args()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    found = [p for p in (n / "node_modules/mqtt/dist/mqtt.min.js" for n in arguments.node) if p.is_file()]
+    if not found:
+        print("the workers' app is left out: mqtt.js from npm is not there (tools/test gets it)")
+        return 0
+    files = {p.name: p.read_bytes() for p in sorted(HERE.iterdir()) if p.suffix in OURS}
+    # the licence stands in the file; what points to its source map does not come along
+    files["mqtt.min.js"] = re.sub(rb"\n//# sourceMappingURL=\S+", b"", found[0].read_bytes())
+    licence = found[0].parents[1] / "LICENSE.md"
+    if licence.is_file():
+        files["mqtt-licence.txt"] = licence.read_bytes()
+    version = hashlib.sha256(b"".join(name.encode() + b"\0" + data for name, data in sorted(files.items()))).hexdigest()[:12]
+    files["sw.js"] = files["sw.js"].replace(b"const VERSION = 'dev'", b"const VERSION = '" + version.encode() + b"'")
+    for name, data in files.items():
+        put(arguments.out / name, data)
+        put(arguments.out / (name + ".gz"), gzip.compress(data, 9, mtime=0))
+    for path in arguments.out.iterdir():
+        if path.name not in files and path.name.removesuffix(".gz") not in files:
+            path.unlink()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
