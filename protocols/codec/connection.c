@@ -56,3 +56,10 @@ int connection_open(sqlite3 **ret)
         *ret = db;
         return 0;
 }
+
+int connection_step(sqlite3_stmt *statement)
+{
+        (void)sqlite3_stmt_status(
+                statement, SQLITE_STMTSTATUS_VM_STEP, 1); /* only the count of this step matters */
+        return sqlite3_step(statement);
+}

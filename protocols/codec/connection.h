@@ -8,3 +8,6 @@
  * attached databases, no schema, bounded lengths, and a progress handler that stops a statement which does not end.
  */
 int connection_open(sqlite3 **ret);
+/* sqlite3_step() with the progress handler's patience anew. SQLite counts the operations of a statement over its whole
+ * life: without this, every few hundredth message would be stopped although nothing is wrong with it. */
+int connection_step(sqlite3_stmt *);

@@ -276,7 +276,7 @@ static bool body_open(Codec *codec, ShapeKind shape, Event *e)
                 return false;
         }
         if (sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) != SQLITE_OK ||
-                sqlite3_step(row) != SQLITE_ROW) {
+                connection_step(row) != SQLITE_ROW) {
                 event_why(e, "not JSON");
                 return false;
         }
@@ -305,7 +305,7 @@ static void id_literal(Codec *codec, Event *e, const char *path)
 
         if (sqlite3_bind_text(codec->literal, 1, p, (int)n, SQLITE_STATIC) == SQLITE_OK &&
                 sqlite3_bind_text(codec->literal, 2, path, -1, SQLITE_STATIC) == SQLITE_OK &&
-                sqlite3_step(codec->literal) == SQLITE_ROW) {
+                connection_step(codec->literal) == SQLITE_ROW) {
                 text = (const char *)sqlite3_column_text(codec->literal, 0);
                 if (text && !str_copy(e->id, sizeof(e->id), text)) {
                         e->id[0] = '\0';

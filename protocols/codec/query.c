@@ -105,7 +105,7 @@ bool query_path_ok(QueryBase *b, const char *path)
         if (!path_shape(path))
                 return false;
         if (sqlite3_bind_text(b->probe, 1, path, -1, SQLITE_STATIC) == SQLITE_OK)
-                r = sqlite3_step(b->probe);
+                r = connection_step(b->probe);
         (void)sqlite3_reset(b->probe); /* repeats the error of the step */
         (void)sqlite3_bind_null(b->probe, 1);
         return r == SQLITE_ROW;
@@ -163,7 +163,7 @@ static bool row_step(Query *q, const char *text, size_t n)
 {
         (void)sqlite3_reset(q->row); /* repeats an old error */
         return sqlite3_bind_text(q->row, 1, text, (int)n, SQLITE_STATIC) == SQLITE_OK &&
-               sqlite3_step(q->row) == SQLITE_ROW;
+               connection_step(q->row) == SQLITE_ROW;
 }
 
 bool query_open(Query *q, const char *text, size_t n)
@@ -191,7 +191,7 @@ bool query_next(Query *q)
                 q->whole = false;
                 return first;
         }
-        while (sqlite3_step(q->each) == SQLITE_ROW) {
+        while (connection_step(q->each) == SQLITE_ROW) {
                 element = (const char *)sqlite3_column_text(q->each, 0);
                 if (element && row_step(q, element, (size_t)sqlite3_column_bytes(q->each, 0)))
                         return true;

@@ -294,9 +294,33 @@ static void test_no_memory(void **state)
         event_done(&e);
 }
 
+/* What stops a statement that does not end must not stop one that has only been used often. */
+static void test_often(void **state)
+{
+        static const char body[] = "{\"id\":\"e-1\",\"kind\":\"sos\",\"ts\":1790000000}";
+        static const char readings[] = "{\"hr\":72,\"spo2\":97}", heartbeat[] = "{\"battery\":80}";
+
+        for (unsigned i = 0; i < 5000; i++) {
+                Event e = event_of(body, sizeof(body) - 1);
+
+                codec_read_alarm(codec, &e, NULL);
+                assert_int_equal(e.alarm.kind, ALARM_SOS);
+                event_done(&e);
+                e = event_of(readings, sizeof(readings) - 1);
+                codec_read_vitals(codec, &e);
+                assert_int_equal(e.type, EVENT_VITALS);
+                event_done(&e);
+                e = event_of(heartbeat, sizeof(heartbeat) - 1);
+                codec_read_status(codec, &e);
+                assert_false(e.status.fault);
+                event_done(&e);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_often),
                 cmocka_unit_test(test_cases),
                 cmocka_unit_test(test_every_kind),
                 cmocka_unit_test(test_garbage),

@@ -618,6 +618,17 @@ static void test_times(void **state)
         }
 }
 
+/* As test_often in codec-alarm.c. */
+static void test_often(void **state)
+{
+        World w;
+
+        world_begin(&w);
+        for (unsigned i = 0; i < 5000; i++)
+                assert_string_equal(world_read(&w, "zigbee2mqtt/b", "{\"action\":\"sos\"}"), "b: sos");
+        world_end(&w);
+}
+
 /* A later folder's file takes the place of an earlier one's; a missing folder is none. */
 static void test_folders(void **state)
 {
@@ -670,6 +681,7 @@ int main(void)
                 cmocka_unit_test(test_metrics),
                 cmocka_unit_test(test_times),
                 cmocka_unit_test(test_folders),
+                cmocka_unit_test(test_often),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
