@@ -25,3 +25,5 @@
 #define CPORT_FORMAT_TEXT        0
 #define CPORT_FORMAT_LINKS       40
 #define CPORT_FORMAT_JSON        50
+#define CPORT_FORMAT_SENML_JSON  110 /* RFC 8428 section 12.4 */
+#define CPORT_FORMAT_SENML_CBOR  112

@@ -34,6 +34,7 @@
 #include "protocols/coap/lamp.h"
 #include "protocols/coap/request.h"
 #include "protocols/coap/side.h"
+#include "protocols/codec/senml.h"
 
 #include <errno.h>
 #include <string.h>
@@ -47,6 +48,7 @@ enum { SIDE_UDP, SIDE_DTLS, SIDES };
 struct CoapPort {
         PortHost *host;
         Codec *codec;
+        Senml *senml;
         Side sides[SIDES];
         Holds alarms, readings;
         Window alarms_seen, readings_seen;
@@ -206,7 +208,8 @@ static void on_reading(CoapPort *p, coap_session_t *session, bool dtls, const co
 
         if (r->block || r->body_size > CPORT_BODY_MAX)
                 code = COAP_RESPONSE_CODE_REQUEST_TOO_LARGE;
-        else if (r->format != CPORT_FORMAT_NONE && r->format != CPORT_FORMAT_JSON)
+        else if (r->format != CPORT_FORMAT_NONE && r->format != CPORT_FORMAT_JSON &&
+                 r->format != CPORT_FORMAT_SENML_JSON && r->format != CPORT_FORMAT_SENML_CBOR)
                 code = COAP_RESPONSE_CODE_UNSUPPORTED_CONTENT_FORMAT;
         else if (!dtls && (!r->source[0] || r->source_bad))
                 code = COAP_RESPONSE_CODE_BAD_REQUEST;
@@ -237,6 +240,101 @@ static void on_reading(CoapPort *p, coap_session_t *session, bool dtls, const co
         tick_start(p);
 }
 
+static void pack_hold(CoapPort *p, coap_session_t *session, const coap_pdu_t *request, const Request *r,
+        const SeenKey *key, bool alarm, Event *event)
+{
+        Holds *holds = alarm ? &p->alarms : &p->readings;
+        Window *seen = alarm ? &p->alarms_seen : &p->readings_seen;
+        uint64_t now = clock_now().boot_us,
+                 number = holds_add(holds, session, request, seen, window_add(seen, key, now), now);
+
+        holds_get(holds, number)->no_response = r->no_response;
+        if (!alarm)
+                return; /* answered after the turn */
+        event->hold = number;
+        if (r->id[0])
+                (void)str_copy(event->id, sizeof(event->id), r->id); /* of equal size */
+}
+
+static void pack_push(
+        CoapPort *p, Event *first, size_t n, bool dtls, const coap_session_t *session, const Request *r)
+{
+        for (size_t i = 0; i < n; i++) {
+                Event *e = i == 0 ? first : event_for(p, EVENT_VITALS, dtls, r);
+
+                if (!e)
+                        return; /* counted; the alarm was the first */
+                if (i > 0) {
+                        (void)read_source(e, session, dtls, r); /* said with the first */
+                        senml_event(p->senml, i, e);
+                }
+                p->host->push(p->host, e);
+                p->pushed++;
+        }
+}
+
+/*
+ * A SenML pack. With an alarm in it, it is an alarm on whatever path it came: held until it is on the disk. False: an
+ * alarm's path and no alarm in the pack, which is read as any other alarm that makes no sense.
+ */
+static bool on_pack(CoapPort *p, coap_session_t *session, bool dtls, const coap_pdu_t *request,
+        const Request *r, coap_pdu_t *response)
+{
+        bool alarm, alarm_path = r->target == REQUEST_ALARM;
+        const char *why, *pack_why;
+        SeenKey key;
+        Event *event;
+        size_t n;
+
+        seen_key(&key, session, (uint16_t)coap_pdu_get_mid(request), r->digest);
+        if (answered_before(p, &p->alarms_seen, &key, response) ||
+                answered_before(p, &p->readings_seen, &key, response))
+                return true;
+        event = event_for(p, EVENT_STATUS, dtls, r);
+        if (!event) {
+                stay_silent(response);
+                return true;
+        }
+        why = read_source(event, session, dtls, r);
+        n = senml_read(p->senml, senml_sniff(r->body, r->body_size), r->body, r->body_size, event->source,
+                &alarm, &pack_why);
+        if (!alarm && (alarm_path || (!dtls && (!r->source[0] || r->source_bad)))) {
+                p->host->discard(p->host, event);
+                if (alarm_path)
+                        return false;
+                p->host->count(p->host, "coap.refused");
+                coap_pdu_set_code(response, COAP_RESPONSE_CODE_BAD_REQUEST);
+                return true;
+        }
+        stay_silent(response);
+        if (n > 0)
+                senml_event(p->senml, 0, event);
+        else {
+                event->status = (StatusEvent){.battery = INT16_MIN,
+                        .rssi = INT16_MIN,
+                        .mains = -1,
+                        .worn = -1,
+                        .tamper = -1,
+                        .fault = true};
+                (void)str_copy(event->why, sizeof(event->why), pack_why); /* cut is fine */
+        }
+        if (why && !event->why[0])
+                (void)str_copy(event->why, sizeof(event->why), why);
+        pack_hold(p, session, request, r, &key, alarm, event);
+        pack_push(p, event, n > 0 ? n : 1, dtls, session, r);
+        tick_start(p);
+        return true;
+}
+
+/* By its format, or where that says nothing or JSON, by its first byte. */
+static bool is_pack(const Request *r)
+{
+        if (r->block || r->body_size > CPORT_BODY_MAX || senml_sniff(r->body, r->body_size) == SENML_NONE)
+                return false;
+        return r->format == CPORT_FORMAT_NONE || r->format == CPORT_FORMAT_JSON ||
+               r->format == CPORT_FORMAT_SENML_JSON || r->format == CPORT_FORMAT_SENML_CBOR;
+}
+
 static void on_request(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
         const coap_string_t *query, coap_pdu_t *response)
 {
@@ -250,6 +348,8 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
                 coap_pdu_set_code(response, COAP_RESPONSE_CODE_NOT_FOUND);
         else if (method != COAP_REQUEST_CODE_POST && method != COAP_REQUEST_CODE_PUT)
                 coap_pdu_set_code(response, COAP_RESPONSE_CODE_NOT_ALLOWED);
+        else if (is_pack(&r) && on_pack(p, session, dtls, request, &r, response))
+                return;
         else if (r.target == REQUEST_ALARM)
                 on_alarm(p, session, dtls, request, &r, response);
         else
@@ -260,7 +360,7 @@ static void on_discovery(coap_resource_t *resource, coap_session_t *session, con
         const coap_string_t *query, coap_pdu_t *response)
 {
         static const char links[] =
-                "</v1/alarm>;rt=\"huying.alarm\";ct=50,</v1/vitals>;rt=\"huying.vitals\";ct=50,"
+                "</v1/alarm>;rt=\"huying.alarm\";ct=50,</v1/vitals>;rt=\"huying.vitals\";ct=\"50 110 112\","
                 "</v1/status>;rt=\"huying.status\";ct=50";
         uint8_t format = CPORT_FORMAT_LINKS;
 
@@ -438,7 +538,9 @@ int cport_new(CoapPort **ret, PortHost *host, const Config *config, Codec *codec
                 return error_origin(-ENOMEM);
         p->host = host;
         p->codec = codec;
-        r = open_all(p, config);
+        r = senml_new(&p->senml);
+        if (r == 0)
+                r = open_all(p, config);
         if (r < 0)
                 return error_trace(r);
         *ret_port = (Port){.ops = &port_ops, .port = p, .via = VIA_COAP};
@@ -455,6 +557,7 @@ CoapPort *cport_free(CoapPort *p)
         window_deinit(&p->alarms_seen);
         window_deinit(&p->readings_seen);
         coap_cleanup();
+        senml_free(p->senml);
         free(p);
         return NULL;
 }

@@ -20,6 +20,7 @@
 #include "intake.h"
 #include "limits.h"
 #include "out.h"
+#include "protocols/codec/senml.h"
 
 #include <errno.h>
 #include <mosquitto.h>
@@ -36,6 +37,7 @@ struct Mqtt {
         Link *alarm, *vitals;
         Out out;
         Intake *intake; /* NULL: no profiles */
+        Senml *senml;
         PortTimer *tick;
         bool library, lost, taken_over;
         char prefix[TOPIC_PREFIX_SIZE], status[TOPIC_SIZE];
@@ -68,6 +70,72 @@ static Event *mqtt_event(Mqtt *q, Link *link, const LinkMessage *m, const Topic 
         return e;
 }
 
+/* The events of the pack that was read last. */
+static void pack_push(Mqtt *q, Link *link, const LinkMessage *m, const Topic *t, size_t n)
+{
+        for (size_t i = 0; i < n; i++) {
+                Event *e = mqtt_event(q, link, m, t);
+
+                if (!e) {
+                        if (link == q->alarm)
+                                link_condemn(
+                                        link); /* all of it comes again; what was taken is folded by its id */
+                        return;
+                }
+                senml_event(q->senml, i, e);
+                if (e->type == EVENT_ALARM)
+                        e->hold = HOLD_ANY;
+                q->host->push(q->host, e);
+        }
+}
+
+/* A SenML pack on the alarm topic. False: none, or one without an alarm, which is read as any other message. */
+static bool alarm_pack(Mqtt *q, const LinkMessage *m, const Topic *t)
+{
+        SenmlForm form = t->valid ? senml_sniff(m->payload, m->size) : SENML_NONE;
+        const char *why;
+        bool alarm;
+        size_t n;
+
+        if (form == SENML_NONE)
+                return false;
+        n = senml_read(q->senml, form, m->payload, m->size, t->source, &alarm, &why);
+        if (alarm)
+                pack_push(q, q->alarm, m, t, n);
+        return alarm;
+}
+
+/* A SenML pack among the readings. False: none. */
+static bool reading_pack(Mqtt *q, const LinkMessage *m, const Topic *t)
+{
+        SenmlForm form = senml_sniff(m->payload, m->size);
+        const char *why;
+        bool alarm;
+        Event *e;
+        size_t n;
+
+        if (form == SENML_NONE)
+                return false;
+        n = senml_read(q->senml, form, m->payload, m->size, t->source, &alarm, &why);
+        if (n > 0) {
+                pack_push(q, q->vitals, m, t, n);
+                return true;
+        }
+        e = mqtt_event(q, q->vitals, m, t);
+        if (!e)
+                return true; /* counted */
+        e->type = EVENT_STATUS;
+        e->status = (StatusEvent){.battery = INT16_MIN,
+                .rssi = INT16_MIN,
+                .mains = -1,
+                .worn = -1,
+                .tamper = -1,
+                .fault = true};
+        (void)str_copy(e->why, sizeof(e->why), why); /* cut is fine */
+        q->host->push(q->host, e);
+        return true;
+}
+
 /* What makes an alarm message no message of ours, or NULL. */
 static const char *alarm_flaw(const LinkMessage *m, const Topic *t)
 {
@@ -81,8 +149,11 @@ static const char *alarm_flaw(const LinkMessage *m, const Topic *t)
 static void alarm_message(Mqtt *q, Link *link, const LinkMessage *m, const Topic *t)
 {
         const char *flaw = alarm_flaw(m, t);
-        Event *e = mqtt_event(q, link, m, t);
+        Event *e;
 
+        if (alarm_pack(q, m, t))
+                return;
+        e = mqtt_event(q, link, m, t);
         if (!e) {
                 link_condemn(link); /* the broker keeps it and sends it again */
                 return;
@@ -161,6 +232,8 @@ static void on_vitals(void *userdata, const LinkMessage *m)
                 q->host->count(q->host, "mqtt.topic");
                 return;
         }
+        if (reading_pack(q, m, &t))
+                return;
         e = mqtt_event(q, q->vitals, m, &t);
         if (!e)
                 return; /* counted */
@@ -266,6 +339,13 @@ static void mqtt_reply(void *port, const PortReply *r)
         out_reply(&q->out, r);
 }
 
+static void mqtt_tell(void *port, const char *topic, const char *text)
+{
+        Mqtt *q = port;
+
+        out_tell(&q->out, topic, text);
+}
+
 static void mqtt_lamp(void *port, const char *device, uint64_t incident, Lamp lamp, bool open)
 {
         Mqtt *q = port;
@@ -298,6 +378,7 @@ static const PortOps mqtt_ops = {
         .receipt = mqtt_receipt,
         .reply = mqtt_reply,
         .lamp = mqtt_lamp,
+        .tell = mqtt_tell,
         .committed = mqtt_committed,
         .stop = mqtt_stop,
 };
@@ -398,6 +479,9 @@ int mqtt_new(Mqtt **ret, PortHost *host, const Config *config, Codec *codec, Por
         if (mosquitto_lib_init() != MOSQ_ERR_SUCCESS)
                 return error_origin(-EIO);
         q->library = true;
+        r = senml_new(&q->senml);
+        if (r < 0)
+                return error_trace(r);
         mqtt_names(q, config);
         r = mqtt_links(q, config);
         if (r < 0)
@@ -447,6 +531,7 @@ Mqtt *mqtt_free(Mqtt *q)
         link_free(q->vitals);
         out_deinit(&q->out);
         intake_free(q->intake);
+        senml_free(q->senml);
         if (q->library)
                 (void)mosquitto_lib_cleanup();
         free(q);

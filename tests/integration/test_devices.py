@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from net import SOURCE, wait_for
+from net import SOURCE, coap, wait_for
 
 PROFILES = {"MQTT": {"Profiles": SOURCE / "config" / "profiles"}}
 PRESSED = {"action": "emergency", "battery": 100, "linkquality": 132}
@@ -97,3 +97,46 @@ def test_a_wrong_profile_is_refused_with_its_line(make_site, tmp_path):
     wait_for(lambda: not site.daemon.running(), what="the daemon to refuse")
     assert f"{tmp_path}/mine.conf:4:" in site.daemon.output() and "no kind of alarm" in site.daemon.output()
     site.daemon.process = None
+
+
+# hr 190 in CBOR: [{0: "hr", 1: "beat/min", 2: 190}]
+CBOR_HR = bytes.fromhex("81a3006268720168626561742f6d696e0218be")
+# [{-2: "/3347/0/", 0: "5500", 4: true}, {0: "5501", 2: 17}]
+CBOR_BUTTON = bytes.fromhex("82a321682f333334372f302f00643535303004f5a20064353530310211")
+
+
+@pytest.mark.sanitized
+def test_senml_over_mqtt(site):
+    w01, band = site.worker("w01"), site.device("band-101")
+    band.publish(site.topic("up/band-101/vitals"), [{"bn": "urn:dev:imei:861234567890123:", "n": "hr", "u": "beat/min",
+                                                     "v": 71}, {"n": "spo2", "u": "%", "v": 97}])
+    band.publish(site.topic("up/band-101/vitals"), CBOR_HR)
+    alert = w01.wait(site.topic("worker/w01/alert/+"), lambda m: m.json.get("kind") == "vital").json
+    assert alert["vital"] == "hr" and alert["value"] == 190
+    # an alarm among the readings, and on the topic where it belongs
+    band.publish(site.topic("up/band-101/vitals"), [{"n": "sos", "vb": True}])
+    w01.wait(site.topic("worker/w01/alert/+"), lambda m: m.json.get("kind") == "sos")
+    button = site.device("sos-102")
+    button.publish(site.topic("up/sos-102/alarm"), CBOR_BUTTON)
+    assert site.receipt(button, "sos-102", "5501-17")["result"] == "recorded"
+
+
+@pytest.mark.sanitized
+def test_senml_over_coap(site):
+    w01, base = site.worker("w01"), f"coap://127.0.0.1:{site.daemon.coap_port}/v1"
+    answer = coap(f"{base}/vitals?d=band-101", payload='[{"n":"hr","v":71},{"n":"temp","u":"K","v":309.65}]',
+                  content_format=110)
+    assert answer.code == "2.04", answer
+    answer = coap(f"{base}/vitals?d=band-101", payload=CBOR_HR, content_format=112)
+    assert answer.code == "2.04", answer
+    w01.wait(site.topic("worker/w01/alert/+"), lambda m: m.json.get("vital") == "hr")
+    # an alarm is answered as one, also on the path of the readings: after the commit, with its receipt
+    answer = coap(f"{base}/vitals?d=sos-102", payload=CBOR_BUTTON, content_format=112)
+    assert answer.code == "2.01" and answer.json["id"] == "5501-17" and answer.location.startswith("a/"), answer
+    answer = coap(f"{base}/alarm/smoke?d=smoke-102", payload='[{"n":"3407/0/6046","v":1}]', content_format=110)
+    assert answer.code == "2.01", answer
+    w01.wait(site.topic("worker/w01/alert/+"), lambda m: m.json.get("kind") == "smoke")
+    answer = coap(f"{base}/vitals", payload='[{"n":"hr","v":71}]', content_format=110)
+    assert answer.code == "4.00", answer
+    answer = coap(f"{base}/vitals?d=band-102", payload=b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", content_format=112)
+    assert answer.code == "2.04", "garbage is a fault of the device, which it cannot mend"

@@ -391,7 +391,7 @@ static void readings_refused(void **state)
         static char large[1100];
         Message m;
 
-        m = reading(1, "v1/vitals", "d=band-101", 110, "[]");
+        m = reading(1, "v1/vitals", "d=band-101", 60, "[]");
         assert_int_equal(device_ask(w, fd, &m).code, CODE(4, 15));
         m = reading(2, "v1/status", "d=band-101", 0, "{}");
         assert_int_equal(device_ask(w, fd, &m).code, CODE(4, 15));
