@@ -21,6 +21,7 @@
 #include "devices.h"
 #include "limits.h"
 #include "log-ids.h"
+#include "notify.h"
 #include "protocols/coap/coap.h"
 #include "protocols/codec/codec.h"
 #include "protocols/exec/exec.h"
@@ -36,7 +37,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
-#include <systemd/sd-daemon.h>
 
 #ifndef HUYING_VERSION
 #define HUYING_VERSION "unknown"
@@ -152,8 +152,8 @@ static void status_tell(Gateway *g)
         g->status_open = open;
         g->status_waiting = waiting;
         g->status_degraded = degraded;
-        (void)sd_notifyf(false, "STATUS=%" PRIu32 " open, %" PRIu32 " waiting to be sent%s%s", open, waiting,
-                degraded ? ", not recorded: " : "", degraded ? g->why : ""); /* no manager: no matter */
+        notify_manager("STATUS=%" PRIu32 " open, %" PRIu32 " waiting to be sent%s%s", open, waiting,
+                degraded ? ", not recorded: " : "", degraded ? g->why : "");
 }
 
 static uint64_t gateway_turn(Gateway *g)

@@ -9,13 +9,13 @@
 #include "gateway.h"
 #include "log-ids.h"
 #include "loop.h"
+#include "notify.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
@@ -79,7 +79,7 @@ static void on_end(void *userdata, int signo)
 {
         Daemon *d = userdata;
 
-        (void)sd_notify(false, "STOPPING=1\nSTATUS=stopping");
+        notify_manager("STOPPING=1\nSTATUS=stopping");
         gateway_stop(d->gateway);
         loop_exit(d->loop, 0);
 }
@@ -90,7 +90,7 @@ static void on_reload(void *userdata, int signo)
         ConfigError error = {0};
         int r;
 
-        (void)sd_notifyf(false, "RELOADING=1\nMONOTONIC_USEC=%llu",
+        notify_manager("RELOADING=1\nMONOTONIC_USEC=%llu",
                 (unsigned long long)
                         clock_monotonic_us()); /* Type=notify-reload of later systemd wants both */
         r = config_load(&d->config, d->config_path, &error);
@@ -100,7 +100,7 @@ static void on_reload(void *userdata, int signo)
                 gateway_reload_failed(d->gateway, &error);
         log_fields(LOG_LEVEL_INFO, LOG_ID_CONFIG, NULL,
                 r == 0 ? "configuration reloaded" : "the old configuration stays");
-        (void)sd_notify(false, "READY=1");
+        notify_manager("READY=1");
 }
 
 static int run(Daemon *d)
@@ -120,7 +120,7 @@ static int run(Daemon *d)
         if (r == 0) {
                 log_fields(LOG_LEVEL_INFO, LOG_ID_STARTED, NULL, "huyingd %s: ready for site %s",
                         HUYING_VERSION, d->config.site);
-                (void)sd_notify(false, "READY=1");
+                notify_manager("READY=1");
                 r = loop_run(d->loop);
                 log_fields(LOG_LEVEL_INFO, LOG_ID_STOPPED, NULL, "huyingd: stopped");
         } else if (r < 0)
