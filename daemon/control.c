@@ -271,7 +271,7 @@ static int method_unclaimed(sd_bus_message *m, void *userdata, sd_bus_error *err
 }
 
 /* The registry may change: answered now when refused, else after the commit. */
-static int answer_registry(sd_bus_message *m, Call *call, int r, char *json)
+static int answer_later(sd_bus_message *m, Call *call, int r, char *json)
 {
         if (r >= 0 && !json)
                 return 1; /* answered after the commit, unless control_answer() has been called already */
@@ -301,7 +301,73 @@ static int method_import(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (!call)
                 return answer_busy(m);
         r = g->import(g->userdata, folder, call->hold, &json);
-        return answer_registry(m, call, r, json);
+        return answer_later(m, call, r, json);
+}
+
+static uint32_t peer_uid(const Peer *peer)
+{
+        struct ucred cred = {.uid = UINT32_MAX};
+        socklen_t size = sizeof(cred);
+
+        (void)getsockopt(peer->fd, SOL_SOCKET, SO_PEERCRED, &cred, &size); /* else nobody's */
+        return cred.uid;
+}
+
+static int method_access(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Peer *peer = userdata;
+        ControlHost *g = &peer->control->gateway;
+        const char *role, *reason, *what, *resident;
+        char *json = NULL;
+        Call *call;
+        int r;
+
+        r = sd_bus_message_read(m, "ssss", &role, &reason, &what, &resident);
+        if (r < 0)
+                return r;
+        call = call_new(peer, m);
+        if (!call)
+                return answer_busy(m);
+        r = g->access(g->userdata, peer_uid(peer), role, reason, what, resident, call->hold, &json);
+        return answer_later(m, call, r, json);
+}
+
+static int method_erase(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Peer *peer = userdata;
+        ControlHost *g = &peer->control->gateway;
+        const char *resident, *reason;
+        char *json = NULL;
+        Call *call;
+        int r;
+
+        r = sd_bus_message_read(m, "ss", &resident, &reason);
+        if (r < 0)
+                return r;
+        call = call_new(peer, m);
+        if (!call)
+                return answer_busy(m);
+        r = g->erase(g->userdata, peer_uid(peer), resident, reason, call->hold, &json);
+        return answer_later(m, call, r, json);
+}
+
+static int method_backup(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Peer *peer = userdata;
+        ControlHost *g = &peer->control->gateway;
+        const char *file;
+        char *json = NULL;
+        Call *call;
+        int r;
+
+        r = sd_bus_message_read(m, "s", &file);
+        if (r < 0)
+                return r;
+        call = call_new(peer, m);
+        if (!call)
+                return answer_busy(m);
+        r = g->backup(g->userdata, peer_uid(peer), file, call->hold, &json);
+        return answer_later(m, call, r, json);
 }
 
 static int method_bind(sd_bus_message *m, void *userdata, sd_bus_error *error)
@@ -320,7 +386,7 @@ static int method_bind(sd_bus_message *m, void *userdata, sd_bus_error *error)
         if (!call)
                 return answer_busy(m);
         r = g->bind(g->userdata, device, home, class, profile, call->hold, &json);
-        return answer_registry(m, call, r, json);
+        return answer_later(m, call, r, json);
 }
 
 /* An event for the inbox with its source and its body, or the answer why not. */
@@ -408,6 +474,9 @@ static const sd_bus_vtable control_vtable[] = {
         SD_BUS_METHOD("Act", "ss", "s", method_act, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Alarm", "ss", "s", method_alarm, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Import", "s", "s", method_import, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Access", "ssss", "s", method_access, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Erase", "ss", "s", method_erase, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Backup", "s", "s", method_backup, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Unclaimed", "", "s", method_unclaimed, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Bind", "ssss", "s", method_bind, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_VTABLE_END,

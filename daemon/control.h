@@ -11,6 +11,9 @@
  *   Import(s folder) → s           {"result":"ok","devices":…} or {"result":"refused","file":…,"line":…,"column":…,"text":…}
  *   Unclaimed() → s                devices that were heard and that the registry does not know
  *   Bind(s device, s home, s class, s profile) → s  one device more, or elsewhere: {"result":"ok",…} or {"result":"refused","text":…}
+ *   Access(s role, s reason, s what, s resident) → s   journals that somebody looks at names (resident "": many)
+ *   Erase(s resident, s reason) → s   lawful erasure of what is recorded about a person
+ *   Backup(s file) → s                a copy of the database, made while it is in use; answers when it is whole
  * The peer's credentials: root, the daemon's own user, or its group (mode 0660).
  */
 #include "protocols/codec/codec.h"
@@ -27,6 +30,12 @@ typedef struct ControlHost {
         int (*workers)(void *userdata, char **ret_json);
         /* Answers now when refused; else after the commit through control_answer(hold). */
         int (*import)(void *userdata, const char *folder, uint64_t hold, char **ret_json);
+        /* Likewise. uid is the caller's. */
+        int (*access)(void *userdata, uint32_t uid, const char *role, const char *reason, const char *what,
+                const char *resident, uint64_t hold, char **ret_json);
+        int (*erase)(void *userdata, uint32_t uid, const char *resident, const char *reason, uint64_t hold,
+                char **ret_json);
+        int (*backup)(void *userdata, uint32_t uid, const char *file, uint64_t hold, char **ret_json);
         int (*unclaimed)(void *userdata, char **ret_json);
         /* As import. class, profile "": by what it was heard to be. */
         int (*bind)(void *userdata, const char *device, const char *home, const char *class, const char *profile,

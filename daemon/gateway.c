@@ -12,6 +12,7 @@
  */
 #include "gateway.h"
 
+#include "admin.h"
 #include "base/assert.h"
 #include "base/cleanup.h"
 #include "base/error.h"
@@ -43,13 +44,7 @@
 #endif
 
 #define PORTS_MAX   8
-#define IMPORTS_MAX 8
 #define STOP_US     (2 * USEC_PER_SEC)
-
-typedef struct Import {
-        uint64_t hold, seq;
-        char json[256];
-} Import;
 
 struct Gateway {
         PortHost host; /* first: a PortHost is its gateway */
@@ -75,8 +70,7 @@ struct Gateway {
         PortWatch *store_watch;
         PortTimer *timer;
         Counters counters;
-        Import imports[IMPORTS_MAX];
-        uint32_t n_imports;
+        Admin admin;
         int8_t system[SYSTEM_CAUSE_MAX]; /* what the inbox had no room for: 1 raise, -1 gone */
         bool anew;                       /* history was there and is not in this database */
         char why[128];
@@ -156,10 +150,24 @@ static void status_tell(Gateway *g)
                 degraded ? ", not recorded: " : "", degraded ? g->why : "");
 }
 
+/* The newest signed checkpoint, for witnesses: whoever keeps it can later prove what was recorded by then. */
+static void checkpoint_tell(Gateway *g)
+{
+        char note[1024];
+
+        if (!store_checkpoint(g->store, note, sizeof(note)))
+                return;
+        for (size_t i = 0; i < g->n_ports; i++)
+                if (g->ports[i].ops->tell)
+                        g->ports[i].ops->tell(g->ports[i].port, "checkpoint", note);
+}
+
 static uint64_t gateway_turn(Gateway *g)
 {
         uint64_t need = turn_run(g->turn);
 
+        if (admin_store(&g->admin)) /* the turn has looked at the store, and its descriptor is quiet now */
+                checkpoint_tell(g);
         for (int c = 0; c < SYSTEM_CAUSE_MAX; c++)
                 if (g->system[c]) {
                         bool raise = g->system[c] > 0;
@@ -252,6 +260,7 @@ static void host_connected(PortHost *host, bool forgotten)
                 return;
         outbox_resend(g->outbox, clock_now());
         lamps_resend(g);
+        checkpoint_tell(g);
 }
 
 static void host_retained_alert(PortHost *host, const char *worker, uint64_t incident)
@@ -347,22 +356,17 @@ static void on_store(void *userdata, uint32_t revents)
         Gateway *g = userdata;
 
         turn_store(g->turn);
+        if (admin_store(&g->admin))
+                checkpoint_tell(g);
         status_tell(g);
 }
 
-/* Imports are answered when the new registry is on the disk (or, in degraded mode, in force). */
-static void imports_committed(void *port, uint64_t seq)
+/* Imports, erasures … are answered when they are on the disk (or, in degraded mode, in force). */
+static void admin_on_committed(void *port, uint64_t seq)
 {
         Gateway *g = port;
 
-        for (uint32_t i = 0; i < g->n_imports;) {
-                if (g->imports[i].seq > seq) {
-                        i++;
-                        continue;
-                }
-                control_answer(g->control, g->imports[i].hold, g->imports[i].json);
-                g->imports[i] = g->imports[--g->n_imports];
-        }
+        admin_committed(&g->admin, seq);
 }
 
 /* The registry */
@@ -373,6 +377,7 @@ static void registry_take(Gateway *g, Registry *registry)
         Event *e;
 
         g->registry = registry;
+        g->admin.registry = registry;
         engine_registry_set(g->engine, registry);
         outbox_registry_set(g->outbox, registry);
         if (g->turn)
@@ -403,13 +408,9 @@ static void registry_counts(const Registry *r, Str *s)
 /* Another registry, in force at once; `json` is journaled, and answers `hold` when it is on the disk. */
 static void registry_change(Gateway *g, Registry *registry, const char *json, uint64_t hold)
 {
-        Import *import;
+        uint64_t seq = turn_note(g->turn, JOURNAL_REGISTRY, json);
 
-        ASSERT(g->n_imports < IMPORTS_MAX);
-        import = &g->imports[g->n_imports++];
-        (void)str_copy(import->json, sizeof(import->json), json);
-        import->hold = hold;
-        import->seq = turn_note(g->turn, JOURNAL_REGISTRY, json);
+        ASSERT(admin_wait(&g->admin, hold, seq, json)); /* there was room */
         turn_note_registry(g->turn, registry);
         registry_take(g, registry);
         (void)loop_timer_set(g->timer, 0);
@@ -426,11 +427,11 @@ static int control_import(void *userdata, const char *folder, uint64_t hold, cha
 
         if (r < 0)
                 return error_trace(r);
-        if (r == REGISTRY_E_INVALID || g->n_imports == IMPORTS_MAX) {
+        if (r == REGISTRY_E_INVALID || g->admin.n == ADMIN_WAITING_MAX) {
                 if (r == 0) {
                         registry_unref(registry);
                         (void)str_copy(
-                                error.text, sizeof(error.text), "other imports are under way: try again");
+                                error.text, sizeof(error.text), "the gateway is busy: try again");
                 }
                 str_addf(&s, "{\"result\":\"refused\",\"file\":");
                 str_json(&s, error.file);
@@ -459,11 +460,11 @@ static int control_bind(void *userdata, const char *device, const char *home, co
 {
         Gateway *g = userdata;
         Registry *registry = NULL;
-        char json[sizeof(g->imports[0].json)];
+        char json[sizeof(g->admin.waiting[0].json)];
         Str s = STR_BUFFER(json);
         int r = devices_bind(g->mqtt, &registry, g->registry, device, home, class, profile, &s);
 
-        if (r == 0 && g->n_imports < IMPORTS_MAX) {
+        if (r == 0 && g->admin.n < ADMIN_WAITING_MAX) {
                 registry_change(g, registry, json, hold);
                 log_fields(LOG_LEVEL_NOTICE, LOG_ID_REGISTRY, (LogField[]){{"HUYING_DEVICE", device}, {0}},
                         "device %s bound", device);
@@ -514,6 +515,32 @@ static int control_workers(void *userdata, char **ret_json)
         Report rp = report_of(userdata);
 
         return report_workers(&rp, clock_now(), ret_json);
+}
+
+static int control_access(void *userdata, uint32_t uid, const char *role, const char *reason,
+        const char *what, const char *resident, uint64_t hold, char **ret_json)
+{
+        Gateway *g = userdata;
+
+        (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
+        return admin_access(&g->admin, uid, role, reason, what, resident, hold, ret_json);
+}
+
+static int control_erase(void *userdata, uint32_t uid, const char *resident, const char *reason,
+        uint64_t hold, char **ret_json)
+{
+        Gateway *g = userdata;
+
+        (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
+        return admin_erase(&g->admin, uid, resident, reason, hold, ret_json);
+}
+
+static int control_backup(void *userdata, uint32_t uid, const char *file, uint64_t hold, char **ret_json)
+{
+        Gateway *g = userdata;
+
+        (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
+        return admin_backup(&g->admin, uid, file, hold, ret_json);
 }
 
 /* For the web server */
@@ -665,6 +692,7 @@ static int make_state(Gateway *g, StoreStart *start)
         if (r < 0)
                 return error_trace(r);
         turn_registry_set(g->turn, g->registry);
+        g->admin = (Admin){.turn = g->turn, .store = g->store, .engine = g->engine, .registry = g->registry};
         (void)clock_boot_id(boot_id); /* only for the reader of the row */
         str_addf(&s, "{\"version\":\"%s\",\"boot_id\":\"%s\",\"open\":%u}", HUYING_VERSION, boot_id,
                 engine_open_count(g->engine));
@@ -688,13 +716,16 @@ static Port *port_add(Gateway *g)
 
 static int make_ports(Gateway *g)
 {
-        static const PortOps imports = {.name = "imports", .committed = imports_committed};
+        static const PortOps admin = {.name = "admin", .committed = admin_on_committed};
         const ControlHost control = {.userdata = g,
                 .status = control_status,
                 .list = control_list,
                 .show = control_show,
                 .workers = control_workers,
                 .import = control_import,
+                .access = control_access,
+                .erase = control_erase,
+                .backup = control_backup,
                 .unclaimed = control_unclaimed,
                 .bind = control_bind};
         const HttpHost http = {.userdata = g, .facts = http_facts, .counter = http_counter};
@@ -702,9 +733,10 @@ static int make_ports(Gateway *g)
 
         if (r < 0)
                 return error_trace(r);
-        *port_add(g) = (Port){.ops = &imports, .port = g, .via = VIA_DAEMON};
+        *port_add(g) = (Port){.ops = &admin, .port = g, .via = VIA_DAEMON};
         turn_ports_set(g->turn, g->ports, 0);
         r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
+        g->admin.control = g->control;
         if (r == 0 && g->config.n_channels > 0)
                 r = exec_new(&g->exec, &g->host, &g->config, port_add(g));
         if (r == 0 && (g->config.coap_listen[0] || g->config.coap_listen_dtls[0]))

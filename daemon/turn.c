@@ -349,7 +349,12 @@ static void calm_release(Turn *t)
 
 static void hand_over(Turn *t, bool all)
 {
-        if (store_txn_empty(t->txn) || (!t->urgent && !all && store_txn_bytes(t->txn) < TXN_BYTES_MAX))
+        if (store_txn_empty(t->txn)) { /* what was asked for came to nothing: then nothing is due either */
+                t->urgent = false;
+                t->lazy_us = UINT64_MAX;
+                return;
+        }
+        if (!t->urgent && !all && store_txn_bytes(t->txn) < TXN_BYTES_MAX)
                 return;
         store_submit(t->store, TAKE_PTR(t->txn));
         t->txn = store_txn_new();
@@ -496,6 +501,11 @@ uint64_t turn_note(Turn *t, JournalKind kind, const char *json)
         txn_touch(t, true, now.boot_us);
         arm(t);
         return seq;
+}
+
+void turn_note_erase(Turn *t, const char *resident)
+{
+        store_txn_erase(t->txn, resident);
 }
 
 void turn_note_registry(Turn *t, Registry *registry)

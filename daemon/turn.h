@@ -42,6 +42,8 @@ bool turn_is_clean(const Turn *);
 void turn_adopt(Turn *);
 /* A row of the gateway itself (start, stop, registry, configuration). Returns its number. */
 uint64_t turn_note(Turn *, JournalKind, const char *json);
+/* The erasure itself, in the same transaction as its note. */
+void turn_note_erase(Turn *, const char *resident);
 /* The registry itself, in the same transaction as its note. */
 void turn_note_registry(Turn *, Registry *);
 /* A port has taken a message for good, or never will. */

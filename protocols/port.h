@@ -105,6 +105,9 @@ typedef struct PortOps {
         void (*reply)(void *port, const PortReply *);
         /* The lamp of a device, and with incident != 0 its observable resource; open = false: the incident is over. */
         void (*lamp)(void *port, const char *device, uint64_t incident, Lamp, bool open);
+        /* A word for everybody who listens, kept by the broker: huying/<site>/<topic>. After connected() it is asked for
+         * again. */
+        void (*tell)(void *port, const char *topic, const char *text);
         /* The disk has come to `seq`: what was held up to there may go. */
         void (*committed)(void *port, uint64_t seq);
         /* Ends within the second: flush what may go, close. */

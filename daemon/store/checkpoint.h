@@ -31,4 +31,4 @@ int kpi_note(sqlite3 *, uint64_t incident);
  * chain stays valid because the body entered it by its salted hash. Of registry entries no longer in use the personal
  * fields are emptied.
  */
-int erase_resident(sqlite3 *, uint32_t resident, const char *code);
+int erase_resident(sqlite3 *, const char *code);

@@ -372,7 +372,7 @@ static int apply_outbox(Database *d, Statement which, const OpOutbox *o)
 
 static int apply_erase(Database *d, const OpErase *e)
 {
-        return erase_resident(d->db, e->resident, e->code);
+        return erase_resident(d->db, e->code);
 }
 
 int database_apply(Database *d, const StoreTxn *t)

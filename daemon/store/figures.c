@@ -38,15 +38,15 @@ static const char kpi_sql[] =
         " FROM (SELECT kind, t, CASE WHEN json_valid(body) THEN body END AS b"
         " FROM journal WHERE incident = ?1)) WHERE i.id = ?1";
 
+/* ?1 is the text, or the number when there is none. */
 static int run(sqlite3 *db, const char *sql, uint64_t number, const char *text)
 {
         sqlite3_stmt *s = NULL;
         int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
 
-        if (rc == SQLITE_OK && sqlite3_bind_parameter_index(s, "?1") > 0)
-                rc = sqlite3_bind_int64(s, 1, (sqlite3_int64)number);
-        if (rc == SQLITE_OK && sqlite3_bind_parameter_index(s, "?2") > 0)
-                rc = sqlite3_bind_text(s, 2, text, -1, SQLITE_STATIC);
+        if (rc == SQLITE_OK)
+                rc = text ? sqlite3_bind_text(s, 1, text, -1, SQLITE_STATIC)
+                          : sqlite3_bind_int64(s, 1, (sqlite3_int64)number);
         if (rc == SQLITE_OK)
                 rc = sqlite3_step(s);
         (void)sqlite3_finalize(s); /* repeats the error of the step */
@@ -60,20 +60,21 @@ int kpi_note(sqlite3 *db, uint64_t incident)
         return run(db, kpi_sql, incident, NULL);
 }
 
-int erase_resident(sqlite3 *db, uint32_t resident, const char *code)
+int erase_resident(sqlite3 *db, const char *code)
 {
+#define PERSON "(SELECT id FROM resident WHERE code = ?1)"
         static const char rows[] =
                 "UPDATE journal SET salt = NULL, body = NULL WHERE body IS NOT NULL AND seq IN ("
-                " SELECT j.seq FROM incident i JOIN journal j ON j.incident = i.id WHERE i.resident = ?1"
-                " UNION SELECT j.seq FROM journal j WHERE j.dwelling IN (SELECT dwelling FROM resident "
-                "WHERE id = ?1"
-                " UNION SELECT dwelling FROM incident WHERE resident = ?1)"
-                " AND json_valid(j.body) AND json_extract(j.body, '$.resident') = ?2)";
+                "SELECT j.seq FROM incident i JOIN journal j ON j.incident = i.id"
+                " WHERE i.resident IN " PERSON " UNION SELECT j.seq FROM journal j WHERE j.dwelling IN ("
+                "SELECT dwelling FROM resident WHERE code = ?1"
+                " UNION SELECT dwelling FROM incident WHERE resident IN " PERSON
+                ") AND json_valid(j.body) AND json_extract(j.body, '$.resident') = ?1)";
         static const char registry[] = "UPDATE resident SET name = '', birth = '', phone = '', notes = ''"
-                                       " WHERE code = ?2 AND retired = 1";
+                                       " WHERE code = ?1 AND retired = 1";
         int rc;
 
-        ASSERT(resident > 0 && code);
-        rc = run(db, rows, resident, code);
-        return rc == SQLITE_OK ? run(db, registry, resident, code) : rc;
+        ASSERT(code && code[0]);
+        rc = run(db, rows, 0, code);
+        return rc == SQLITE_OK ? run(db, registry, 0, code) : rc;
 }

@@ -48,9 +48,9 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "limits.h"
+#include "store/chores.h"
 #include "store/database.h"
 #include "store/feed.h"
-#include "store/note.h"
 #include "store/registry-db.h"
 
 #define GROUP_TXNS_MAX     1000u
@@ -66,8 +66,6 @@
 #define CHECKPOINT_SOON_US (200 * USEC_PER_MSEC)
 #define CHECKPOINT_LATE_US (30 * USEC_PER_SEC)
 #define RETRY_US           (5 * USEC_PER_SEC)
-#define SIGN_SOON_US       (5 * USEC_PER_SEC) /* after an alarm or an answer: witnesses have it within 10 s */
-#define SIGN_LATE_US       (5 * USEC_PER_MIN)
 #define PRUNE_US           USEC_PER_HOUR
 #define PRUNE_ROWS         1000u
 #define INCIDENTS_AHEAD    1000u
@@ -98,7 +96,8 @@ struct Store {
         uint64_t next_seq, next_incident; /* above all that was submitted */
         bool stopping, merge_wait, merge_failed;
         char note[NOTE_SIZE]; /* the newest signed checkpoint */
-        uint64_t stop_us;     /* when to give up */
+        char backup_path[sizeof((Chores){0}.path)], backup_why[CHORES_WHY_SIZE];
+        uint64_t stop_us; /* when to give up */
         /* … to here; the rest is the thread's */
 
         Database db;
@@ -113,8 +112,7 @@ struct Store {
         int pause_ms;
         uint64_t incident_ceiling, seq_ceiling; /* in registry.export; 0: not written */
         bool export_due;
-        Signer *signer;
-        uint64_t sign_us; /* CLOCK_BOOTTIME; UINT64_MAX: nothing to sign */
+        Chores chores;
         uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
 };
 
@@ -359,6 +357,27 @@ static bool reopen(Store *s)
         return true;
 }
 
+/* What auditors need, between commits. */
+
+static void chores_tell(Store *s, unsigned done)
+{
+        ailing(s, AILS_SIGN, s->chores.failing ? "no checkpoint can be signed" : NULL);
+        if (done == 0)
+                return;
+        lock(s);
+        if (done & CHORES_SIGNED) {
+                memcpy(s->note, s->chores.note, sizeof(s->note));
+                s->status.checkpoints++;
+        }
+        if (done & CHORES_BACKED_UP) {
+                s->backup_path[0] = 0;
+                (void)str_copy(s->backup_why, sizeof(s->backup_why), s->chores.why); /* as long */
+                s->status.backups++;
+        }
+        unlock(s);
+        signal_fd(s->event_fd);
+}
+
 /* Groups */
 
 /* After a failure: what to do with the connection. */
@@ -371,8 +390,10 @@ static void step_back(Store *s, int rc)
         s->failures++;
         if (database_corrupt(rc))
                 s->corrupt_failures++;
-        if (database_corrupt(rc) || s->failures > SAME_HANDLE_TRIES)
+        if (database_corrupt(rc) || s->failures > SAME_HANDLE_TRIES) {
+                chores_tell(s, chores_closed(&s->chores));
                 database_close(&s->db);
+        }
         failed(s, why);
 }
 
@@ -451,58 +472,14 @@ static void checkpoint_plan(Store *s)
         s->checkpoint_us = at > s->checkpoint_not_before_us ? at : s->checkpoint_not_before_us;
 }
 
-/* Checkpoints for auditors (note.h). A failure never stops the journal: it ails, and is tried again. */
-
-static int sign_now(Store *s, char note[NOTE_SIZE])
+static void chores(Store *s)
 {
-        int rc;
-
-        if (!s->signer && signer_open(&s->signer, s->directory, s->site) != 0)
-                return SQLITE_CANTOPEN;
-        rc = database_begin(&s->db);
-        if (rc == SQLITE_OK)
-                rc = checkpoint_write(
-                        s->db.db, s->signer, &s->db.tree, s->db.first_row, clock_now().wall_us, note);
-        if (rc == SQLITE_OK)
-                rc = database_commit(&s->db);
-        if (rc != SQLITE_OK)
-                database_rollback(&s->db); /* the next commit finds out what it was */
-        return rc;
-}
-
-static void sign(Store *s)
-{
-        char note[NOTE_SIZE];
-
-        ASSERT(s->db.db);
-        if (s->db.first_row == 0) { /* begun anew since it was planned */
-                s->sign_us = UINT64_MAX;
-                return;
-        }
-        if (sign_now(s, note) != SQLITE_OK) {
-                s->sign_us = clock_now().boot_us + RETRY_US;
-                ailing(s, AILS_SIGN, "no checkpoint can be signed");
-                return;
-        }
-        ailing(s, AILS_SIGN, NULL);
-        s->sign_us = UINT64_MAX;
-        s->db.matter = false;
         lock(s);
-        memcpy(s->note, note, sizeof(note));
-        s->status.checkpoints++;
+        if (s->backup_path[0] && !s->chores.path[0])
+                chores_backup(&s->chores, s->backup_path);
         unlock(s);
-        signal_fd(s->event_fd);
-}
-
-/* After a commit. */
-static void sign_plan(Store *s, uint64_t rows_before)
-{
-        uint64_t now = clock_now().boot_us, at = now + (s->db.matter ? SIGN_SOON_US : SIGN_LATE_US);
-
-        if (s->db.tree.size > rows_before && at < s->sign_us)
-                s->sign_us = at;
-        if (s->sign_us <= now)
-                sign(s);
+        if (chores_due(&s->chores) <= clock_now().boot_us)
+                chores_tell(s, chores_run(&s->chores, &s->db));
 }
 
 static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
@@ -520,7 +497,8 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
         group_done(s, n);
         export_maybe(s);
         checkpoint_plan(s);
-        sign_plan(s, rows);
+        chores_committed(&s->chores, &s->db, rows);
+        chores(s);
 }
 
 /* The thread */
@@ -573,13 +551,15 @@ static void prune(Store *s)
 
 static void idle(Store *s)
 {
-        uint64_t now = clock_now().boot_us,
-                 due = s->prune_us < s->checkpoint_us ? s->prune_us : s->checkpoint_us;
+        uint64_t now, due;
 
+        chores(s);
+        now = clock_now().boot_us;
+        due = s->prune_us < s->checkpoint_us ? s->prune_us : s->checkpoint_us;
         if (export_wanted(s) && s->export_us < due)
                 due = s->export_us;
-        if (s->sign_us < due)
-                due = s->sign_us;
+        if (chores_due(&s->chores) < due)
+                due = chores_due(&s->chores);
         if (due > now) {
                 uint64_t ms = (due - now) / USEC_PER_MSEC + 1;
 
@@ -591,8 +571,6 @@ static void idle(Store *s)
                 checkpoint(s);
         if (s->prune_us <= now)
                 prune(s);
-        if (s->sign_us <= now)
-                sign(s);
 }
 
 /* Parked until the engine has what the database holds. False: closed again, it could not be read. */
@@ -671,8 +649,9 @@ static void *thread_main(void *userdata)
         while (work(s))
                 ;
         if (s->db.db) {
-                if (s->sign_us != UINT64_MAX && s->failures == 0)
-                        sign(s); /* the end of what is known here, for whoever looks while we are away */
+                if (s->failures ==
+                        0) /* the end of what is known here, for whoever looks while we are away */
+                        chores_tell(s, chores_end(&s->chores, &s->db));
                 (void)database_checkpoint(&s->db); /* closing tries again; the log is kept in any case */
                 database_close(&s->db);
         }
@@ -720,8 +699,9 @@ static int store_new(Store **ret, const StoreConfig *config)
         s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         s->directory = strdup(config->state_directory);
         s->site = strdup(config->site);
+        chores_init(&s->chores, s->directory, s->site);
         s->origin.known = (JournalHead){.empty = true}; /* nothing is known yet */
-        s->checkpoint_us = s->sign_us = UINT64_MAX;
+        s->checkpoint_us = UINT64_MAX;
         s->pause_ms = PAUSE_MIN_MS;
         ASSERT(s->directory && s->site);
         ASSERT(asprintf(&s->export_path, "%s/registry.export", config->state_directory) > 0);
@@ -738,7 +718,7 @@ static Store *store_release(Store *s)
         database_close(&s->db);
         queue_clear(&s->queue);
         registry_unref(s->registry);
-        signer_free(s->signer);
+        chores_deinit(&s->chores);
         closep(&s->event_fd);
         closep(&s->wake_fd);
         closep(&s->urgent_fd);
@@ -960,6 +940,25 @@ bool store_checkpoint(Store *s, char *ret_note, size_t cap)
         there = s->note[0] && str_copy(ret_note, cap, s->note);
         unlock(s);
         return there;
+}
+
+bool store_backup(Store *s, const char *path)
+{
+        bool taken;
+
+        lock(s);
+        taken = !s->backup_path[0] && path[0] == '/' &&
+                str_copy(s->backup_path, sizeof(s->backup_path), path);
+        unlock(s);
+        signal_fd(s->wake_fd);
+        return taken;
+}
+
+void store_backup_why(Store *s, char *ret_why, size_t cap)
+{
+        lock(s);
+        (void)str_copy(ret_why, cap, s->backup_why); /* cut is fine */
+        unlock(s);
 }
 
 /* Into the engine */

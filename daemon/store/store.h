@@ -77,7 +77,7 @@ void store_txn_outbox_drop(StoreTxn *, uint64_t incident, uint32_t worker, uint8
 void store_txn_registry(StoreTxn *, Registry *);
 
 /* The lawful erasure of what the journal and retired registry entries say of this person (checkpoint.h). */
-void store_txn_erase(StoreTxn *, uint32_t resident, const char *code);
+void store_txn_erase(StoreTxn *, const char *resident);
 
 /* Takes the transaction. Wakes the thread. */
 void store_submit(Store *, StoreTxn *);
@@ -97,6 +97,7 @@ typedef struct StoreStatus {
                                       gone); submit the state row of every incident that is held, and raise SYSTEM */
         char anew_why[192];        /* … what became of the old one, one English line */
         bool ailing;               /* commits go on, but a checkpoint or registry.export fails: see why */
+        uint64_t backups;          /* ended since the start, well or not: store_backup_why() */
         uint64_t checkpoints;      /* signed since the start; when it has grown: store_checkpoint() has a new one */
         int64_t seq_offset;        /* journal.seq in the database + this = the engine's numbers (store.c) */
 } StoreStatus;
@@ -107,6 +108,9 @@ void store_status(Store *, StoreStatus *ret);
 void store_peek(Store *, StoreStatus *ret);
 /* The newest signed checkpoint (note.h), also that of an earlier run; at least 1024 bytes. False: there is none. */
 bool store_checkpoint(Store *, char *ret_note, size_t cap);
+/* Copies the database to a new file (an absolute name) while it is in use. False: one is under way, or no such name. */
+bool store_backup(Store *, const char *path);
+void store_backup_why(Store *, char *ret_why, size_t cap); /* of the last one that ended; "": it is whole */
 /*
  * After `reopened`: rows of incidents that the database holds and the engine does not (numbers cannot clash), and
  * the keys. The loop calls it once; until then the thread commits nothing.

@@ -142,13 +142,12 @@ void store_txn_outbox_drop(StoreTxn *t, uint64_t incident, uint32_t worker, uint
         *op = (OpOutbox){incident, seq, worker, channel};
 }
 
-void store_txn_erase(StoreTxn *t, uint32_t resident, const char *code)
+void store_txn_erase(StoreTxn *t, const char *resident)
 {
         OpErase *op = op_add(t, OP_ERASE, sizeof(*op));
 
-        ASSERT(resident > 0 && code);
-        *op = (OpErase){.resident = resident};
-        ASSERT(str_copy(op->code, sizeof(op->code), code)); /* a code fits */
+        ASSERT(resident && resident[0]);
+        ASSERT(str_copy(op->code, sizeof(op->code), resident)); /* a code fits */
 }
 
 void store_txn_registry(StoreTxn *t, Registry *registry)

@@ -39,8 +39,7 @@ typedef struct OpReading {
 } OpReading;
 
 typedef struct OpErase {
-        uint32_t resident;
-        char code[CODE_SIZE];
+        char code[CODE_SIZE]; /* of the resident */
 } OpErase;
 
 typedef struct OpOutbox {

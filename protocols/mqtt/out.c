@@ -134,6 +134,18 @@ void out_reply(Out *o, const PortReply *r)
         out_answer(o, "worker/", r->worker_code, "/reply", r->json, r->json_size);
 }
 
+/* For everybody. Lost while the connection is down: connected() has it asked for again. */
+void out_tell(Out *o, const char *leaf, const char *text)
+{
+        char topic[TOPIC_SIZE];
+        Str s = STR_BUFFER(topic);
+
+        str_addf(&s, "%s%s", o->prefix, leaf);
+        ASSERT(!s.full);
+        (void)link_publish(o->link, topic, text, strlen(text), true, NULL);
+        link_wake(o->link);
+}
+
 /* Lamps */
 
 static void lamp_publish(Out *o, OutLamp *l)

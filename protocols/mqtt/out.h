@@ -44,4 +44,5 @@ void out_tick(Out *);
 int out_alert(Out *, const PortAlert *);
 void out_receipt(Out *, const PortReceipt *);
 void out_reply(Out *, const PortReply *);
+void out_tell(Out *, const char *topic, const char *text);
 void out_lamp(Out *, const char *device, Lamp, bool open);
