@@ -40,14 +40,16 @@
 #include "store/restore.h"
 #include "store/schema.h"
 
-#define PATH_SIZE      4096 /* <limits.h> would be ours, not libc's */
-#define TAIL_ROWS      1000u
-#define TRUSTED_ROWS   100000u
-#define WAL_BYTES      (6u << 20)
-#define CHUNK_BYTES    (8 << 20)
-#define SPACE_MIN      (64u << 20) /* free space below which nothing is made larger in advance */
-#define KEY_AGE_US     USEC_PER_DAY
-#define READING_AGE_US (30 * USEC_PER_DAY)
+#define PATH_SIZE           4096 /* <limits.h> would be ours, not libc's */
+#define TAIL_ROWS           1000u
+#define TRUSTED_ROWS        100000u
+#define WAL_BYTES           (6u << 20)
+#define CHUNK_BYTES         (8 << 20)
+#define SPACE_MIN           (64u << 20) /* free space below which nothing is made larger in advance */
+#define KEY_AGE_US          USEC_PER_DAY
+#define INCIDENTS_AHEAD     20u
+#define INCIDENTS_AHEAD_MAX 400u /* below what registry.export keeps ahead (store.c) */
+#define READING_AGE_US      (30 * USEC_PER_DAY)
 
 static const char *const statement_texts[STATEMENT_MAX] = {
         [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -375,6 +377,50 @@ static int apply_erase(Database *d, const OpErase *e)
         return erase_resident(d->db, e->code);
 }
 
+static int meta_put(Database *d, const char *name, const char *value)
+{
+        sqlite3_stmt *s;
+        int rc = statement_get(d, STATEMENT_META, &s);
+
+        if (rc != SQLITE_OK)
+                return rc;
+        bind_text(s, 1, name, strlen(name));
+        bind_text(s, 2, value, strlen(value));
+        return statement_run(s);
+}
+
+static int meta_put_number(Database *d, const char *name, uint64_t value)
+{
+        char text[24];
+
+        (void)snprintf(text, sizeof(text), "%" PRIu64, value); /* 20 digits at most */
+        return meta_put(d, name, text);
+}
+
+/*
+ * An incident's number is called out before its row is on the disk. After an unclean end the number must not come
+ * again for another matter: an old "accept 7" would hit the wrong one. So a number that lies INCIDENTS_AHEAD above what
+ * is stored is kept in meta, and numbering goes on from it. More ahead after a group with many: they come in bursts.
+ */
+static int apply_ceiling(Database *d, uint64_t incident_max)
+{
+        uint64_t ahead = INCIDENTS_AHEAD, ceiling = d->ceiling;
+        int rc;
+
+        if (incident_max + INCIDENTS_AHEAD / 2 < ceiling)
+                return SQLITE_OK;
+        if (incident_max > ceiling)
+                ahead += incident_max - ceiling;
+        if (ahead > INCIDENTS_AHEAD_MAX)
+                ahead = INCIDENTS_AHEAD_MAX;
+        ceiling = incident_max + 1 + ahead;
+        ASSERT(ceiling > d->ceiling);
+        rc = meta_put_number(d, "incident_ceiling", ceiling);
+        if (rc == SQLITE_OK)
+                d->ceiling = ceiling;
+        return rc;
+}
+
 int database_apply(Database *d, const StoreTxn *t)
 {
         int rc = SQLITE_OK;
@@ -392,7 +438,7 @@ int database_apply(Database *d, const StoreTxn *t)
                 case OP_ERASE: rc = apply_erase(d, op_content(op)); break;
                 case OP_REGISTRY: rc = registry_db_write(d->db, t->registry); break;
                 }
-        return rc;
+        return rc == SQLITE_OK ? apply_ceiling(d, t->incident_max) : rc;
 }
 
 int database_registry(Database *d, const Registry *registry)
@@ -422,6 +468,7 @@ int database_commit(Database *d)
         d->committed_tree = d->tree;
         d->committed_day = d->day;
         d->committed_renumber = d->renumber;
+        d->committed_ceiling = d->ceiling;
         return SQLITE_OK;
 }
 
@@ -434,6 +481,22 @@ void database_rollback(Database *d)
         d->tree = d->committed_tree;
         d->day = d->committed_day;
         d->renumber = d->committed_renumber;
+        d->ceiling = d->committed_ceiling;
+}
+
+int database_rest(Database *d, uint64_t next_incident)
+{
+        int rc;
+
+        ASSERT(d->db && next_incident > 0);
+        rc = database_begin(d);
+        if (rc == SQLITE_OK)
+                rc = meta_put_number(d, "incident_ceiling", next_incident);
+        if (rc == SQLITE_OK)
+                rc = database_commit(d);
+        if (rc != SQLITE_OK)
+                database_rollback(d);
+        return rc;
 }
 
 void database_offset_set(Database *d, int64_t offset)
@@ -622,26 +685,6 @@ static void grow(Opening *o)
         (void)database_checkpoint(o->d); /* the next one moves it */
 }
 
-static int meta_put(Database *d, const char *name, const char *value)
-{
-        sqlite3_stmt *s;
-        int rc = statement_get(d, STATEMENT_META, &s);
-
-        if (rc != SQLITE_OK)
-                return rc;
-        bind_text(s, 1, name, strlen(name));
-        bind_text(s, 2, value, strlen(value));
-        return statement_run(s);
-}
-
-static int meta_put_number(Database *d, const char *name, uint64_t value)
-{
-        char text[24];
-
-        (void)snprintf(text, sizeof(text), "%" PRIu64, value); /* 20 digits at most */
-        return meta_put(d, name, text);
-}
-
 /* Rows that a new database begins with. */
 static int begin_file(Database *d, const DatabaseOrigin *o)
 {
@@ -768,6 +811,30 @@ static int number_read(Database *d, const char *sql, int64_t arg, int64_t *ret)
         return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+static int ceiling_open(Opening *o)
+{
+        Database *d = o->d;
+        int64_t ceiling = 0;
+        int rc = number_read(
+                d, "SELECT CAST(value AS INTEGER) FROM meta WHERE name = 'incident_ceiling'", 0, &ceiling);
+
+        if (rc == SQLITE_OK) {
+                if (ceiling > 0 && (uint64_t)ceiling > d->next_incident)
+                        d->next_incident = (uint64_t)ceiling;
+                d->ceiling = d->committed_ceiling = d->next_incident;
+                rc = database_begin(d);
+        }
+        if (rc == SQLITE_OK)
+                rc = apply_ceiling(d, d->next_incident - 1);
+        if (rc == SQLITE_OK)
+                rc = database_commit(d);
+        if (rc == SQLITE_OK)
+                return 0;
+        rc = refuse(o, rc, "numbers");
+        database_rollback(d);
+        return rc;
+}
+
 static int numbers_read(Opening *o)
 {
         Database *d = o->d;
@@ -792,7 +859,7 @@ static int numbers_read(Opening *o)
         d->next_incident = (uint64_t)(incident + 1 > first_incident ? incident + 1 : first_incident);
         d->next_seq = d->head.empty ? (uint64_t)first_seq : (uint64_t)(last + 1 + d->seq_offset);
         d->day = d->committed_day = INT64_MIN;
-        return 0;
+        return ceiling_open(o);
 }
 
 static int open_steps(Opening *o)

@@ -52,6 +52,7 @@ typedef struct Database {
         bool renumber, committed_renumber; /* seq_offset is not in the table yet */
         uint32_t boot, engine_boot;        /* this boot in the database; what the engine calls it */
         uint64_t next_incident, next_seq;  /* the engine's numbers go on from here */
+        uint64_t ceiling, committed_ceiling; /* incident numbers below may have been given out (database.c) */
         int64_t trusted_us;
         int frames; /* in the write-ahead log, not checkpointed */
         int error;  /* SQLite's extended code of the last failure */
@@ -77,6 +78,8 @@ int database_apply(Database *, const StoreTxn *);
 int database_registry(Database *, const Registry *);
 int database_commit(Database *);
 void database_rollback(Database *);
+/* Before an orderly close: no number from `next_incident` on was given out, so the next start leaves no gap. */
+int database_rest(Database *, uint64_t next_incident);
 /* journal.seq + offset = the engine's number, from the next row on; noted in the table renumber with that row. */
 void database_offset_set(Database *, int64_t offset);
 /* True: what is wrong with this code does not go away by waiting. */

@@ -649,9 +649,11 @@ static void *thread_main(void *userdata)
         while (work(s))
                 ;
         if (s->db.db) {
-                if (s->failures ==
-                        0) /* the end of what is known here, for whoever looks while we are away */
+                if (s->failures == 0) {
+                        /* The end of what is known here, for whoever looks while we are away. */
                         chores_tell(s, chores_end(&s->chores, &s->db));
+                        (void)database_rest(&s->db, s->next_incident); /* else: a gap in the numbers */
+                }
                 (void)database_checkpoint(&s->db); /* closing tries again; the log is kept in any case */
                 database_close(&s->db);
         }
@@ -715,6 +717,8 @@ static int store_new(Store **ret, const StoreConfig *config)
 /* Everything but what the thread may still use. */
 static Store *store_release(Store *s)
 {
+        if (s->db.db) /* it never ran */
+                (void)database_rest(&s->db, s->next_incident); /* else: a gap in the numbers */
         database_close(&s->db);
         queue_clear(&s->queue);
         registry_unref(s->registry);
