@@ -649,7 +649,7 @@ static void *thread_main(void *userdata)
         while (work(s))
                 ;
         if (s->db.db) {
-                if (s->failures == 0) {
+                if (s->failures == 0 && clock_now().boot_us < s->stop_us) { /* else nobody waits any more */
                         /* The end of what is known here, for whoever looks while we are away. */
                         chores_tell(s, chores_end(&s->chores, &s->db));
                         (void)database_rest(&s->db, s->next_incident); /* else: a gap in the numbers */
