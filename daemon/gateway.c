@@ -18,6 +18,7 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
+#include "board.h"
 #include "control.h"
 #include "devices.h"
 #include "limits.h"
@@ -66,6 +67,7 @@ struct Gateway {
         CoapPort *coap;
         Exec *exec;
         Http *http;
+        BoardFeed *board;
         Control *control;
         PortWatch *store_watch;
         PortTimer *timer;
@@ -176,6 +178,7 @@ static uint64_t gateway_turn(Gateway *g)
                         system_push(g, (SystemCause)c, raise);
                 }
         status_tell(g);
+        board_touch(g->board);
         return need;
 }
 
@@ -261,6 +264,7 @@ static void host_connected(PortHost *host, bool forgotten)
         outbox_resend(g->outbox, clock_now());
         lamps_resend(g);
         checkpoint_tell(g);
+        board_resend(g->board);
 }
 
 static void host_retained_alert(PortHost *host, const char *worker, uint64_t incident)
@@ -335,6 +339,8 @@ static void turn_journaled(void *userdata, const Effect *e)
         char id[24], tier[8];
         Str s = STR_BUFFER(id), ts = STR_BUFFER(tier);
 
+        if (g->board)
+                board_journaled(g->board, e, clock_now());
         for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
                 if (told[i].kind != e->journal.kind)
                         continue;
@@ -380,6 +386,8 @@ static void registry_take(Gateway *g, Registry *registry)
         g->admin.registry = registry;
         engine_registry_set(g->engine, registry);
         outbox_registry_set(g->outbox, registry);
+        if (g->board)
+                board_registry_set(g->board, registry);
         if (g->turn)
                 turn_registry_set(g->turn, registry);
         registry_unref(old);
@@ -735,6 +743,10 @@ static int make_ports(Gateway *g)
                 return error_trace(r);
         *port_add(g) = (Port){.ops = &admin, .port = g, .via = VIA_DAEMON};
         turn_ports_set(g->turn, g->ports, 0);
+        r = board_new(&g->board, &g->host, g->engine, g->turn, g->config.site, port_add(g));
+        if (r < 0)
+                return error_trace(r);
+        board_registry_set(g->board, g->registry);
         r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
         g->admin.control = g->control;
         if (r == 0 && g->config.n_channels > 0)
@@ -753,6 +765,7 @@ static int make_ports(Gateway *g)
                 return r < 0 ? error_trace(r) : GATEWAY_E_REFUSED;
         turn_ports_set(g->turn, g->ports, g->n_ports);
         outbox_ports_set(g->outbox, g->ports, g->n_ports);
+        board_ports_set(g->board, g->ports, g->n_ports);
         return 0;
 }
 
@@ -822,6 +835,7 @@ Gateway *gateway_free(Gateway *g)
         if (g->http)
                 http_free(g->http);
         control_free(g->control);
+        board_free(g->board);
         codec_free(g->codec);
         devices_free(g->devices);
         loop_watch_free(g->store_watch);

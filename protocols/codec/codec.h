@@ -101,6 +101,8 @@ typedef struct NoticeContext {
 bool notice_json(const IncidentView *, const NoticeContext *, char *ret, size_t cap, size_t *ret_size);
 /* One line in Chinese: "SOS 呼救 张虚构 1号楼501 已等待72秒 编号1042 请接单". False: cut (never with NOTICE_TEXT_MAX). */
 bool notice_text(const IncidentView *, const NoticeContext *, char *ret, size_t cap);
+/* What happened, as the word of the wire: the device's, or vital, inactivity, system, battery. */
+const char *notice_kind(const IncidentView *);
 /* What happened, for a person: Chinese first, English by the flag. "SOS 呼救", "心率 190 次/分, 高于上限 120". */
 void notice_what(const IncidentView *, bool english, char *ret, size_t cap);
 /* Chinese and English words of the things that people read. */

@@ -118,7 +118,7 @@ static int age_of(const char *birth, int64_t now_us)
 }
 
 /* The wire word of what happened: that of the device, where a device's word says it. */
-static const char *kind_of(const IncidentView *view)
+const char *notice_kind(const IncidentView *view)
 {
         switch (view->group) {
         case GROUP_VITAL: return "vital";
@@ -344,7 +344,7 @@ bool notice_text(const IncidentView *view, const NoticeContext *context, char *r
 static void json_what(Str *s, const IncidentView *view)
 {
         str_addf(s, "\"incident\":%" PRIu64 ",\"kind\":", view->id);
-        str_json(s, kind_of(view));
+        str_json(s, notice_kind(view));
         str_addf(s, ",\"priority\":%u,\"state\":\"%s\",\"tier\":%u,\"round\":%" PRIu32 ",\"opened\":",
                 view->priority, state_word(view->state), view->tier, view->round);
         add_time(s, view->opened_us);

@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The board of the site.
+ *
+ * It calms ("accepted", "resolved" on a wall let people stop worrying), so it keeps the promise of the disk: a picture is
+ * taken, held until every journal row that it may tell is committed, and only then said; a new one is taken after that.
+ * In degraded mode the host releases everything, and the picture says that it is degraded.
+ *
+ *   touched ──timer, at most 1/s──▶ taken, held ──committed──▶ said ──▶ touched meanwhile?
+ *
+ * It is a port without channels, because that is how one is told of commits. With very many open matters it is said more
+ * rarely: gathering is work in the loop, and 50 of them are shown in any case.
+ *
+ * The figures count from midnight, or from our start when that was later; `since` says from when.
+ */
+#include "board.h"
+
+#include "base/assert.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "protocols/codec/board.h"
+#include "protocols/codec/codec.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define BEAT_US (30 * USEC_PER_SEC) /* said again, so that a wall knows that we live */
+
+struct BoardFeed {
+        PortHost *host;
+        const Engine *engine;
+        const Turn *turn;
+        const Registry *registry;
+        const Port *ports;
+        size_t n_ports;
+        PortTimer *timer;
+        char site[CODE_SIZE];
+        uint64_t said_seq,
+                said_us; /* journal number that was newest in the last picture, and when it was taken */
+        uint64_t need;   /* of the picture that is held; 0: none is */
+        bool waiting;    /* the timer will take one within a second */
+        Board board;
+        BoardItem items[BOARD_ITEMS_MAX];
+        BoardEcho echoes[BOARD_ECHOES_MAX];
+        uint32_t day; /* yyyymmdd of the figures */
+        char json[BOARD_JSON_MAX];
+        size_t json_size;
+};
+
+static const char *resident_name(const BoardFeed *b, uint32_t id)
+{
+        const Resident *r = registry_resident(b->registry, id);
+
+        return r ? r->name : NULL;
+}
+
+/* True: x stands above y. */
+static bool is_more_urgent(const IncidentView *x, const IncidentView *y)
+{
+        bool waits = x->state == STATE_ALERTING, other = y->state == STATE_ALERTING;
+
+        if (x->priority != y->priority)
+                return x->priority < y->priority;
+        if (waits != other)
+                return waits;
+        return x->opened_us < y->opened_us;
+}
+
+static void item_fill(const BoardFeed *b, BoardItem *item)
+{
+        const IncidentView *v = &item->view;
+        const Dwelling *d = registry_dwelling(b->registry, v->dwelling);
+        const Grid *g = registry_grid(b->registry, v->grid);
+        const Worker *w = registry_worker(b->registry, v->owner);
+        RecipientView rv;
+
+        item->resident = resident_name(b, v->resident);
+        item->building = d ? d->building : NULL;
+        item->grid = g ? g->name : NULL;
+        item->owner = w ? w->name : NULL;
+        item->told = item->received = 0;
+        for (uint32_t n = 0; engine_recipient(b->engine, v->id, n, (Now){0}, &rv); n++) {
+                item->told += rv.worker != 0;
+                item->received +=
+                        rv.worker != 0 && (rv.delivered || rv.seen || rv.owner || rv.helper || rv.declined);
+        }
+}
+
+/* The most urgent ones, in order. */
+static void item_insert(BoardFeed *b, const IncidentView *v)
+{
+        uint32_t at = b->board.n_items;
+
+        while (at > 0 && is_more_urgent(v, &b->items[at - 1].view))
+                at--;
+        if (at == BOARD_ITEMS_MAX)
+                return;
+        if (b->board.n_items < BOARD_ITEMS_MAX)
+                b->board.n_items++;
+        memmove(&b->items[at + 1], &b->items[at], (b->board.n_items - 1 - at) * sizeof(BoardItem));
+        b->items[at].view = *v;
+}
+
+static void gather_items(BoardFeed *b, Now now)
+{
+        Board *board = &b->board;
+
+        board->open = board->unanswered = board->overdue = board->n_items = 0;
+        for (uint64_t id = engine_next_open(b->engine, 0); id; id = engine_next_open(b->engine, id)) {
+                IncidentView v;
+
+                if (!engine_view(b->engine, id, now, &v))
+                        continue;
+                board->open++;
+                board->unanswered += v.state == STATE_ALERTING;
+                board->overdue += v.exhausted || (v.arrive_by_us && v.arrive_by_us < now.wall_us) ||
+                                  (v.handle_by_us && v.handle_by_us < now.wall_us);
+                item_insert(b, &v);
+        }
+        for (uint32_t i = 0; i < board->n_items; i++)
+                item_fill(b, &b->items[i]);
+}
+
+/* Who is on duty, and which grids have nobody. */
+static void gather_duty(BoardFeed *b, Now now)
+{
+        const Registry *r = b->registry;
+        Board *board = &b->board;
+
+        memset(board->on_duty, 0, sizeof(board->on_duty));
+        board->n_gaps = 0;
+        for (uint32_t i = 1; i < r->n_workers; i++) {
+                const Worker *w = registry_worker(r, i);
+
+                if (w && engine_worker_on(b->engine, i, now))
+                        board->on_duty[w->role]++;
+        }
+        for (uint32_t g = 1; g < r->n_grids && board->n_gaps < BOARD_GAPS_MAX; g++) {
+                bool expected = false, there = false;
+
+                if (!registry_grid(r, g))
+                        continue;
+                for (uint32_t i = 1; i < r->n_workers && !there; i++) {
+                        const Worker *w = registry_worker(r, i);
+
+                        if (!w || w->role != ROLE_WORKER || !roster_covers(r, w, g, 0, 0))
+                                continue;
+                        expected = true;
+                        there = engine_worker_on(b->engine, i, now);
+                }
+                if (expected && !there)
+                        board->gaps[board->n_gaps++] = registry_grid(r, g)->name;
+        }
+}
+
+static void figures_begin(BoardFeed *b, Now now)
+{
+        uint32_t weekday, minute, day;
+
+        clock_local(now, &weekday, &minute, &day);
+        if (day == b->day)
+                return;
+        b->board.since_us =
+                b->day ? now.wall_us - (int64_t)minute * 60 * (int64_t)USEC_PER_SEC : now.wall_us;
+        b->day = day;
+        b->board.opened = b->board.resolved = b->board.accepted = 0;
+        b->board.accept_us = 0;
+}
+
+static void say(BoardFeed *b)
+{
+        b->need = 0;
+        for (size_t i = 0; i < b->n_ports; i++)
+                if (b->ports[i].ops->tell)
+                        b->ports[i].ops->tell(b->ports[i].port, "board", b->json);
+}
+
+static void board_committed(void *port, uint64_t seq)
+{
+        BoardFeed *b = port;
+
+        if (b->need && seq >= b->need) {
+                say(b);
+                board_touch(b);
+        }
+}
+
+static uint64_t pause_us(const BoardFeed *b)
+{
+        return USEC_PER_SEC * (1 + engine_open_count(b->engine) / 500);
+}
+
+static void take(BoardFeed *b)
+{
+        Now now = clock_now();
+
+        figures_begin(b, now);
+        gather_items(b, now);
+        gather_duty(b, now);
+        b->board.at_us = now.wall_us;
+        b->board.seq = b->said_seq = engine_next_seq(b->engine) - 1;
+        b->board.degraded = turn_is_degraded(b->turn);
+        b->said_us = now.boot_us;
+        ASSERT(board_json(&b->board, b->json, sizeof(b->json), &b->json_size)); /* fits: BOARD_JSON_MAX */
+        b->need = b->said_seq;
+        if (turn_released(b->turn) >= b->need)
+                say(b);
+}
+
+static void on_timer(void *userdata)
+{
+        BoardFeed *b = userdata;
+
+        b->waiting = false;
+        if (b->need == 0)
+                take(b);
+        if (!b->waiting)
+                (void)b->host->timer_set(b->timer, BEAT_US); /* fails only when the loop has ended */
+}
+
+void board_touch(BoardFeed *b)
+{
+        uint64_t now, next = b->said_us + pause_us(b);
+
+        if (b->waiting || b->need || engine_next_seq(b->engine) - 1 == b->said_seq)
+                return;
+        now = clock_now().boot_us;
+        b->waiting = true;
+        (void)b->host->timer_set(
+                b->timer, next > now ? next - now : 0); /* fails only when the loop has ended */
+}
+
+void board_resend(BoardFeed *b)
+{
+        if (b->need || b->waiting)
+                return; /* about to be said in any case */
+        b->said_seq = 0;
+        board_touch(b);
+}
+
+void board_journaled(BoardFeed *b, const Effect *e, Now now)
+{
+        const JournalRow *row = &e->journal;
+        IncidentView v;
+
+        ASSERT(e->type == EFFECT_JOURNAL);
+        if (row->kind != JOURNAL_OPENED && row->kind != JOURNAL_ACCEPTED && row->kind != JOURNAL_RESOLVED)
+                return;
+        figures_begin(b, now);
+        if (!engine_view(b->engine, e->incident, now, &v) || v.test)
+                return;
+        if (row->kind == JOURNAL_OPENED)
+                b->board.opened++;
+        if (row->kind == JOURNAL_ACCEPTED && v.accepted_us >= v.opened_us) {
+                b->board.accepted++;
+                b->board.accept_us += v.accepted_us - v.opened_us;
+        }
+        if (row->kind != JOURNAL_RESOLVED)
+                return;
+        b->board.resolved++;
+        memmove(&b->echoes[1], &b->echoes[0], (BOARD_ECHOES_MAX - 1) * sizeof(BoardEcho));
+        b->echoes[0] = (BoardEcho){.incident = v.id,
+                .kind = notice_kind(&v),
+                .priority = v.priority,
+                .resident = resident_name(b, v.resident),
+                .opened_us = v.opened_us,
+                .accepted_us = v.accepted_us,
+                .resolved_us = v.resolved_us};
+        (void)str_copy(b->echoes[0].outcome, sizeof(b->echoes[0].outcome), v.outcome); /* same sizes */
+        if (b->board.n_echoes < BOARD_ECHOES_MAX)
+                b->board.n_echoes++;
+}
+
+void board_registry_set(BoardFeed *b, const Registry *registry)
+{
+        ASSERT(registry);
+        b->registry = registry;
+        for (uint32_t i = 0; i < b->board.n_echoes; i++)
+                b->echoes[i].resident = NULL; /* pointed into the old one */
+        for (uint32_t i = 0; i < b->board.n_items; i++)
+                b->items[i] = (BoardItem){0};
+        b->board.n_items = 0;
+}
+
+void board_ports_set(BoardFeed *b, const Port *ports, size_t n_ports)
+{
+        b->ports = ports;
+        b->n_ports = n_ports;
+}
+
+static void board_stop(void *port)
+{
+        BoardFeed *b = port;
+
+        (void)b->host->timer_set(b->timer, UINT64_MAX);
+}
+
+static const PortOps board_ops = {.name = "board", .committed = board_committed, .stop = board_stop};
+
+int board_new(BoardFeed **ret, PortHost *host, const Engine *engine, const Turn *turn, const char *site,
+        Port *ret_port)
+{
+        BoardFeed *b = calloc(1, sizeof(BoardFeed));
+        int r;
+
+        ASSERT(ret && host && engine && turn && site && ret_port);
+        if (!b)
+                return error_origin(-ENOMEM);
+        b->host = host;
+        b->engine = engine;
+        b->turn = turn;
+        (void)str_copy(b->site, sizeof(b->site), site); /* a code: it fits */
+        b->board.site = b->site;
+        b->board.items = b->items;
+        b->board.echoes = b->echoes;
+        r = host->timer(host, &b->timer, PORT_PRIORITY_VITALS, on_timer, b);
+        if (r < 0) {
+                free(b);
+                return error_trace(r);
+        }
+        *ret_port = (Port){.ops = &board_ops, .port = b, .via = VIA_DAEMON};
+        *ret = b;
+        return 0;
+}
+
+BoardFeed *board_free(BoardFeed *b)
+{
+        if (!b)
+                return NULL;
+        b->host->timer_free(b->timer);
+        free(b);
+        return NULL;
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* The board of the site: gathers what a wall and a desk may see, and says it. See board.c. */
+#include "turn.h"
+
+typedef struct BoardFeed BoardFeed;
+
+/* ports: where it is said (those with tell()); kept by reference. */
+int board_new(BoardFeed **ret, PortHost *, const Engine *, const Turn *, const char *site, Port *ret_port);
+BoardFeed *board_free(BoardFeed *);
+void board_ports_set(BoardFeed *, const Port *ports, size_t n_ports);
+void board_registry_set(BoardFeed *, const Registry *);
+/* A row was journaled: for the figures of the day and the echoes. */
+void board_journaled(BoardFeed *, const Effect *, Now now);
+/* After a turn: says the board anew if something has happened, at most once a second. */
+void board_touch(BoardFeed *);
+/* The broker has forgotten. */
+void board_resend(BoardFeed *);

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/*
+ * The board: what a wall display and a desk may see of the whole site, as one JSON text (retained on huying/SITE/board).
+ * Names are masked here, so that no caller can forget it; there is no phone, no address, no illness in it.
+ */
+#include "engine/effect.h"
+
+#include <stddef.h>
+
+#define BOARD_ITEMS_MAX  50
+#define BOARD_ECHOES_MAX 12
+#define BOARD_GAPS_MAX   16
+#define BOARD_JSON_MAX   49152 /* always suffices; below the broker's max_packet_size */
+
+/* One open matter. Names as they stand in the registry, or NULL. */
+typedef struct BoardItem {
+        IncidentView view;
+        const char *resident, *building, *grid, *owner;
+        uint32_t told, received; /* people */
+} BoardItem;
+
+/* One that was resolved. */
+typedef struct BoardEcho {
+        uint64_t incident;
+        const char *kind; /* notice_kind() */
+        uint8_t priority;
+        char outcome[WORD_SIZE];
+        const char *resident;
+        int64_t opened_us, accepted_us, resolved_us; /* accepted 0: by nobody */
+} BoardEcho;
+
+typedef struct Board {
+        const char *site;
+        int64_t at_us;
+        uint64_t seq; /* newest journal number that it tells */
+        bool degraded;
+        uint32_t open, unanswered, overdue;
+        uint32_t on_duty[ROLE_MAX];
+        const char *gaps[BOARD_GAPS_MAX]; /* grids with nobody on duty */
+        uint32_t n_gaps;
+        int64_t since_us; /* the figures count from here */
+        uint32_t opened, resolved, accepted;
+        int64_t accept_us;      /* sum over `accepted`: from opening to acceptance */
+        const BoardItem *items; /* most urgent first */
+        uint32_t n_items;
+        const BoardEcho *echoes; /* newest first */
+        uint32_t n_echoes;
+} Board;
+
+/* One line of JSON. False: did not fit (never with BOARD_JSON_MAX). */
+bool board_json(const Board *, char *ret, size_t cap, size_t *ret_size);
+/* "王秀兰" → "王*兰", "李四" → "李*", "Li Si" → "L***i". Never the whole name. NULL and "" → "". */
+void board_mask(const char *name, char *ret, size_t cap);
