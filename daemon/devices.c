@@ -87,7 +87,7 @@ Profiles *devices_profiles(Devices *d)
 
 int devices_unclaimed(const Mqtt *mqtt, char **ret_json)
 {
-        const size_t cap = 512u << 10; /* a thousand of them */
+        const size_t cap = 2u << 20; /* a thousand of them, every letter escaped */
         Str s = {.p = malloc(cap), .cap = cap};
 
         if (!s.p)

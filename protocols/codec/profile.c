@@ -39,6 +39,7 @@
 #include "limits.h"
 #include "protocols/codec/common.h"
 #include "protocols/codec/profile-rules.h"
+#include "protocols/codec/speech.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -238,6 +239,21 @@ const char *profiles_name(
         return ps->items[i]->name;
 }
 
+bool profiles_topic_device(
+        const Profiles *ps, const char *topic, char device[CODE_SIZE], char profile[CODE_SIZE])
+{
+        Captures c;
+
+        for (size_t i = 0; i < ps->n; i++)
+                for (unsigned j = 0; j < ps->items[i]->n_messages && !ps->items[i]->named; j++)
+                        if (topic_fits(ps->items[i]->messages[j]->topic, topic, &c) && c.n_device > 0 &&
+                                str_copyn(device, CODE_SIZE, c.device, c.n_device) && str_code(device)) {
+                                (void)str_copy(profile, CODE_SIZE, ps->items[i]->name); /* same size */
+                                return true;
+                        }
+        return false;
+}
+
 static Profile *profile_find(const Profiles *ps, const char *name)
 {
         for (size_t i = 0; i < ps->n; i++)
@@ -412,93 +428,18 @@ typedef struct Reading { /* what one call is about */
         Profiles *set;
         Profile *profile;
         Message *message;
-        const ProfileHost *host;
         Captures captures;
-        Event base;       /* source, device_us, retained, body_json */
-        uint64_t payload; /* hash of it */
-        uint32_t doubts, now_s;
-        bool known, said;
+        Speech speech;
+        bool known;
 } Reading;
 
-static bool is_fire(AlarmKind kind)
-{
-        return kind == ALARM_SMOKE || kind == ALARM_HEAT || kind == ALARM_GAS || kind == ALARM_CO;
-}
-
-static AlarmKind clear_of(AlarmKind kind)
-{
-        ASSERT(is_fire(kind));
-        return (AlarmKind)(kind + 1); /* each clear stands behind its alarm */
-}
-
-static void emit(Reading *r, Event *e)
-{
-        r->said = true;
-        r->host->emit(r->host->userdata, e);
-}
-
-static void emit_alarm(Reading *r, AlarmKind kind, const char *id, const char *why)
-{
-        Event e = r->base;
-
-        e.type = EVENT_ALARM;
-        e.alarm.kind = kind;
-        (void)str_copy(e.alarm.word, sizeof(e.alarm.word), alarm_kind_word(kind)); /* our words fit */
-        if (id)
-                (void)str_copy(e.id, sizeof(e.id), id); /* made here, fits */
-        if (why)
-                event_why(&e, why);
-        emit(r, &e);
-}
-
-static uint64_t level_key(const Reading *r, AlarmKind kind, unsigned type)
-{
-        return idmap_mix(
-                idmap_hash(r->base.source, strlen(r->base.source)), (uint64_t)kind + 1 + 256 * type);
-}
-
-/* With a stamp, a message that comes twice is one press: within a minute also over two paths, with other signal
- * strengths; later, and over a restart, as long as its bytes are the same. */
 static void edge(Reading *r, AlarmKind kind)
 {
         const Message *m = r->message;
-        char id[EVENT_ID_SIZE] = "", stamp[QUERY_SCALAR_SIZE];
-        Str s = STR_BUFFER(id);
+        char stamp[QUERY_SCALAR_SIZE];
+        bool stamped = m->stamp != NO_PATH && query_scalar(m->query, m->stamp, stamp);
 
-        if (m->stamp != NO_PATH && query_scalar(m->query, m->stamp, stamp)) {
-                if (!levels_stamp(r->set->levels, level_key(r, kind, RULE_EVENT),
-                            idmap_hash(stamp, strlen(stamp)), r->now_s))
-                        return;
-                str_addf(&s, "%s-%016llx", alarm_kind_word(kind), (unsigned long long)r->payload);
-        }
-        emit_alarm(r, kind, id, NULL);
-}
-
-static void level(Reading *r, AlarmKind kind, bool on)
-{
-        LevelSaid said = {.key = level_key(r, kind, RULE_LEVEL),
-                .payload = r->payload,
-                .doubts = r->doubts,
-                .now_s = r->now_s,
-                .on = on,
-                .held = is_fire(kind) || kind == ALARM_TAMPER || kind == ALARM_FAULT};
-
-        if (r->base.retained) {
-                if (on && !levels_on(r->set->levels, said.key))
-                        emit_alarm(r, kind, NULL, NULL);
-                return;
-        }
-        switch (levels_step(r->set->levels, &said)) {
-        case LEVEL_RAISE: emit_alarm(r, kind, NULL, NULL); break;
-        case LEVEL_FALL:
-                if (is_fire(kind))
-                        emit_alarm(r, clear_of(kind), NULL, NULL);
-                break;
-        case LEVEL_STUCK:
-                emit_alarm(r, ALARM_FAULT, NULL, "pressed for 10 minutes: the next press cannot be told");
-                break;
-        case LEVEL_NOTHING: break;
-        }
+        speech_edge(&r->speech, kind, stamped ? stamp : NULL);
 }
 
 /* The word of {kind}; false: no kind of alarm, so that this message is about something else. */
@@ -529,7 +470,7 @@ static void alarms_read(Reading *r)
                 if (rule->type == RULE_EVENT && holds)
                         edge(r, kind);
                 else if (rule->type == RULE_LEVEL && (holds || said))
-                        level(r, kind, holds);
+                        speech_level(&r->speech, kind, holds);
         }
 }
 
@@ -580,10 +521,10 @@ static bool metric_read(const Query *q, const Rule *rule, StatusEvent *status, V
 static void metrics_read(Reading *r)
 {
         const Message *m = r->message;
-        Event status = r->base, vitals = r->base;
+        Event status = r->speech.base, vitals = r->speech.base;
         bool any = false;
 
-        if (r->base.retained || !r->known)
+        if (r->speech.base.retained || !r->known)
                 return;
         status.type = EVENT_STATUS;
         status.status = (StatusEvent){
@@ -593,10 +534,10 @@ static void metrics_read(Reading *r)
         for (unsigned i = 0; i < m->n_rules; i++)
                 if (m->rules[i].type == RULE_METRIC)
                         any = metric_read(m->query, &m->rules[i], &status.status, &vitals.vitals) || any;
-        if (any || (!r->said && !vitals.vitals.has))
-                emit(r, &status);
+        if (any || (!r->speech.said && !vitals.vitals.has))
+                speech_emit(&r->speech, &status);
         if (vitals.vitals.has)
-                emit(r, &vitals);
+                speech_emit(&r->speech, &vitals);
 }
 
 static bool ignored(const Message *m, const char *device)
@@ -625,14 +566,16 @@ static bool device_of(Reading *r, const char *as)
         else if (r->captures.n_device == 0 ||
                  !str_copyn(text, sizeof(text), r->captures.device, r->captures.n_device))
                 return false;
-        if (ignored(m, text) || !str_copy(r->base.source, sizeof(r->base.source), text) ||
-                !str_code(r->base.source))
+        if (ignored(m, text) || !str_copy(r->speech.base.source, sizeof(r->speech.base.source), text) ||
+                !str_code(r->speech.base.source))
                 return false;
         if (as) {
                 r->known = true;
                 return true;
         }
-        profile = r->host->profile_of ? r->host->profile_of(r->host->userdata, r->base.source) : NULL;
+        profile = r->speech.host->profile_of
+                          ? r->speech.host->profile_of(r->speech.host->userdata, r->speech.base.source)
+                          : NULL;
         r->known = profile != NULL;
         if (profile && profile[0])
                 return str_equal(profile, r->profile->name);
@@ -660,32 +603,32 @@ static void unreadable(Reading *r, const char *as, const char *why)
         const char *profile = NULL;
 
         if (r->message->id != NO_PATH || !r->message->alarms || r->captures.n_device == 0 ||
-                !str_copyn(
-                        r->base.source, sizeof(r->base.source), r->captures.device, r->captures.n_device) ||
-                !str_code(r->base.source) || ignored(r->message, r->base.source))
+                !str_copyn(r->speech.base.source, sizeof(r->speech.base.source), r->captures.device,
+                        r->captures.n_device) ||
+                !str_code(r->speech.base.source) || ignored(r->message, r->speech.base.source))
                 return;
-        if (!as && r->host->profile_of)
-                profile = r->host->profile_of(r->host->userdata, r->base.source);
+        if (!as && r->speech.host->profile_of)
+                profile = r->speech.host->profile_of(r->speech.host->userdata, r->speech.base.source);
         if (!as && (!profile || !str_equal(profile, r->profile->name)))
                 return;
-        e = r->base;
+        e = r->speech.base;
         e.type = EVENT_ALARM;
         e.alarm.kind = ALARM_UNPARSED;
         event_why(&e, why);
-        emit(r, &e);
+        speech_emit(&r->speech, &e);
 }
 
 static void element_read(Reading *r, const char *as)
 {
-        r->base.source[0] = '\0';
-        r->said = r->known = false;
+        r->speech.base.source[0] = '\0';
+        r->speech.said = r->known = false;
         if (!device_of(r, as))
                 return;
-        r->base.device_us = time_of(r->message);
+        r->speech.base.device_us = time_of(r->message);
         alarms_read(r);
         metrics_read(r);
-        if (!r->known && r->host->stranger && !r->base.retained)
-                r->host->stranger(r->host->userdata, r->base.source, r->profile->name);
+        if (!r->known && r->speech.host->stranger && !r->speech.base.retained)
+                r->speech.host->stranger(r->speech.host->userdata, r->speech.base.source, r->profile->name);
 }
 
 static void message_read(Reading *r, const char *payload, size_t n, const char *as)
@@ -698,11 +641,11 @@ static void message_read(Reading *r, const char *payload, size_t n, const char *
                 unreadable(r, as, "larger than 16384 bytes");
                 return;
         }
-        r->payload = idmap_hash(payload, n) | 1;
-        r->doubts = r->set->doubts + r->profile->doubts;
-        r->now_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC);
+        r->speech.payload = idmap_hash(payload, n) | 1;
+        r->speech.doubts = r->set->doubts + r->profile->doubts;
+        r->speech.now_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC);
         open = query_open(q, payload, n);
-        r->base.body_json = open && json_inlines(payload, n);
+        r->speech.base.body_json = open && json_inlines(payload, n);
         if (!open && r->message->bare && str_utf8(payload, n)) { /* ON */
                 Str s = {.p = malloc(6 * n + 3), .cap = 6 * n + 3};
 
@@ -735,8 +678,7 @@ static unsigned read_with(Profiles *ps, Profile *p, bool all, bool alarms, const
                 Reading r = {.set = ps,
                         .profile = p,
                         .message = p->messages[i],
-                        .host = host,
-                        .base = {.retained = retained}};
+                        .speech = {.levels = ps->levels, .host = host, .base = {.retained = retained}}};
 
                 if ((!all && r.message->alarms != alarms) ||
                         !topic_fits(r.message->topic, topic, &r.captures))

@@ -61,6 +61,9 @@ int profiles_load(Profiles *, const char *folders, ProfileError *);
 size_t profiles_filters(const Profiles *, bool alarms, char filters[][PROFILE_TOPIC_SIZE], size_t max);
 /* True: some profile reads this topic. */
 bool profiles_know(const Profiles *, const char *topic);
+/* Which device would be meant by a message on this topic, and by which profile for any device. */
+bool profiles_topic_device(
+        const Profiles *, const char *topic, char device[CODE_SIZE], char profile[CODE_SIZE]);
 /* "NAME<TAB>any|named<TAB>file<TAB>text", for each, in order. */
 const char *profiles_name(
         const Profiles *, size_t i, const char **ret_text, const char **ret_file, bool *ret_named);

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Messages of devices that know nothing of us: profiles read them (protocols/codec/profile.h). */
+/* Messages of devices that know nothing of us: profiles read them (protocols/codec/profile.h), or the announcements
+ * that they make of themselves (protocols/codec/ha.h). */
 #include "base/str.h"
 #include "link.h"
+#include "protocols/codec/ha.h"
 #include "protocols/codec/profile.h"
 
 #define INTAKE_FILTERS_MAX PROFILE_FILTERS_MAX
@@ -11,14 +13,14 @@
 typedef struct Intake Intake;
 
 /* Makes the links want the profiles' topics: those that can carry alarms on the alarm connection. Before they dial.
- * The profiles must outlive it. */
-int intake_new(Intake **ret, PortHost *, Profiles *, Link *alarm, Link *vitals);
+ * discovery: prefix of announcements, "" none. The profiles and the prefix must outlive it. */
+int intake_new(Intake **ret, PortHost *, Profiles *, const char *discovery, Link *alarm, Link *vitals);
 Intake *intake_free(Intake *);
 
 /* False: nothing of ours. */
 bool intake_message(Intake *, Link *, bool alarms, const LinkMessage *);
-/* The alarm connection is up again: messages may have been lost. */
-void intake_connected(Intake *);
+/* A connection is up again: messages may have been lost. */
+void intake_connected(Intake *, bool alarms);
 /* Once a second. */
 void intake_tick(Intake *);
 

@@ -43,6 +43,7 @@ struct Mqtt {
         char prefix[TOPIC_PREFIX_SIZE], status[TOPIC_SIZE];
         char filters[6][TOPIC_SIZE];
         char ids[3][160];
+        char discovery[128];
         char broker[256], password_file[512], ca_file[512], cert_file[512], key_file[512];
 };
 
@@ -249,9 +250,17 @@ static void on_alarm_ready(void *userdata)
         Mqtt *q = userdata;
 
         if (q->intake)
-                intake_connected(q->intake);
+                intake_connected(q->intake, true);
         if (link_publish(q->alarm, q->status, "online", 6, true, NULL) == 0)
                 link_wake(q->alarm);
+}
+
+static void on_vitals_ready(void *userdata)
+{
+        Mqtt *q = userdata;
+
+        if (q->intake)
+                intake_connected(q->intake, false);
 }
 
 /* Health */
@@ -410,6 +419,7 @@ static void mqtt_names(Mqtt *q, const Config *config)
                         str_addf(&s, "huying-%s-%s", config->site, ids[i]);
                 ASSERT(!s.full);
         }
+        (void)str_copy(q->discovery, sizeof(q->discovery), config->mqtt_discovery);
         (void)str_copy(q->broker, sizeof(q->broker), config->mqtt_host); /* same sizes, so for all five */
         (void)str_copy(q->password_file, sizeof(q->password_file), config->mqtt_password_file);
         (void)str_copy(q->ca_file, sizeof(q->ca_file), config->mqtt_ca_file);
@@ -455,7 +465,8 @@ static int mqtt_links(Mqtt *q, const Config *config)
                 &(LinkHandler){.message = on_alarm, .ready = on_alarm_ready, .userdata = q});
         if (r < 0)
                 return error_trace(r);
-        r = link_new(&q->vitals, q->host, &vitals, &(LinkHandler){.message = on_vitals, .userdata = q});
+        r = link_new(&q->vitals, q->host, &vitals,
+                &(LinkHandler){.message = on_vitals, .ready = on_vitals_ready, .userdata = q});
         if (r < 0)
                 return error_trace(r);
         r = out_init(&q->out, q->host, &out, q->prefix);
@@ -505,7 +516,7 @@ int mqtt_profiles(Mqtt *q, Profiles *profiles)
         int r;
 
         ASSERT(!q->intake);
-        r = intake_new(&q->intake, q->host, profiles, q->alarm, q->vitals);
+        r = intake_new(&q->intake, q->host, profiles, q->discovery, q->alarm, q->vitals);
         return r < 0 ? error_trace(r) : 0;
 }
 

@@ -140,3 +140,43 @@ def test_senml_over_coap(site):
     assert answer.code == "4.00", answer
     answer = coap(f"{base}/vitals?d=band-102", payload=b"\x9b\xff\xff\xff\xff\xff\xff\xff\xff", content_format=112)
     assert answer.code == "2.04", "garbage is a fault of the device, which it cannot mend"
+
+
+def test_a_device_that_announces_itself(home):
+    desk, w01, node = home.worker("d01"), home.worker("w01"), home.client()
+    config = {"dev_cla": "safety", "stat_t": "~/pull/state", "~": "cord-9/switch", "uniq_id": "cord9",
+              "dev": {"ids": "a0b1c2d3e4f5", "name": "cord-9", "mdl": "esp32dev"}}
+    node.publish("homeassistant/binary_sensor/cord-9/pull/config", config, retain=True)
+    node.publish("homeassistant/light/lamp-9/x/config", {"state_topic": "lamp-9/state", "unique_id": "l9"}, retain=True)
+    # announced by a bridge whose messages a profile reads: the profile's name counts
+    node.publish("homeassistant/binary_sensor/0x00158d/smoke/config",
+                 {"device_class": "smoke", "state_topic": "zigbee2mqtt/kitchen", "payload_on": True, "payload_off": False,
+                  "value_template": '{{ value_json["smoke"] }}',
+                  "device": {"identifiers": ["zigbee2mqtt_0x00158d"], "model": "HS1SA"}}, retain=True)
+    wait_for(lambda: {"a0b1c2d3e4f5", "kitchen"} <= set(unclaimed(home)), what="both among the unclaimed")
+    known = unclaimed(home)
+    assert known["a0b1c2d3e4f5"]["profile"] == "home-assistant" and known["a0b1c2d3e4f5"]["model"] == "esp32dev"
+    assert known["kitchen"]["profile"] == "zigbee2mqtt" and known["kitchen"]["kind"] == "smoke"
+    assert set(known) == {"a0b1c2d3e4f5", "kitchen"}
+    # subscribed within a second or two: said again until it is heard, as a person would press again
+    def heard():
+        node.publish("cord-9/switch/pull/state", "OFF")
+        node.publish("cord-9/switch/pull/state", "ON")
+        return desk.received(home.topic("worker/d01/alert/+"), lambda m: m.json.get("device") == "a0b1c2d3e4f5")
+    alert = wait_for(heard, what="the desk to be called")[0].json
+    assert alert["kind"] == "sos"
+    assert bind(home, "a0b1c2d3e4f5", "r101")["profile"] == "home-assistant"
+    node.publish("cord-9/switch/pull/state", "OFF")
+    node.publish("cord-9/switch/pull/state", "ON")
+    w01.wait(home.topic("worker/w01/alert/+"), lambda m: m.json.get("device") == "a0b1c2d3e4f5" and "101" in
+             (m.json.get("address") or ""))
+    # after a restart it is learned again from what the broker keeps
+    home.daemon.kill9()
+    home.daemon.start()
+    home.wait_online()
+    wait_for(lambda: "kitchen" in unclaimed(home), what="kitchen, learned again")
+    zigbee_mark = desk.mark()
+    node.publish("zigbee2mqtt/kitchen", {"smoke": True})
+    alert = desk.wait(home.topic("worker/d01/alert/+"), lambda m: m.json.get("kind") == "smoke", since=zigbee_mark).json
+    assert alert["device"] == "kitchen", "once, by the profile, under the name that the bridge gives it"
+    assert "zigbee2mqtt_0x00158d" not in unclaimed(home)
