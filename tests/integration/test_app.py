@@ -380,3 +380,130 @@ def test_the_gateways_own_pages(phones):
     def open_now():
         return 'huying_incidents_open{priority="1"} 1' in get("metrics")
     wait_for(open_now)
+
+
+def looked_at(page, file, full=False):
+    """A picture for human eyes, and what a machine can say about who cannot see it."""
+    page.shot(file, full)
+    found = page.axe()
+    assert not found, f"{file}: " + "\n".join(found)
+
+
+def test_every_screen_is_fit_to_be_seen(make_phones):
+    """Screenshots at 360×640; no serious finding of axe-core; nothing wider than the screen, also with 200 % text."""
+    phones = make_phones(settings={"Ladder sos": {"Receipt": "0", "Tier2": "0s backup"}})
+    w02 = phones.site.worker("w02")
+    w01 = phones.open("w01", url=phones.http)
+    w01.see("登录链接")
+    looked_at(w01, "login")
+    w01.goto(url=phones.link("w01", n="赵示例", p="000-0000-2001"))
+    w01.see("开始值班")
+    looked_at(w01, "duty")
+    w01.press("开始值班")
+    w01.see("线路通了")
+    looked_at(w01, "test")
+    w01.press("听到了")
+    w01.see("现在没有警报")
+    looked_at(w01, "list-empty")
+    band = phones.site.device("band-102")
+    band.publish(phones.site.topic("up/band-102/vitals"), {"hr": 150, "spo2": 97})
+    press(phones, "sos-501")
+    phones.site.press(phones.site.device("smoke-102"), "smoke-102", "s-1", kind="smoke")
+    bed, incident = press(phones)
+    w01.until("() => document.querySelectorAll('.card').length === 4")
+    assert phones.site.act(w02, "w02", next(m.json["incident"] for m in w02.received(where=lambda m: m.json.get("device") == "sos-501")), "accept")["result"] == "ok"
+    w01.see("钱示例 已接单")
+    looked_at(w01, "list")
+    w01.shot("list-full", full=True)
+    w01.js(f"() => Huying.app.open({incident})")
+    w01.see("打给 张虚构")
+    looked_at(w01, "alert")
+    w01.shot("alert-full", full=True)
+    for zoom in ("200%", "100%"):
+        w01.js(f"() => {{ document.documentElement.style.fontSize = '{zoom}'; Huying.render(); }}")
+        assert w01.js("() => document.documentElement.scrollWidth <= innerWidth"), f"no sideways scrolling at {zoom}"
+        w01.shot(f"alert-{zoom.rstrip('%')}")
+    w01.press("接单")
+    w01.see("已到达")
+    looked_at(w01, "alert-accepted")
+    w01.press("更多")
+    w01.see("请求增援")
+    looked_at(w01, "alert-more")
+    w01.press("关闭")
+    w01.press("已到达")
+    w01.press("办结")
+    w01.see("确认办结")
+    looked_at(w01, "alert-resolve")
+    w01.press("取消")
+    w01.back()
+    w01.press("我")
+    w01.see("退出登录")
+    looked_at(w01, "me")
+    w01.press("离岗")
+    w01.see("接班人工号")
+    looked_at(w01, "off")
+    w01.press("取消")
+    w01.press("English")
+    w01.see("Go off duty")
+    w01.back()
+    w01.see("My alerts")
+    looked_at(w01, "list-english")
+
+
+def test_the_board_hides_who_it_is(phones):
+    wall = phones.site.client().subscribe(phones.site.topic("board"))
+    bed, incident = press(phones)
+    board = wall.wait(phones.site.topic("board"), lambda m: m.json.get("open") == 1)
+    assert board.json["items"][0]["incident"] == incident and board.json["items"][0]["name"] == "张*构"
+    for secret in ("张虚构", "000-0000", "高血压", "示范路"):
+        assert secret not in board.text
+    w01 = phones.site.worker("w01")
+    for action, more in (("accept", {}), ("arrived", {}), ("resolve", {"outcome": "helped"})):
+        assert phones.site.act(w01, "w01", incident, action, **more)["result"] == "ok"
+    after = wall.wait(phones.site.topic("board"), lambda m: m.json.get("open") == 0 and m.json.get("echoes")).json
+    assert after["echoes"][0]["incident"] == incident and after["echoes"][0]["outcome"] == "helped"
+    assert after["figures"]["opened"] == 1 and after["figures"]["resolved"] == 1
+    late = phones.site.client().subscribe(phones.site.topic("board"))
+    late.wait(phones.site.topic("board"), lambda m: m.retain and m.json.get("open") == 0)
+
+
+def test_the_desk_and_the_wall(make_phones):
+    """A desk at 1920×1080 sees all that is open and answers what has come to it; the wall sees it, masked."""
+    phones = make_phones(settings={"Ladder sos": {"Receipt": "0", "Tier2": "1s backup", "Tier3": "2s community"}})
+    w02 = phones.site.worker("w02")
+    wall = phones.open("wall", url=phones.link("wall", path="wall.html", n="示范社区"), width=1920, height=1080)
+    desk = phones.on_duty("d01", more={"r": "desk", "n": "示范社区值班台"}, width=1920, height=1080)
+    phones.site.press(phones.site.device("band-102"), "band-102", "f-1", kind="fall")
+    _, taken = press(phones, "sos-501")
+    phones.site.alert(w02, "w02", taken)
+    assert phones.site.act(w02, "w02", taken, "accept")["result"] == "ok"
+    bed, incident = press(phones)
+    desk.see("张虚构")
+    desk.see("第 3 级 / 共 5 级")
+    desk.see("陈*本")
+    desk.see("尚未呼叫到本台")
+    looked_at(desk, "desk")
+    wall.see("张*构")
+    wall.see("回音壁")
+    wall.see_not("张虚构")
+    for action, more in (("arrived", {}), ("resolve", {"outcome": "helped"})):
+        assert phones.site.act(w02, "w02", taken, action, **more)["result"] == "ok"
+    wall.see("已帮助")
+    looked_at(wall, "wall")
+    desk.js(f"() => Huying.app.open({incident})")
+    desk.press("接单")
+    lamp(phones, bed, "accepted")
+    desk.see("已到达")
+    desk.press("更多")
+    desk.see("已打 120")
+    looked_at(desk, "desk-more")
+    desk.press("已打 120")
+    desk.see("“联系外援”已确认")
+    desk.see("已帮助")
+    looked_at(desk, "desk-accepted")
+    for page in (wall, desk):
+        page.cut_allowed = True
+    phones.site.daemon.stop()
+    wall.see("网关离线")
+    desk.see("网关离线")
+    looked_at(desk, "desk-offline")

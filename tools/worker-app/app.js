@@ -355,6 +355,7 @@
     box.drawn = text;
     box.textContent = '';
     list.forEach(function (e) { box.appendChild(e); });
+    document.documentElement.style.setProperty('--banner', box.offsetHeight + 'px');
   }
 
   // Draws the screen anew, keeping place, focus and what is pressed.
@@ -370,6 +371,10 @@
     root.textContent = '';
     root.className = name;
     root.appendChild(name === 'desk' ? H.desk() : H.screens[name]());
+    // With very large text the answers alone stay in reach; what only refines them is left out.
+    Array.prototype.forEach.call(root.querySelectorAll('.actions'), function (e) {
+      root.classList.toggle('tight', e.offsetHeight > window.innerHeight * 0.42);
+    });
     Array.prototype.forEach.call(document.querySelectorAll('[data-scroll]'), function (e) { e.scrollTop = places[e.getAttribute('data-scroll')] || 0; });
     if (name !== drawn || fresh) {
       window.scrollTo(0, 0);
@@ -396,7 +401,8 @@
         H.say(t('online'));
       if (H.link.state !== 'online')
         app.synced = false;
-      config();
+      if (H.link.state === 'online' && H.link.gateway !== 'offline')
+        config();
       H.render();
     },
     alert: on_alert, gone: on_gone, synced: on_synced, reply: on_reply,
@@ -423,6 +429,7 @@
       look();
     }
   });
+  window.addEventListener('resize', function () { H.render(); });
   window.addEventListener('online', H.link.nudge);
   window.addEventListener('hashchange', function () { if (/^#u=/.test(location.hash)) app.enrol(location.hash); });
   setInterval(function () {

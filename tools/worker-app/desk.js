@@ -17,9 +17,9 @@
       ladder(i)));
   }
 
-  function ladder(i) {
+  function ladder(i, without_time) {
     return h('span', {class: 'ladder'}, t('ladder', i.tier, i.tiers) + (i.round > 1 ? ' · ' + t('round', i.round) : '') + ' · ' + t('told', i.told, i.received),
-      i.next_tier ? H.live('span', {}, function () { return ' · ' + H.next_step({state: i.state, limits: {next_tier: i.next_tier}}); }) : null);
+      i.next_tier && !without_time ? H.live('span', {}, function () { return ' · ' + H.next_step({state: i.state, limits: {next_tier: i.next_tier}}); }) : null);
   }
 
   function number(value, text, bad) {
@@ -33,8 +33,7 @@
   H.board_age = function (b) {
     return H.live('p', {class: 'box wait old'}, function (e) {
       const age = H.clock.now() - b.at;
-      if (e)
-        e.hidden = age < 75;
+      e.hidden = age < 75;
       return age < 75 ? '' : t('board_old', H.span(age));
     });
   };
@@ -78,12 +77,12 @@
           h('ul', {class: 'cards'}, mine.map(function (a) {
             const card = H.card(a, chosen === a);
             if (by[a.incident])
-              card.firstChild.appendChild(ladder(by[a.incident]));
+              card.firstChild.appendChild(ladder(by[a.incident], true));
             return card;
           }), others.map(board_card))),
         h('main', {class: 'column middle'}, chosen ?
-          [h('div', {class: 'detail', 'data-scroll': 'desk' + chosen.incident}, by[chosen.incident] ? h('p', {class: 'box wait'}, ladder(by[chosen.incident])) : null,
-            H.detail(chosen)), H.actions(chosen)] :
+          [h('div', {class: 'detail', 'data-scroll': 'desk' + chosen.incident}, H.detail(chosen, by[chosen.incident] ? h('p', {class: 'box wait'}, ladder(by[chosen.incident], true)) : null)),
+            H.actions(chosen)] :
           h('div', {class: 'calm'}, h('div', {class: 'tick', 'aria-hidden': 'true'}, '✓'), h('p', {class: 'lead'}, t('none')))),
         side(b)));
   };

@@ -44,7 +44,13 @@
   H.who = function (a) {
     if (a.kind === 'system')
       return '';
-    return (a.name || t('unknown_who')) + (typeof a.age === 'number' ? ' ' + t('age', a.age) : '');
+    // A detector of a home with several people has an address and nobody's name.
+    return (a.name || (a.address ? '' : t('unknown_who'))) + (typeof a.age === 'number' ? ' ' + t('age', a.age) : '');
+  };
+
+  // A line of pieces that break between them, not within.
+  H.pieces = function (list) {
+    return list.filter(Boolean).map(function (p) { return [h('span', {class: 'whole'}, p), ' ']; });
   };
 
   // What a worker looks for first: the building. The whole address stands below.
@@ -62,7 +68,7 @@
   H.live = function (name, attributes, write) {
     const e = h(name, attributes);
     e.live = write;
-    e.textContent = write();
+    e.textContent = write(e);
     e.classList.add('live');
     return e;
   };
@@ -120,9 +126,9 @@
     const box = document.getElementById('toast');
     const line = h('div', {class: bad ? 'bad' : ''}, text);
     box.appendChild(line);
-    while (box.children.length > 3)
+    while (box.children.length > 2)
       box.removeChild(box.firstChild);
-    setTimeout(function () { if (line.parentNode) line.parentNode.removeChild(line); }, bad ? 9000 : 5000);
+    setTimeout(function () { if (line.parentNode) line.parentNode.removeChild(line); }, bad ? 9000 : 4000);
   };
   // For a screen reader, at once.
   H.say = function (text) {
@@ -167,7 +173,7 @@
 
   H.phone = function (number, text, kind) {
     return h('a', {class: 'button ' + (kind || 'phone'), href: 'tel:' + String(number).replace(/[^0-9+*#]/g, '')},
-      h('span', {'aria-hidden': 'true'}, '☎ '), text, h('span', {class: 'small'}, ' ' + number));
+      h('span', {'aria-hidden': 'true'}, '☎ '), text, ' ', h('span', {class: 'small whole'}, number));
   };
   H.map_link = function (address) {
     const q = encodeURIComponent(address);

@@ -78,12 +78,19 @@
 
   // ---- the list ----
 
+  // One must be able to phone beside the siren.
+  function silence() {
+    if (H.bell.silence_left() > 0 && H.app.calling())
+      return H.live('span', {class: 'state wait'}, function () { return t('silenced', H.span(H.bell.silence_left())); });
+    return H.bell.ringing() ? button(t('silence'), 'onbar framed', function () { H.app.silence(); }, {'data-key': 'silence'}) : null;
+  }
+
   function head(title, back) {
     const online = H.link.state === 'online';
     return h('header', {class: 'bar'},
       back ? button('‹ ' + t('back'), 'plain onbar', function () { history.back(); }) : null,
       h('h1', {tabindex: '-1'}, title),
-      h('span', {class: 'state ' + (online ? 'good' : 'wait')}, h('span', {'aria-hidden': 'true'}, online ? '● ' : '○ '),
+      silence() || h('span', {class: 'state ' + (online ? 'good' : 'wait')}, h('span', {'aria-hidden': 'true'}, online ? '● ' : '○ '),
         online ? (H.app.duty ? t('on_duty') : t('online')) : t('connecting')),
       back ? null : button(t('me'), 'plain onbar', function () { H.app.go('me'); }));
   }
@@ -116,12 +123,12 @@
                      'aria-current': chosen ? 'true' : null, onclick: function () { H.app.open(a.incident); }},
       h('span', {class: 'top'}, h('span', {class: 'priority'}, H.priority_words(a.priority)),
         H.live('span', {class: 'left'}, function (e) {
-          if (e)
-            e.classList.toggle('late', H.is_late(a));
+          e.classList.toggle('late', H.is_late(a));
           return H.time_left(a);
         })),
-      h('span', {class: 'what'}, H.what(a), H.who(a) ? h('span', {class: 'who'}, ' ' + H.who(a)) : null),
+      h('span', {class: 'what'}, H.pieces([H.what(a)].concat(H.who(a).split(' ')))),
       h('span', {class: 'where'}, H.near(a) || (a.device ? t('unknown_where', a.device) : a.text)),
+      H.next_step(a) ? H.live('span', {class: 'step'}, function () { return H.next_step(a); }) : null,
       h('span', {class: 'top'}, h('span', {class: 'needs'}, quiet && H.owner(a) ? t('taken_by', H.owner(a)) + ' · ' + H.needs(a) : H.needs(a)),
         h('span', {class: 'number'}, t('number', a.incident))),
       H.link.pending(a.incident).slice(0, 1).map(function (p) {
@@ -139,15 +146,8 @@
         mine.length ? h('ul', {class: 'cards', 'aria-label': t('alerts')}, mine.map(function (a) { return H.card(a); })) :
           h('div', {class: 'calm'}, h('div', {class: 'tick', 'aria-hidden': 'true'}, H.link.state === 'online' ? '✓' : '…'),
             h('p', {class: 'lead'}, t('none')), h('p', {class: 'quiet'}, t('none_how'))),
-        rest.length ? h('section', {}, h('h2', {}, t('others')), h('ul', {class: 'cards'}, rest.map(function (a) { return H.card(a); }))) : null),
-      silence_bar());
+        rest.length ? h('section', {}, h('h2', {}, t('others')), h('ul', {class: 'cards'}, rest.map(function (a) { return H.card(a); }))) : null));
   };
-
-  function silence_bar() {
-    if (H.bell.silence_left() > 0 && H.app.calling())
-      return h('footer', {class: 'actions'}, H.live('p', {class: 'center'}, function () { return t('silenced', H.span(H.bell.silence_left())); }));
-    return H.bell.ringing() ? h('footer', {class: 'actions'}, button(t('silence'), '', function () { H.app.silence(); })) : null;
-  }
 
   // ---- one alert ----
 
@@ -174,7 +174,8 @@
     return lines.join(' · ');
   }
 
-  H.detail = function (a) {
+  // more: what a desk knows besides
+  H.detail = function (a, more) {
     const phones = [];
     if (a.phone)
       phones.push(H.phone(a.phone, t('call', a.name || t('resident'))));
@@ -190,9 +191,10 @@
         h('p', {class: 'where'}, H.near(a) || (a.device ? t('unknown_where', a.device) : a.text)),
         H.live('p', {class: 'left'}, function () { return H.time_left(a); }),
         H.live('p', {class: 'step'}, function () { return H.next_step(a); })),
+      more || null,
       flags(a),
       a.needs ? null : h('p', {class: 'box good lead'}, (H.owner(a) ? t(a.state === 'on_scene' ? 'scene_by' : 'taken_by', H.owner(a)) + '。' : '') + t('needs_none')),
-      a.recorded === false ? h('p', {class: 'quiet'}, t('unrecorded')) : null,
+      a.recorded === false ? H.live('p', {class: 'quiet'}, function () { return H.clock.now() - a.sent > 5 ? t('unrecorded') : ''; }) : null,
       pending_lines(a.incident),
       phones.length ? h('section', {class: 'phones', 'aria-label': t('contacts')}, phones) : null,
       fact(t('enter'), a.access || (a.kind !== 'system' && a.state === 'alerting' ? t('enter_later') : ''), a.access ? 'strong' : ''),
@@ -314,10 +316,6 @@
         button(t('help'), 'grow', function () { act(a, 'accept', {eta: H.app.eta * 60}); }, {disabled: busy, 'data-key': 'help'})));
     else if (a.state === 'resolved')
       put(button(t('reopen'), '', function () { act(a, 'reopen'); }));
-    if (H.bell.silence_left() > 0 && H.app.calling())
-      put(H.live('p', {class: 'center small'}, function () { return t('silenced', H.span(H.bell.silence_left())); }));
-    else if (H.bell.ringing())
-      put(button(t('silence'), 'plain', function () { H.app.silence(); }, {'data-key': 'silence'}));
     return box;
   };
 

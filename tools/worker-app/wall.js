@@ -10,6 +10,7 @@
   let board = null;
   let online = false;
   let gateway = '';
+  let name = '';
 
   function problem(i) {
     return h('li', {class: 'problem p' + i.priority}, h('strong', {}, H.priority_words(i.priority)),
@@ -23,7 +24,7 @@
     const b = board;
     root.textContent = '';
     root.appendChild(h('main', {},
-      h('div', {class: 'wall-head'}, h('h1', {}, t('title') + ' · ' + t('problems')), b ? H.figures(b) : null,
+      h('div', {class: 'wall-head'}, h('h1', {}, t('title') + (name ? ' · ' + name : '')), b ? H.figures(b) : null,
         H.live('div', {class: 'clock'}, function () { return H.time(H.clock.now(), true); }),
         online ? null : h('p', {class: 'banner bad', role: 'alert'}, t('connecting')),
         gateway === 'offline' ? h('p', {class: 'banner bad', role: 'alert'}, t('gateway_banner')) : null,
@@ -61,7 +62,7 @@
     });
   }
 
-  // "#u=wall&t=token&s=demo&b=wss://…", kept for the next start of the screen.
+  // "#u=wall&t=token&s=demo&b=wss://…&n=name of the community", kept for the next start of the screen.
   const of = {};
   location.hash.replace(/^#/, '').split('&').forEach(function (pair) {
     const at = pair.indexOf('=');
@@ -74,10 +75,11 @@
     .then(function (all) {
       const kept = all[0] || {};
       const config = all[1];
-      const account = of.u || of.b ? {user: of.u || '', token: of.t || '', site: of.s || '', broker: of.b || ''} : kept;
+      const account = of.u || of.b ? {user: of.u || '', token: of.t || '', site: of.s || '', broker: of.b || '', name: of.n || ''} : kept;
       H.clock.heard(config.now, true);
       account.site = account.site || config.site || 'demo';
       account.broker = account.broker || config.broker || (location.protocol === 'https:' ? 'wss://' + location.host + '/mqtt' : 'ws://' + location.hostname + ':9001/mqtt');
+      name = account.name || account.site;
       H.memory.put('keep', 'wall', account);
       history.replaceState(null, '', location.pathname);
       start(account);
