@@ -2,10 +2,11 @@
 """Devices as they are sold: profiles, strangers that are claimed, and what happens when everything is restarted."""
 
 import json
+import subprocess
 
 import pytest
 
-from net import SOURCE, coap, wait_for
+from net import BUILD, SOURCE, coap, wait_for
 
 PROFILES = {"MQTT": {"Profiles": SOURCE / "config" / "profiles"}}
 PRESSED = {"action": "emergency", "battery": 100, "linkquality": 132}
@@ -180,3 +181,17 @@ def test_a_device_that_announces_itself(home):
     alert = desk.wait(home.topic("worker/d01/alert/+"), lambda m: m.json.get("kind") == "smoke", since=zigbee_mark).json
     assert alert["device"] == "kitchen", "once, by the profile, under the name that the bridge gives it"
     assert "zigbee2mqtt_0x00158d" not in unclaimed(home)
+
+
+def test_a_newcomer_sees_a_device_work_without_owning_one(home):
+    bind(home, "bed-7", "h101")
+    bind(home, "smoke-9", "h201", "smoke", "chirpstack")
+    w01, sim = home.worker("w01"), [BUILD / "tools/huying-sim/huying-sim", "profile"]
+    broker = ["--mqtt", f"127.0.0.1:{home.broker.port}", "--profiles", SOURCE / "config/profiles", "--sample", "1"]
+    subprocess.run([*sim, "zigbee2mqtt", *broker, "--device", "bed-7"], check=True, timeout=60)
+    w01.wait(home.topic("worker/w01/alert/+"), lambda m: m.json.get("device") == "bed-7" and m.json["kind"] == "sos")
+    w11 = home.worker("w11")
+    subprocess.run([*sim, "chirpstack", *broker, "--device", "smoke-9"], check=True, timeout=60)
+    w11.wait(home.topic("worker/+/alert/+"), lambda m: m.json.get("device") == "smoke-9" and m.json["kind"] == "smoke")
+    subprocess.run([*sim, "zigbee2mqtt", *broker, "--device", "bed-7"], check=True, timeout=60)  # a press is a new one
+    w01.wait(home.topic("worker/w01/alert/+"), lambda m: m.json.get("device") == "bed-7" and m.json["presses"] == 2)

@@ -17,6 +17,11 @@ static const char help[] =
         "        [--answer accept,arrived,resolve] [--after SECONDS] [--no-receipts]\n"
         "    一名网格员的手机 / a worker's app: presence, receipts, and the answers, each SECONDS after the "
         "last\n"
+        "huying-sim profile NAME --mqtt HOST:PORT [--profiles FOLDER] [--device CODE] [--sample N] [--every "
+        "SECONDS]\n"
+        "    一台市售设备：按规则文件里的真实样例发消息 / a device as it is sold: publishes the samples of "
+        "a\n"
+        "    profile as its bridge would, under the name of your device\n"
         "huying-sim watch --mqtt HOST:PORT [--site demo]\n"
         "    逐行讲述经过 / tells what happens, line by line\n"
         "huying-sim story --config FILE --daemon-pid FILE [--protocol mqtt|coap|both] [--coap-client "
@@ -32,8 +37,8 @@ int main(int argc, char **argv)
         static const struct {
                 const char *word;
                 int (*fn)(int argc, char **argv);
-        } commands[] = {
-                {"device", cmd_device}, {"worker", cmd_worker}, {"watch", cmd_watch}, {"story", cmd_story}};
+        } commands[] = {{"device", cmd_device}, {"worker", cmd_worker}, {"watch", cmd_watch},
+                {"story", cmd_story}, {"profile", cmd_profile}};
         int r = 2;
 
         if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {

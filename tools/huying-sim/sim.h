@@ -157,5 +157,6 @@ int cmd_device(int argc, char **argv);
 int cmd_worker(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_story(int argc, char **argv);
+int cmd_profile(int argc, char **argv);
 /* "127.0.0.1:1883", "[::1]:5683", "localhost" (then the default port). */
 bool endpoint_parse(const char *text, uint32_t port_default, char *ret_host, size_t cap, uint32_t *ret_port);
