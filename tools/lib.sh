@@ -57,18 +57,23 @@ free_port() {
         return 1
 }
 
-# build DIR [meson option…]: configures DIR when it is new, and builds everything in it.
+# build DIR [meson option…] [-- TARGET…]: configures DIR when it is new, and builds everything in it, or these targets.
 build() {
-        local dir=$1
+        local dir=$1 options=()
         shift
+        while [ $# -gt 0 ] && [ "$1" != -- ]; do
+                options+=("$1")
+                shift
+        done
+        [ $# -eq 0 ] || shift
         if [ ! -f "$dir/build.ninja" ]; then
                 say "configuring $dir"
-                meson setup "$dir" "$SOURCE_DIR" "$@" >"$dir.log" 2>&1 || {
+                meson setup "$dir" "$SOURCE_DIR" ${options[@]+"${options[@]}"} >"$dir.log" 2>&1 || {
                         cat "$dir.log" >&2
                         return 1
                 }
                 mv -f "$dir.log" "$dir/meson-logs/setup.txt"
         fi
         say "building $dir"
-        ninja -C "$dir" --quiet >&2
+        ninja -C "$dir" --quiet "$@" >&2
 }
