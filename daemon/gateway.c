@@ -30,6 +30,7 @@
 #include "protocols/http/http.h"
 #include "protocols/mqtt/mqtt.h"
 #include "report.h"
+#include "roster-check.h"
 #include "store/registry.h"
 #include "turn.h"
 
@@ -424,6 +425,17 @@ static void registry_change(Gateway *g, Registry *registry, const char *json, ui
         (void)loop_timer_set(g->timer, 0);
 }
 
+/* A ladder that ends with nobody is an alarm of its own; what is in force stays in force. */
+static void roster_look(Gateway *g)
+{
+        char text[256];
+
+        if (roster_can_serve(g->registry, &g->config.policy, clock_now(), text, sizeof(text)))
+                return;
+        log_fields(LOG_LEVEL_ERR, LOG_ID_REGISTRY, NULL, "the roster has a hole: %s", text);
+        system_push(g, SYSTEM_ROSTER, true);
+}
+
 static int control_import(void *userdata, const char *folder, uint64_t hold, char **ret_json)
 {
         Gateway *g = userdata;
@@ -435,6 +447,12 @@ static int control_import(void *userdata, const char *folder, uint64_t hold, cha
 
         if (r < 0)
                 return error_trace(r);
+        if (r == 0 && !roster_can_serve(registry, &g->config.policy, clock_now(), error.text,
+                              sizeof(error.text))) {
+                registry = registry_unref(registry);
+                (void)str_copy(error.file, sizeof(error.file), "duty.csv");
+                r = REGISTRY_E_INVALID;
+        }
         if (r == REGISTRY_E_INVALID || g->admin.n == ADMIN_WAITING_MAX) {
                 if (r == 0) {
                         registry_unref(registry);
@@ -713,6 +731,7 @@ static int make_state(Gateway *g, StoreStart *start)
                 (void)turn_note(g->turn, JOURNAL_REGISTRY, counts);
                 turn_note_registry(g->turn, g->registry);
         }
+        roster_look(g);
         return 0;
 }
 
@@ -861,6 +880,7 @@ void gateway_reload(Gateway *g, const Config *config)
         if (memcmp(&before, &after, sizeof(before)) != 0)
                 log_warning("reloaded the ladders; the other settings that changed need a restart");
         (void)turn_note(g->turn, JOURNAL_CONFIG, "{\"result\":\"ok\"}");
+        roster_look(g);
         (void)gateway_turn(g);
 }
 

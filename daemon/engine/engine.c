@@ -21,7 +21,7 @@ size_t engine_size(const Limits *limits)
 {
         ASSERT(limits && limits->incidents_max > 0);
         ASSERT(limits->keys_max > 0);
-        return padded(sizeof(Engine)) + table_size(limits) + keys_size(limits) + people_size();
+        return padded(sizeof(Engine)) + table_size(limits) + keys_size(limits) + people_size() + gaps_size();
 }
 
 Engine *engine_init(void *memory, size_t size, const Limits *limits, const Policy *policy)
@@ -31,13 +31,18 @@ Engine *engine_init(void *memory, size_t size, const Limits *limits, const Polic
 
         ASSERT(memory && ((uintptr_t)memory & 63) == 0);
         ASSERT(size >= engine_size(limits));
-        *e = (Engine){.limits = *limits, .next_incident = 1, .next_seq = 1, .roster_raised_us = NEVER};
+        *e = (Engine){.limits = *limits,
+                .next_incident = 1,
+                .next_seq = 1,
+                .roster_raised_us = NEVER,
+                .roster_due = NEVER};
         e->policy = *policy;
         for (unsigned i = 0; i < FLOOD_KEYS; i++)
                 e->flood_us[i] = NEVER;
         table_init(e, &p);
         keys_init(e, &p);
         people_init(e, &p);
+        gaps_init(e, &p);
         ASSERT(p <= (char *)memory + size);
         return e;
 }
@@ -46,12 +51,14 @@ void engine_policy_set(Engine *e, const Policy *policy)
 {
         ASSERT(e && policy);
         e->policy = *policy;
+        people_roster_anew(e);
 }
 
 void engine_registry_set(Engine *e, const Registry *registry)
 {
         ASSERT(e);
         e->registry = registry;
+        people_roster_anew(e);
 }
 
 void engine_numbers_set(Engine *e, uint64_t next_incident, uint64_t next_seq)
@@ -96,6 +103,11 @@ static void list_begin(Engine *e, Now now, EffectList *list)
         now_set(e, now);
 }
 
+static uint64_t biased(int64_t due)
+{
+        return (uint64_t)due + (UINT64_C(1) << 63);
+}
+
 /* The earliest thing that is due, an incident's timer or the loss of somebody's presence. False: nothing is. */
 static bool expire_one(Engine *e)
 {
@@ -107,8 +119,13 @@ static bool expire_one(Engine *e)
         Timer t;
         int64_t due;
 
-        if (heap_first(&e->presence, &worker, &presence) && presence.due <= now && presence.due < timer.due)
+        if (heap_first(&e->presence, &worker, &presence) && presence.due <= now &&
+                presence.due < timer.due && presence.due < biased(e->roster_due))
                 return people_expire(e);
+        if (e->roster_due <= e->at && biased(e->roster_due) < timer.due) {
+                people_roster_due(e);
+                return true;
+        }
         if (!any || timer.due > now)
                 return false;
         ASSERT(slot < e->n_slots);
@@ -150,7 +167,10 @@ static void dispatch(Engine *e, const Event *ev)
         case EVENT_PRESENCE: people_presence(e, ev); return;
         case EVENT_ATTEMPT: action_attempt(e, ev); return;
         case EVENT_SYSTEM: system_event(e, ev); return;
-        case EVENT_ROSTER: people_look_at_all(e); return;
+        case EVENT_ROSTER:
+                people_look_at_all(e);
+                people_roster_anew(e);
+                return;
         }
         ASSERT(!"an event of no type");
 }
@@ -185,6 +205,8 @@ uint64_t engine_deadline(const Engine *e)
                 due = unbiased(key.due);
         if (heap_first(&e->presence, &slot, &key) && unbiased(key.due) < due)
                 due = unbiased(key.due);
+        if (e->roster_due != NEVER && unbiased(biased(e->roster_due)) < due)
+                due = unbiased(biased(e->roster_due));
         return due;
 }
 

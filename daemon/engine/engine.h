@@ -73,6 +73,22 @@ typedef struct StateRow {
         uint8_t blob[STATE_BLOB_MAX];
 } StateRow;
 
+/* A priority 1 ladder that at some hour ends with nobody (SEMANTICS.md section 6). */
+typedef struct RosterProblem {
+        Class class;
+        uint8_t tier;
+        uint32_t grid, roles; /* bit Role */
+        int64_t wall_us;      /* the first such hour */
+} RosterProblem;
+
+/*
+ * True: in every hour of the next 14 days the last tier of each priority 1 ladder has somebody on duty for each
+ * grid where people live. Pure; for an import, a start and a reload.
+ */
+bool roster_check(const Registry *, const Policy *, Now, RosterProblem *ret);
+/* Roles (bits) that some ladder calls, that may accept, and that nobody in the registry has. */
+uint32_t roster_missing_roles(const Registry *, const Policy *);
+
 typedef struct Engine Engine;
 
 /* Bytes for these limits; the memory must be aligned to 64 and zeroed, and outlive the engine. */

@@ -258,6 +258,8 @@ static void open_facts(Engine *e, Incident *in, const Matter *m)
                 in->plan.tiers[plan_first(&in->plan) - 1].roles = BIT(ROLE_COMMUNITY) | BIT(ROLE_NIGHT_DESK);
         if (in->group == GROUP_SYSTEM && in->cause == SYSTEM_ROSTER)
                 roster_gap(in);
+        if (m->priority)
+                in->priority = in->plan.priority = m->priority;
         facts_take(e, in, m);
         if (m->button)
                 press_note(e, in);

@@ -46,6 +46,8 @@
 #define LOOP_DEFAULT_US  (120 * USEC_PER_SEC)
 #define SHIFT_US         ((int64_t)(8 * USEC_PER_HOUR)) /* one SYSTEM per shift and cause */
 #define DUTY_HOLDS_US    ((int64_t)(16 * USEC_PER_HOUR)) /* a check-in or check-out, where there is a roster */
+#define HOLD_OVER_US    ((int64_t)USEC_PER_HOUR) /* after a shift, until the successor is there */
+#define GAP_GRIDS_MAX   4096                     /* grids whose duty is looked at ahead of time */
 #define GAP_RENOTIFY_US  (300 * USEC_PER_SEC)
 #define GAP_LOOP_US      (30 * USEC_PER_MIN)
 #define BURY_US          ((int64_t)(60 * USEC_PER_SEC)) /* a closed incident can be looked at that long */
@@ -200,6 +202,10 @@ struct Engine {
 
         WorkerState *workers;
         Heap presence;
+        int64_t roster_due;           /* the duty table changes, or a gap of it is to be told; NEVER: no table */
+        bool roster_anew;             /* the whole day ahead is to be looked at */
+        uint32_t gap_point, gap_grid; /* how far the look at gaps has come */
+        uint32_t *gap_maps;           /* by grid, GAP_MAPS times; [0]: the whole site */
         int64_t flood_us[FLOOD_KEYS]; /* when the last new unknown sources came; NEVER: none */
         int64_t roster_raised_us;
 };
@@ -283,6 +289,13 @@ bool people_expire(Engine *); /* one loss of presence that is due; false: none *
 void people_forget(Engine *);
 void people_look_at_all(Engine *); /* every open incident is due a look at the roster */
 void people_duty(Engine *, uint32_t worker, bool on);
+void people_roster_anew(Engine *); /* the roster, the registry or the clock is another one */
+void people_roster_due(Engine *);
+
+/* gaps.c: hours in which nobody of a tier is on duty */
+size_t gaps_size(void);
+void gaps_init(Engine *, char **memory);
+bool gaps_look(Engine *, int64_t wall_us); /* false: the list is full, the look goes on with the next one */
 bool people_in_tier(const Engine *, const Incident *, const Worker *, uint8_t tier);
 Recipient *recipient_get(Incident *, uint32_t worker, uint8_t channel);
 Recipient *recipient_of(Incident *, uint32_t worker);                          /* on any channel */
@@ -342,6 +355,7 @@ typedef struct Matter {     /* an alarm event, placed and understood */
         uint8_t level;  /* bit for Source.active; 0: an edge, not a level */
         uint8_t reason; /* REASON_OPENED, UNKNOWN_SOURCE, UNPARSED, STALE, LIMIT */
         uint8_t cause, vital;
+        uint8_t priority; /* 0: that of the class */
         bool button, quiet; /* counts for three presses; appended without calling anybody again */
         bool community_first;
         double value, limit;

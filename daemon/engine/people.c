@@ -2,15 +2,20 @@
 /*
  * People: who is on duty, who can be reached, and who was told of an incident.
  *
- * On duty: the duty table, corrected by what the person said ("on", "off"). Where there is a table, a word
- * holds 16 hours, so that an "off" in the evening does not silence the next morning; where there is none, it
- * holds until the next word.
+ * On duty: the duty table with its overrides, corrected by what the person said ("on", "off"). Where there is a
+ * table, a word holds 16 hours, so that an "off" in the evening does not silence the next morning; where there
+ * is none, it holds until the next word. Whose shift has ended stays on for up to an hour, until a successor is
+ * there: somebody of the same role and scope, rostered, checked in (or nothing of the kind is expected of him).
+ *
+ * The duty table is a timer of the engine (roster_due), at the next moment at which somebody's duty may change
+ * or a gap of the table is to be told: nobody looks at the table in between.
  *
  * Presence is expected of the app only. Before the first sign of life since our start, or since the broker was
  * away, nothing is known, which counts as present, for as long as it takes (Policy.presence_grace_us is thereby
  * covered): a phone that never answers is found by its missing delivery receipt. A person whose presence is lost is still called (the message costs nothing, and waits at
  * the broker), but a tier of such people counts as empty.
  */
+#include "base/str.h"
 #include "engine/internal.h"
 
 #include <string.h>
@@ -40,6 +45,41 @@ WorkerState *people_state(const Engine *e, uint32_t worker)
         return worker > 0 && worker < WORKERS_MAX ? &e->workers[worker] : NULL;
 }
 
+/* Somebody else who does the same for the same place, and is there. */
+static bool successor_there(const Engine *e, uint32_t worker)
+{
+        const Registry *r = e->registry;
+        const Worker *before = registry_worker(r, worker);
+
+        for (uint32_t id = 1; id < r->n_workers; id++) {
+                const Worker *w = registry_worker(r, id);
+
+                if (!w || id == worker || w->role != before->role || w->scope != before->scope ||
+                        w->scope_id != before->scope_id ||
+                        (w->scope == SCOPE_BUILDING &&
+                                !str_equal(w->scope_building ? w->scope_building : "",
+                                        before->scope_building ? before->scope_building : "")) ||
+                        !roster_rostered(r, id, e->now) || !people_reachable(e, id))
+                        continue;
+                if (id >= WORKERS_MAX || e->workers[id].duty >= 0)
+                        return true;
+        }
+        return false;
+}
+
+/* By the table, and for an hour beyond it until the successor is there. */
+static bool rostered(const Engine *e, uint32_t worker)
+{
+        Now before = e->now;
+
+        if (roster_rostered(e->registry, worker, e->now))
+                return true;
+        before.wall_us -= HOLD_OVER_US;
+        return roster_override(e->registry, worker, e->now) == 0 &&
+               roster_override(e->registry, worker, before) == 0 && roster_has_duty(e->registry, worker) &&
+               roster_rostered(e->registry, worker, before) && !successor_there(e, worker);
+}
+
 bool people_on_duty(const Engine *e, uint32_t worker)
 {
         const WorkerState *w = people_state(e, worker);
@@ -48,10 +88,10 @@ bool people_on_duty(const Engine *e, uint32_t worker)
         if (!registry_worker(e->registry, worker))
                 return false;
         if (!w || w->duty == 0)
-                return roster_rostered(e->registry, worker, e->now);
+                return rostered(e, worker);
         age = e->now.wall_us - w->duty_wall_us;
         if (roster_has_duty(e->registry, worker) && (age < 0 || age > DUTY_HOLDS_US))
-                return roster_rostered(e->registry, worker, e->now);
+                return rostered(e, worker);
         return w->duty > 0;
 }
 
@@ -141,6 +181,8 @@ bool people_expire(Engine *e)
         return true;
 }
 
+static void roster_arm(Engine *e);
+
 void people_duty(Engine *e, uint32_t worker, bool on)
 {
         WorkerState *w = people_state(e, worker);
@@ -155,6 +197,59 @@ void people_duty(Engine *e, uint32_t worker, bool on)
         w->duty = on ? 1 : -1;
         w->duty_wall_us = e->now.wall_us;
         people_look_at_all(e);
+        if (e->roster_due != NEVER && !e->roster_anew)
+                roster_arm(e);
+}
+
+/* The table */
+
+/* When a word no longer holds, the table decides again. */
+static int64_t next_word(const Engine *e)
+{
+        int64_t next = INT64_MAX;
+
+        for (uint32_t id = 1; id < e->registry->n_workers && id < WORKERS_MAX; id++) {
+                const WorkerState *w = &e->workers[id];
+                int64_t ends = w->duty_wall_us + DUTY_HOLDS_US + 1;
+
+                if (w->duty && ends > e->now.wall_us && ends < next && roster_has_duty(e->registry, id))
+                        next = ends;
+        }
+        return next;
+}
+
+static void roster_arm(Engine *e)
+{
+        const int64_t offsets[] = {
+                0, HOLD_OVER_US, -(int64_t)(2 * USEC_PER_HOUR), -(int64_t)(24 * USEC_PER_HOUR)};
+        int64_t next = next_word(e), most = e->now.wall_us + (int64_t)(7 * USEC_PER_DAY);
+
+        ASSERT(e->registry);
+        for (unsigned i = 0; i < sizeof(offsets) / sizeof(offsets[0]); i++) {
+                int64_t moment = roster_next(e->registry, e->now, offsets[i]);
+
+                next = moment < next ? moment : next;
+        }
+        e->roster_due = e->at + ((next < most ? next : most) - e->now.wall_us);
+}
+
+void people_roster_anew(Engine *e)
+{
+        bool table = e->registry && (e->registry->n_duties > 0 || e->registry->n_overrides > 0);
+
+        e->roster_due = table ? e->at : NEVER;
+        e->roster_anew = true;
+        e->gap_point = e->gap_grid = 0;
+}
+
+void people_roster_due(Engine *e)
+{
+        ASSERT(e->roster_due <= e->at);
+        if (!gaps_look(e, e->roster_anew ? e->now.wall_us : now_wall_of(e, e->roster_due)))
+                return;
+        e->roster_anew = false;
+        people_look_at_all(e);
+        roster_arm(e);
 }
 
 bool people_in_tier(const Engine *e, const Incident *in, const Worker *w, uint8_t tier)

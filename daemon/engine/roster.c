@@ -138,13 +138,54 @@ static uint32_t first_duty(const Registry *r, uint32_t worker)
         return low;
 }
 
+bool roster_is_workday(const Registry *r, uint32_t weekday, uint32_t yyyymmdd)
+{
+        uint32_t low = 0, high = r->n_holidays;
+
+        ASSERT(weekday < 7);
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (r->holidays[middle].date < yyyymmdd)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        if (low < r->n_holidays && r->holidays[low].date == yyyymmdd)
+                return r->holidays[low].work;
+        return weekday >= 1 && weekday <= 5;
+}
+
+/* A day of local time, and what the calendar says of it. */
+typedef struct Day {
+        uint32_t weekday, date;
+        bool work;
+} Day;
+
+static Day day_at(const Registry *r, Now now, int64_t offset_us, uint32_t *ret_minute)
+{
+        Day d;
+
+        now.wall_us += offset_us;
+        clock_local(now, &d.weekday, ret_minute, &d.date);
+        ASSERT(d.weekday < 7 && *ret_minute < 1440);
+        d.work = roster_is_workday(r, d.weekday, d.date);
+        return d;
+}
+
+static bool duty_begins(const Duty *d, Day day)
+{
+        if ((d->valid_from && day.date < d->valid_from) || (d->valid_to && day.date > d->valid_to))
+                return false;
+        return (d->days & (1u << day.weekday)) || (d->days & (day.work ? DUTY_WORKDAYS : DUTY_HOLIDAYS));
+}
+
 /* The duty that begins on this day covers the minute; after midnight the day of its beginning counts. */
-static bool duty_covers(const Duty *d, uint32_t weekday, uint32_t minute, uint32_t date, bool next_day)
+static bool duty_covers(const Duty *d, Day day, uint32_t minute, bool next_day)
 {
         bool over_midnight = d->to_minute <= d->from_minute;
 
-        if (!(d->days & (1u << weekday)) || (d->valid_from && date < d->valid_from) ||
-                (d->valid_to && date > d->valid_to))
+        if (!duty_begins(d, day))
                 return false;
         if (next_day)
                 return over_midnight && minute < d->to_minute;
@@ -160,24 +201,105 @@ bool roster_has_duty(const Registry *r, uint32_t worker)
         return i < r->n_duties && r->duties[i].worker == worker;
 }
 
-bool roster_rostered(const Registry *r, uint32_t worker, Now now)
+int roster_override(const Registry *r, uint32_t worker, Now now)
 {
-        uint32_t weekday, minute, date, day_before, minute_before, date_before, i;
-        Now before = now;
+        uint32_t weekday, minute, date, low = 0, high;
+        LocalStamp stamp;
+        int says = 0;
 
         ASSERT(r);
+        if (!r->n_overrides)
+                return 0;
+        clock_local(now, &weekday, &minute, &date);
+        stamp = (LocalStamp)date * 1440 + minute;
+        for (high = r->n_overrides; low < high;) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (r->overrides[middle].worker < worker)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < r->n_overrides && r->overrides[low].worker == worker; low++) {
+                const Override *o = &r->overrides[low];
+
+                if (stamp < o->from || stamp >= o->to)
+                        continue;
+                if (o->on)
+                        return 1;
+                says = -1;
+        }
+        return says;
+}
+
+bool roster_rostered(const Registry *r, uint32_t worker, Now now)
+{
+        uint32_t minute, i;
+        Day day, before;
+        int says = roster_override(r, worker, now);
+
+        ASSERT(r);
+        if (says)
+                return says > 0;
         i = first_duty(r, worker);
         if (i >= r->n_duties || r->duties[i].worker != worker)
                 return true; /* nobody has made a roster for this person: always */
-        before.wall_us -= (int64_t)USEC_PER_DAY;
-        clock_local(now, &weekday, &minute, &date);
-        clock_local(before, &day_before, &minute_before, &date_before);
-        ASSERT(weekday < 7 && day_before < 7 && minute < 1440);
+        before = day_at(r, now, -(int64_t)USEC_PER_DAY, &minute);
+        day = day_at(r, now, 0, &minute);
         for (; i < r->n_duties && r->duties[i].worker == worker; i++)
-                if (duty_covers(&r->duties[i], weekday, minute, date, false) ||
-                        duty_covers(&r->duties[i], day_before, minute, date_before, true))
+                if (duty_covers(&r->duties[i], day, minute, false) ||
+                        duty_covers(&r->duties[i], before, minute, true))
                         return true;
         return false;
+}
+
+/* Sooner of `best` and the moment, if that lies after now. All in minutes from the midnight before now. */
+static int64_t sooner_of(int64_t best, int64_t moment_us, int64_t after_us)
+{
+        return moment_us > after_us && moment_us < best ? moment_us : best;
+}
+
+#define NEXT_DAYS 9 /* a week, the shift that began yesterday, and the offset of a day */
+
+int64_t roster_next(const Registry *r, Now now, int64_t offset_us)
+{
+        const int64_t minute_us = (int64_t)USEC_PER_MIN, day_us = (int64_t)USEC_PER_DAY;
+        int64_t best = INT64_MAX, midnight, after;
+        uint32_t minute;
+
+        ASSERT(r);
+        ASSERT(offset_us <= day_us && offset_us >= -day_us);
+        (void)day_at(r, now, 0, &minute);
+        after = (now.wall_us + (int64_t)now.utc_s * (int64_t)USEC_PER_SEC) % minute_us;
+        after = (int64_t)minute * minute_us + (after < 0 ? after + minute_us : after);
+        midnight = now.wall_us - after; /* of the local day of now; the times below count from it */
+        for (int64_t d = -2; d <= NEXT_DAYS; d++) {
+                uint32_t same;
+                Day day = day_at(r, now, d * day_us, &same);
+                int64_t zero = d * day_us + offset_us;
+
+                for (uint32_t i = 0; i < r->n_duties; i++) {
+                        const Duty *duty = &r->duties[i];
+                        int64_t to = duty->to_minute + (duty->to_minute <= duty->from_minute ? 1440 : 0);
+
+                        if (!duty_begins(duty, day))
+                                continue;
+                        best = sooner_of(best, zero + duty->from_minute * minute_us, after);
+                        best = sooner_of(best, zero + to * minute_us, after);
+                }
+                for (uint32_t i = 0; i < r->n_overrides; i++) {
+                        LocalStamp start = (LocalStamp)day.date * 1440;
+
+                        for (unsigned end = 0; end < 2; end++) {
+                                LocalStamp at = end ? r->overrides[i].to : r->overrides[i].from;
+
+                                if (at >= start && at <= start + 1440)
+                                        best = sooner_of(
+                                                best, zero + (int64_t)(at - start) * minute_us, after);
+                        }
+                }
+        }
+        return best == INT64_MAX ? INT64_MAX : midnight + best;
 }
 
 uint32_t roster_sole_resident(const Registry *r, uint32_t dwelling)

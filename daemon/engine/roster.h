@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define CHANNELS_SIZE 256 /* bytes of Worker.channels, with NUL */
 #define CODE_SIZE 64 /* bytes of a registry code, with NUL; see str_code() */
 
 /* Roles of SEMANTICS.md section 6. The words are those of the registry and of the ladder settings. */
@@ -93,14 +94,34 @@ typedef struct Worker {
         ScopeKind scope;
         uint32_t scope_id;          /* grid or resident id */
         const char *scope_building; /* SCOPE_BUILDING */
+        const char *channels;       /* further ways to reach this person, in order: "app exec:sms"; NULL, "": none */
 } Worker;
+
+/* Duty.days beyond the days of the week: what the calendar says. */
+#define DUTY_WORKDAYS (1u << 7) /* Monday to Friday but for holidays, and the days worked instead (调休) */
+#define DUTY_HOLIDAYS (1u << 8) /* all the others */
 
 typedef struct Duty {
         uint32_t worker;
-        uint8_t days; /* bit 0 Sunday … bit 6 Saturday */
+        uint16_t days; /* bit 0 Sunday … bit 6 Saturday; DUTY_WORKDAYS, DUTY_HOLIDAYS */
         uint16_t from_minute, to_minute; /* to <= from: over midnight, belongs to the day it begins */
         uint32_t valid_from, valid_to;   /* yyyymmdd, both included; 0: open */
 } Duty;
+
+/* A minute of local time: yyyymmdd · 1440 + minute of the day. Orders as time does. */
+typedef uint64_t LocalStamp;
+
+/* What goes before the duty table for a time: a leave, a swap, a stand-in. Somebody is on where two disagree. */
+typedef struct Override {
+        uint32_t worker;
+        bool on;
+        LocalStamp from, to; /* `to` is not included */
+} Override;
+
+typedef struct Holiday {
+        uint32_t date; /* yyyymmdd */
+        bool work;     /* a weekend's day on which people work; else a day off */
+} Holiday;
 
 typedef struct Registry {
         unsigned n_ref;
@@ -109,8 +130,10 @@ typedef struct Registry {
         Resident *residents;
         Device *devices;
         Worker *workers;
-        Duty *duties; /* sorted by worker; from [0] */
-        uint32_t n_grids, n_dwellings, n_residents, n_devices, n_workers, n_duties;
+        Duty *duties;         /* sorted by worker; from [0] */
+        Override *overrides;  /* sorted by worker; from [0] */
+        Holiday *holidays;    /* sorted by date; from [0] */
+        uint32_t n_grids, n_dwellings, n_residents, n_devices, n_workers, n_duties, n_overrides, n_holidays;
         void *code_index; /* store/registry: code → id */
         void *pool;       /* the texts */
         struct Registry *under; /* lends the texts and every array but devices; NULL: all is its own */
@@ -140,9 +163,18 @@ uint32_t registry_resident_id(const Registry *, const char *code);
 
 /* True when the worker's scope covers this place. Any id may be 0. A grid covers the grids below it. */
 bool roster_covers(const Registry *, const Worker *, uint32_t grid, uint32_t dwelling, uint32_t resident);
-/* True when the duty table has this worker on duty now; a worker without any row is always rostered. */
+/* True when the overrides, else the duty table, have this worker on duty now; without any row: always. */
 bool roster_rostered(const Registry *, uint32_t worker, Now now);
 /* True when the duty table has any row of this worker. */
 bool roster_has_duty(const Registry *, uint32_t worker);
+/* 1: an override has this worker on now, -1: off, 0: none says anything. */
+int roster_override(const Registry *, uint32_t worker, Now now);
+/* False on holidays and on weekends that are not worked. */
+bool roster_is_workday(const Registry *, uint32_t weekday, uint32_t yyyymmdd);
+/*
+ * Wall time of the next moment after `now` that lies `offset_us` from a shift's or an override's begin or end;
+ * INT64_MAX: none in a week. O(rows).
+ */
+int64_t roster_next(const Registry *, Now now, int64_t offset_us);
 /* The one resident of a dwelling; 0 when there is none or more than one. */
 uint32_t roster_sole_resident(const Registry *, uint32_t dwelling);

@@ -145,8 +145,10 @@ uint32_t engine_open_count(const Engine *e)
 
 bool engine_worker_on(const Engine *e, uint32_t worker, Now now)
 {
-        Engine at = {.registry = e->registry, .now = now, .workers = e->workers};
+        Engine at = *e; /* as it would be then */
 
+        at.now = now;
+        at.at = (int64_t)now.boot_us > e->at ? (int64_t)now.boot_us : e->at;
         return people_on_duty(&at, worker) && people_reachable(&at, worker);
 }
 

@@ -54,12 +54,19 @@ enum { DEVICE_DEVICE, DEVICE_CLASS, DEVICE_PROFILE, DEVICE_DWELLING, DEVICE_RESI
 static const CsvColumn device_columns[] = {
         {"device"}, {"class"}, {"profile"}, {"dwelling"}, {"resident"}, {"beat"}};
 
-enum { WORKER_WORKER, WORKER_NAME, WORKER_PHONE, WORKER_ROLE, WORKER_SCOPE, WORKER_CLIENT };
-static const CsvColumn worker_columns[] = {{"worker"}, {"name"}, {"phone"}, {"role"}, {"scope"}, {"client"}};
+enum { WORKER_WORKER, WORKER_NAME, WORKER_PHONE, WORKER_ROLE, WORKER_SCOPE, WORKER_CLIENT, WORKER_CHANNELS };
+static const CsvColumn worker_columns[] = {
+        {"worker"}, {"name"}, {"phone"}, {"role"}, {"scope"}, {"client"}, {"channels", .optional = true}};
 
 enum { DUTY_WORKER, DUTY_DAYS, DUTY_FROM, DUTY_TO, DUTY_VALID_FROM, DUTY_VALID_TO };
 static const CsvColumn duty_columns[] = {
         {"worker"}, {"days"}, {"from"}, {"to"}, {"valid_from"}, {"valid_to"}};
+
+enum { OVERRIDE_WORKER, OVERRIDE_FROM, OVERRIDE_TO, OVERRIDE_DUTY, OVERRIDE_INSTEAD };
+static const CsvColumn override_columns[] = {{"worker"}, {"from"}, {"to"}, {"duty"}, {"instead"}};
+
+enum { HOLIDAY_DATE, HOLIDAY_DAY };
+static const CsvColumn holiday_columns[] = {{"date"}, {"day"}};
 
 typedef enum TableName {
         TABLE_GRIDS,
@@ -68,6 +75,8 @@ typedef enum TableName {
         TABLE_DEVICES,
         TABLE_WORKERS,
         TABLE_DUTY,
+        TABLE_OVERRIDES,
+        TABLE_HOLIDAYS,
         TABLE_MAX
 } TableName;
 
@@ -84,6 +93,8 @@ static const struct {
         [TABLE_DEVICES] = {"devices.csv", COLUMNS(device_columns), "device"},
         [TABLE_WORKERS] = {"workers.csv", COLUMNS(worker_columns), "worker"},
         [TABLE_DUTY] = {"duty.csv", COLUMNS(duty_columns), "duty"},
+        [TABLE_OVERRIDES] = {"overrides.csv", COLUMNS(override_columns), "override"},
+        [TABLE_HOLIDAYS] = {"holidays.csv", COLUMNS(holiday_columns), "holiday"},
 };
 
 /* The tables that have codes stand first, in the order of CodeKind. */
@@ -292,10 +303,24 @@ static void skip_blanks(const char **s)
                 (*s)++;
 }
 
-/* registry.h describes the forms. Bit 0 is Sunday. */
-static bool parse_days(const char *s, uint8_t *ret)
+/* workdays or holidays at *s; moves *s. 0: neither. */
+static uint16_t take_calendar(const char **s)
 {
-        uint8_t days = 0;
+        if (strncasecmp(*s, "workdays", 8) == 0) {
+                *s += 8;
+                return DUTY_WORKDAYS;
+        }
+        if (strncasecmp(*s, "holidays", 8) == 0) {
+                *s += 8;
+                return DUTY_HOLIDAYS;
+        }
+        return 0;
+}
+
+/* registry.h describes the forms. Bit 0 is Sunday. */
+static bool parse_days(const char *s, uint16_t *ret)
+{
+        uint16_t days = 0;
 
         if (strcasecmp(s, "daily") == 0) {
                 *ret = 0x7f;
@@ -303,8 +328,19 @@ static bool parse_days(const char *s, uint8_t *ret)
         }
         for (;;) {
                 unsigned from, to;
+                uint16_t calendar;
 
                 skip_blanks(&s);
+                calendar = take_calendar(&s);
+                if (calendar) {
+                        days |= calendar;
+                        skip_blanks(&s);
+                        if (!*s)
+                                break;
+                        if (*s++ != ',')
+                                return false;
+                        continue;
+                }
                 if (!take_day(&s, &from))
                         return false;
                 to = from;
@@ -319,7 +355,7 @@ static bool parse_days(const char *s, uint8_t *ret)
                                 to = 6; /* Sunday to Sunday is the whole week */
                 }
                 for (unsigned d = from % 7;; d = (d + 1) % 7) {
-                        days |= (uint8_t)(1u << d);
+                        days |= (uint16_t)(1u << d);
                         if (d == to % 7)
                                 break;
                 }
@@ -339,8 +375,8 @@ static int duty_fill(Build *b, size_t row, Duty *d)
 
         if (!parse_days(text(b, TABLE_DUTY, row, DUTY_DAYS), &d->days))
                 return FAIL(b, TABLE_DUTY, row, DUTY_DAYS,
-                        "days: \"%.40s\" is no list of days (1-5, mon-fri, 1,3,5, sat,sun, daily; 1 is "
-                        "Monday)",
+                        "days: \"%.40s\" is no list of days (1-5, mon-fri, 1,3,5, sat,sun, daily, "
+                        "workdays, holidays; 1 is Monday)",
                         text(b, TABLE_DUTY, row, DUTY_DAYS));
         if (!parse_minute(text(b, TABLE_DUTY, row, DUTY_FROM), &from) || from >= 1440)
                 return FAIL(b, TABLE_DUTY, row, DUTY_FROM, "from: not a time of day, HH:MM is wanted");
@@ -357,6 +393,79 @@ static int duty_fill(Build *b, size_t row, Duty *d)
                 return FAIL(b, TABLE_DUTY, row, DUTY_VALID_TO, "valid_to: lies before valid_from");
         r = need(b, TABLE_DUTY, row, DUTY_WORKER);
         return r != 0 ? r : reference(b, TABLE_DUTY, row, DUTY_WORKER, CODE_WORKER, &d->worker);
+}
+
+/* Overrides and holidays */
+
+/* "YYYY-MM-DD HH:MM", or a date alone: its first minute, at the end of a time the first one after it. */
+static int stamp(Build *b, size_t row, unsigned column, bool end, LocalStamp *ret)
+{
+        const char *s = text(b, TABLE_OVERRIDES, row, column), *blank = strchr(s, ' ');
+        uint32_t day = 0, minute = end ? 1440 : 0;
+        char only[16];
+
+        if (!str_copyn(only, sizeof(only), s, blank ? (size_t)(blank - s) : strlen(s)) ||
+                !parse_date(only, &day) || (blank && !parse_minute(blank + 1, &minute)))
+                return FAIL(b, TABLE_OVERRIDES, row, column,
+                        "%s: not a time, YYYY-MM-DD or YYYY-MM-DD HH:MM is wanted",
+                        override_columns[column].name);
+        *ret = (LocalStamp)day * 1440 + minute;
+        return 0;
+}
+
+/* One row, and a second one for whoever stands in. */
+static int override_fill(Build *b, size_t row, Override *ret, uint32_t *n)
+{
+        const Registry *r = b->registry;
+        const char *duty = text(b, TABLE_OVERRIDES, row, OVERRIDE_DUTY);
+        Override o = {.on = strcmp(duty, "on") == 0};
+        uint32_t instead;
+        int e = need(b, TABLE_OVERRIDES, row, OVERRIDE_WORKER);
+
+        if (e == 0)
+                e = reference(b, TABLE_OVERRIDES, row, OVERRIDE_WORKER, CODE_WORKER, &o.worker);
+        if (e == 0)
+                e = stamp(b, row, OVERRIDE_FROM, false, &o.from);
+        if (e == 0)
+                e = stamp(b, row, OVERRIDE_TO, true, &o.to);
+        if (e == 0)
+                e = reference(b, TABLE_OVERRIDES, row, OVERRIDE_INSTEAD, CODE_WORKER, &instead);
+        if (e != 0)
+                return e;
+        if (o.to <= o.from)
+                return FAIL(b, TABLE_OVERRIDES, row, OVERRIDE_TO, "to: does not lie after from");
+        if (!o.on && strcmp(duty, "off") != 0)
+                return FAIL(b, TABLE_OVERRIDES, row, OVERRIDE_DUTY, "duty: \"%.40s\" is neither on nor off",
+                        duty);
+        if (instead && (instead == o.worker || r->workers[instead].role != r->workers[o.worker].role))
+                return FAIL(b, TABLE_OVERRIDES, row, OVERRIDE_INSTEAD,
+                        "instead: must be somebody else of the same role (%s), or nobody would be called",
+                        role_word(r->workers[o.worker].role));
+        ret[(*n)++] = o;
+        if (instead)
+                ret[(*n)++] = (Override){.worker = instead, .on = !o.on, .from = o.from, .to = o.to};
+        return 0;
+}
+
+static int holiday_fill(Build *b, size_t row, Holiday *h)
+{
+        const char *day = text(b, TABLE_HOLIDAYS, row, HOLIDAY_DAY);
+        int e = need(b, TABLE_HOLIDAYS, row, HOLIDAY_DATE);
+
+        if (e == 0)
+                e = date(b, TABLE_HOLIDAYS, row, HOLIDAY_DATE, &h->date);
+        if (e != 0)
+                return e;
+        h->work = strcmp(day, "work") == 0;
+        if (!h->work && strcmp(day, "off") != 0)
+                return FAIL(
+                        b, TABLE_HOLIDAYS, row, HOLIDAY_DAY, "day: \"%.40s\" is neither off nor work", day);
+        for (size_t i = 0; i < row; i++)
+                if (b->registry->holidays[i].date == h->date)
+                        return FAIL(b, TABLE_HOLIDAYS, row, HOLIDAY_DATE,
+                                "date: stands here twice, first in line %u",
+                                csv_cell(&b->tables[TABLE_HOLIDAYS], i, 0)->line);
+        return 0;
 }
 
 /* Rows */
@@ -491,6 +600,27 @@ static int scope_fill(Build *b, size_t row, Worker *w)
         return 0;
 }
 
+/* Words: exec:NAME; app and plain say what client says, and are allowed for the reader. */
+static int channels_fill(Build *b, size_t row, Worker *w)
+{
+        const char *s = text(b, TABLE_WORKERS, row, WORKER_CHANNELS);
+        char copy[CHANNELS_SIZE], *rest = copy, *word;
+
+        if (!str_copy(copy, sizeof(copy), s))
+                return FAIL(b, TABLE_WORKERS, row, WORKER_CHANNELS, "channels: longer than %zu bytes",
+                        sizeof(copy) - 1);
+        while ((word = parse_word(&rest)))
+                if (strcmp(word, "app") != 0 && strcmp(word, "plain") != 0 &&
+                        !(str_starts(word, "exec:") && str_code(word + 5)))
+                        return FAIL(b, TABLE_WORKERS, row, WORKER_CHANNELS,
+                                "channels: \"%.40s\" is no channel; write exec:NAME for a [Channel NAME] of "
+                                "the "
+                                "configuration",
+                                word);
+        w->channels = registry_text(b->registry, s);
+        return 0;
+}
+
 static int worker_fill(Build *b, size_t row, Worker *w)
 {
         Registry *r = b->registry;
@@ -514,7 +644,8 @@ static int worker_fill(Build *b, size_t row, Worker *w)
                 return FAIL(b, TABLE_WORKERS, row, WORKER_CLIENT,
                         "client: \"%.40s\" is neither app nor plain", client);
         w->client = strcmp(client, "plain") == 0 ? CLIENT_PLAIN : CLIENT_APP;
-        return scope_fill(b, row, w);
+        n = channels_fill(b, row, w);
+        return n != 0 ? n : scope_fill(b, row, w);
 }
 
 static void codes_fill(Build *b)
@@ -557,6 +688,11 @@ static int rows_fill(Build *b)
                 n = worker_fill(b, i, &r->workers[b->ids[CODE_WORKER][i]]);
         for (size_t i = 0; n == 0 && i < b->tables[TABLE_DUTY].n_rows; i++)
                 n = duty_fill(b, i, &r->duties[i]);
+        r->n_overrides = 0;
+        for (size_t i = 0; n == 0 && i < b->tables[TABLE_OVERRIDES].n_rows; i++)
+                n = override_fill(b, i, r->overrides, &r->n_overrides);
+        for (size_t i = 0; n == 0 && i < b->tables[TABLE_HOLIDAYS].n_rows; i++)
+                n = holiday_fill(b, i, &r->holidays[i]);
         return n;
 }
 
@@ -566,7 +702,7 @@ static int tables_read(Build *b, const char *folder)
                 int r = csv_table_read(&b->tables[t], folder, table_specs[t].file, table_specs[t].columns,
                         table_specs[t].n_columns, b->error);
 
-                if (r == CSV_E_MISSING && t == TABLE_DUTY)
+                if (r == CSV_E_MISSING && t >= TABLE_DUTY)
                         continue; /* nobody is rostered by a table: everybody is always on */
                 if (r == CSV_E_MISSING)
                         return REGISTRY_E_INVALID;
@@ -587,9 +723,10 @@ int registry_read_csv(Registry **ret, const Registry *previous, const char *fold
                 r = ids_give(&b, (TableName)t, previous);
         if (r != 0)
                 return r < 0 ? error_trace(r) : r;
-        b.registry = registry_make(
-                &(RegistryCounts){b.n_ids[CODE_GRID], b.n_ids[CODE_DWELLING], b.n_ids[CODE_RESIDENT],
-                        b.n_ids[CODE_DEVICE], b.n_ids[CODE_WORKER], (uint32_t)b.tables[TABLE_DUTY].n_rows});
+        b.registry = registry_make(&(RegistryCounts){b.n_ids[CODE_GRID], b.n_ids[CODE_DWELLING],
+                b.n_ids[CODE_RESIDENT], b.n_ids[CODE_DEVICE], b.n_ids[CODE_WORKER],
+                (uint32_t)b.tables[TABLE_DUTY].n_rows, 2 * (uint32_t)b.tables[TABLE_OVERRIDES].n_rows,
+                (uint32_t)b.tables[TABLE_HOLIDAYS].n_rows});
         codes_fill(&b);
         r = rows_fill(&b);
         if (r != 0)

@@ -115,6 +115,7 @@ static int worker_write(sqlite3_stmt *s, const Registry *r, uint32_t id)
         number(s, 7, w->scope);
         number(s, 8, w->scope_id);
         text(s, 9, w->scope_building);
+        text(s, 10, w->channels);
         return step(s);
 }
 
@@ -128,6 +129,24 @@ static int duty_write(sqlite3_stmt *s, const Registry *r, uint32_t i)
         number(s, 4, d->to_minute);
         number(s, 5, d->valid_from);
         number(s, 6, d->valid_to);
+        return step(s);
+}
+
+static int override_write(sqlite3_stmt *s, const Registry *r, uint32_t i)
+{
+        const Override *o = &r->overrides[i];
+
+        number(s, 1, o->worker);
+        number(s, 2, o->on);
+        number(s, 3, (int64_t)o->from);
+        number(s, 4, (int64_t)o->to);
+        return step(s);
+}
+
+static int holiday_write(sqlite3_stmt *s, const Registry *r, uint32_t i)
+{
+        number(s, 1, r->holidays[i].date);
+        number(s, 2, r->holidays[i].work);
         return step(s);
 }
 
@@ -175,14 +194,22 @@ int registry_db_write(sqlite3 *db, const Registry *r)
         if (rc == SQLITE_OK)
                 rc = table_write(db, "UPDATE worker SET retired = 1 WHERE retired = 0",
                         "INSERT OR REPLACE INTO worker(id, code, name, phone, role, client, scope, "
-                        "scope_id, building)"
-                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                        "scope_id, building, channels)"
+                        " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
                         r, 1, r->n_workers, worker_write);
         if (rc == SQLITE_OK)
                 rc = table_write(db, "DELETE FROM roster",
                         "INSERT INTO roster(worker, days, from_minute, to_minute, valid_from, valid_to)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6)",
                         r, 0, r->n_duties, duty_write);
+        if (rc == SQLITE_OK)
+                rc = table_write(db, "DELETE FROM roster_override",
+                        "INSERT INTO roster_override(worker, on_duty, from_stamp, to_stamp)"
+                        " VALUES(?1, ?2, ?3, ?4)",
+                        r, 0, r->n_overrides, override_write);
+        if (rc == SQLITE_OK)
+                rc = table_write(db, "DELETE FROM holiday", "INSERT INTO holiday(date, work) VALUES(?1, ?2)",
+                        r, 0, r->n_holidays, holiday_write);
         return rc;
 }
 
@@ -277,6 +304,7 @@ static bool worker_read(sqlite3_stmt *s, Registry *r, uint32_t id)
                 w.scope_id = column_id(s, 7, r->n_residents);
         else if (w.scope == SCOPE_BUILDING)
                 w.scope_building = column_text(s, r, 8);
+        w.channels = column_text(s, r, 9);
         r->workers[id] = w;
         return true;
 }
@@ -284,11 +312,27 @@ static bool worker_read(sqlite3_stmt *s, Registry *r, uint32_t id)
 static bool duty_read(sqlite3_stmt *s, Registry *r, uint32_t i)
 {
         r->duties[i] = (Duty){.worker = column_id(s, 1, r->n_workers),
-                .days = (uint8_t)sqlite3_column_int(s, 2),
+                .days = (uint16_t)sqlite3_column_int(s, 2),
                 .from_minute = (uint16_t)sqlite3_column_int(s, 3),
                 .to_minute = (uint16_t)sqlite3_column_int(s, 4),
                 .valid_from = (uint32_t)sqlite3_column_int64(s, 5),
                 .valid_to = (uint32_t)sqlite3_column_int64(s, 6)};
+        return true;
+}
+
+static bool override_read(sqlite3_stmt *s, Registry *r, uint32_t i)
+{
+        r->overrides[i] = (Override){.worker = column_id(s, 1, r->n_workers),
+                .on = sqlite3_column_int(s, 2) != 0,
+                .from = (LocalStamp)sqlite3_column_int64(s, 3),
+                .to = (LocalStamp)sqlite3_column_int64(s, 4)};
+        return true;
+}
+
+static bool holiday_read(sqlite3_stmt *s, Registry *r, uint32_t i)
+{
+        r->holidays[i] = (Holiday){
+                .date = (uint32_t)sqlite3_column_int64(s, 1), .work = sqlite3_column_int(s, 2) != 0};
         return true;
 }
 
@@ -350,6 +394,10 @@ int registry_db_read(sqlite3 *db, Registry **ret)
                         db, "SELECT coalesce(max(id), 0) + 1 FROM worker", REGISTRY_IDS_MAX, &n.workers);
         if (rc == SQLITE_OK)
                 rc = count_read(db, "SELECT count(*) FROM roster", REGISTRY_IDS_MAX, &n.duties);
+        if (rc == SQLITE_OK)
+                rc = count_read(db, "SELECT count(*) FROM roster_override", REGISTRY_IDS_MAX, &n.overrides);
+        if (rc == SQLITE_OK)
+                rc = count_read(db, "SELECT count(*) FROM holiday", REGISTRY_IDS_MAX, &n.holidays);
         if (rc != SQLITE_OK)
                 return rc;
         r = registry_make(&n);
@@ -374,7 +422,8 @@ int registry_db_read(sqlite3 *db, Registry **ret)
                         r, r->n_devices, true, device_read);
         if (rc == SQLITE_OK)
                 rc = table_read(db,
-                        "SELECT id, code, name, phone, role, client, scope, scope_id, building FROM worker "
+                        "SELECT id, code, name, phone, role, client, scope, scope_id, building, channels "
+                        "FROM worker "
                         "WHERE retired = 0",
                         r, r->n_workers, true, worker_read);
         if (rc == SQLITE_OK)
@@ -382,6 +431,13 @@ int registry_db_read(sqlite3 *db, Registry **ret)
                         "SELECT n, worker, days, from_minute, to_minute, valid_from, valid_to FROM roster "
                         "ORDER BY n",
                         r, r->n_duties, false, duty_read);
+        if (rc == SQLITE_OK)
+                rc = table_read(db,
+                        "SELECT n, worker, on_duty, from_stamp, to_stamp FROM roster_override ORDER BY n", r,
+                        r->n_overrides, false, override_read);
+        if (rc == SQLITE_OK)
+                rc = table_read(db, "SELECT date, date, work FROM holiday ORDER BY date", r, r->n_holidays,
+                        false, holiday_read);
         if (rc != SQLITE_OK)
                 return rc;
         registry_finish(r);

@@ -6,7 +6,7 @@
  *
  *   "huying-registry","1",SITE,INCIDENT_CEILING,SEQ_CEILING
  *   "ids",GRIDS,DWELLINGS,RESIDENTS,DEVICES,WORKERS      highest id + 1 of each: ids are never used again
- *   "grid",ID,CODE,…  "dwelling",…  "resident",…  "device",…  "worker",…  "duty",…      the fields of roster.h
+ *   "grid",ID,CODE,…  "dwelling",…  "resident",…  "device",…  "worker",…  "duty",…  "override",…  "holiday",…      the fields of roster.h
  *   "end",ROWS,SHA-256 of every byte before this line
  *
  * The last line tells a whole file from a torn one. It is written to a file of its own, flushed, and renamed over
@@ -170,6 +170,7 @@ static void put_workers(Writer *w, const Registry *r)
                 put(w, scope_words[p->scope]);
                 put_number(w, p->scope_id);
                 put(w, p->scope_building ? p->scope_building : "");
+                put(w, p->channels ? p->channels : "");
                 end_row(w);
         }
         for (uint32_t i = 0; i < r->n_duties; i++) {
@@ -182,6 +183,26 @@ static void put_workers(Writer *w, const Registry *r)
                 put_number(w, d->to_minute);
                 put_number(w, d->valid_from);
                 put_number(w, d->valid_to);
+                end_row(w);
+        }
+}
+
+static void put_calendar(Writer *w, const Registry *r)
+{
+        for (uint32_t i = 0; i < r->n_overrides; i++) {
+                const Override *o = &r->overrides[i];
+
+                put(w, "override");
+                put_number(w, o->worker);
+                put_number(w, o->on);
+                put_number(w, o->from);
+                put_number(w, o->to);
+                end_row(w);
+        }
+        for (uint32_t i = 0; i < r->n_holidays; i++) {
+                put(w, "holiday");
+                put_number(w, r->holidays[i].date);
+                put_number(w, r->holidays[i].work);
                 end_row(w);
         }
 }
@@ -213,6 +234,7 @@ static int text_make(const Registry *r, const char *site, uint64_t incident_ceil
         put_places(&w, r);
         put_residents(&w, r);
         put_workers(&w, r);
+        put_calendar(&w, r);
         bad = fflush(w.file) != 0;
         if (!bad) {
                 digest_hex(bytes, n, digest);
@@ -308,8 +330,10 @@ typedef struct Reader {
         uint64_t incident_ceiling, seq_ceiling, rows;
         RegistryCounts counts;
         Registry *registry;
-        Duty *duties; /* the count is known only at the end */
-        uint32_t duties_cap;
+        Duty *duties; /* the counts are known only at the end */
+        Override *overrides;
+        Holiday *holidays;
+        uint32_t duties_cap, overrides_cap, holidays_cap;
         char digest[65];
 } Reader;
 
@@ -318,6 +342,8 @@ static void reader_clear(Reader *r)
         for (unsigned i = 0; i < r->n_fields && i < FIELDS_MAX; i++)
                 free(r->fields[i]);
         free(r->duties);
+        free(r->overrides);
+        free(r->holidays);
         r->registry = registry_unref(r->registry);
 }
 
@@ -406,6 +432,8 @@ static void row_worker(Reader *r)
                 w.scope_id = (uint32_t)number(r, 8, g->n_residents - 1);
         else if (w.scope == SCOPE_BUILDING)
                 w.scope_building = text(r, 9);
+        if (r->n_fields > 10) /* an export of an earlier version has none */
+                w.channels = text(r, 10);
         if (!r->failed)
                 g->workers[id] = w;
 }
@@ -452,11 +480,22 @@ static void row_device(Reader *r)
                 g->devices[id] = d;
 }
 
+/* Room for one more. */
+static void *room(void *rows, uint32_t n, uint32_t *cap, size_t size)
+{
+        if (n < *cap)
+                return rows;
+        *cap = *cap ? 2 * *cap : 64;
+        rows = reallocarray(rows, *cap, size);
+        ASSERT(rows);
+        return rows;
+}
+
 static void row_duty(Reader *r)
 {
         Registry *g = r->registry;
         Duty d = {.worker = (uint32_t)number(r, 1, g->n_workers - 1),
-                .days = (uint8_t)number(r, 2, 0x7f),
+                .days = (uint16_t)number(r, 2, 0x1ff),
                 .from_minute = (uint16_t)number(r, 3, 1440),
                 .to_minute = (uint16_t)number(r, 4, 1440),
                 .valid_from = (uint32_t)number(r, 5, 99991231),
@@ -464,12 +503,31 @@ static void row_duty(Reader *r)
 
         if (r->failed)
                 return;
-        if (r->counts.duties == r->duties_cap) {
-                r->duties_cap = r->duties_cap ? 2 * r->duties_cap : 64;
-                r->duties = reallocarray(r->duties, r->duties_cap, sizeof(Duty));
-                ASSERT(r->duties);
-        }
+        r->duties = room(r->duties, r->counts.duties, &r->duties_cap, sizeof(Duty));
         r->duties[r->counts.duties++] = d;
+}
+
+static void row_override(Reader *r)
+{
+        Override o = {.worker = (uint32_t)number(r, 1, r->registry->n_workers - 1),
+                .on = number(r, 2, 1) != 0,
+                .from = number(r, 3, UINT64_MAX),
+                .to = number(r, 4, UINT64_MAX)};
+
+        if (r->failed)
+                return;
+        r->overrides = room(r->overrides, r->counts.overrides, &r->overrides_cap, sizeof(Override));
+        r->overrides[r->counts.overrides++] = o;
+}
+
+static void row_holiday(Reader *r)
+{
+        Holiday h = {.date = (uint32_t)number(r, 1, 99991231), .work = number(r, 2, 1) != 0};
+
+        if (r->failed)
+                return;
+        r->holidays = room(r->holidays, r->counts.holidays, &r->holidays_cap, sizeof(Holiday));
+        r->holidays[r->counts.holidays++] = h;
 }
 
 static void row_head(Reader *r)
@@ -492,7 +550,7 @@ static void row_ids(Reader *r)
         }
         r->counts = (RegistryCounts){(uint32_t)number(r, 1, REGISTRY_IDS_MAX),
                 (uint32_t)number(r, 2, REGISTRY_IDS_MAX), (uint32_t)number(r, 3, REGISTRY_IDS_MAX),
-                (uint32_t)number(r, 4, REGISTRY_IDS_MAX), (uint32_t)number(r, 5, REGISTRY_IDS_MAX), 0};
+                (uint32_t)number(r, 4, REGISTRY_IDS_MAX), (uint32_t)number(r, 5, REGISTRY_IDS_MAX), 0, 0, 0};
         if (!r->counts.grids || !r->counts.dwellings || !r->counts.residents || !r->counts.devices ||
                 !r->counts.workers)
                 fail(r, "a count of ids is wrong");
@@ -514,7 +572,7 @@ static void row_take(Reader *r)
                 const char *word;
                 unsigned n_fields;
         } rows[] = {{"ids", 6}, {"grid", 5}, {"dwelling", 8}, {"resident", 8 + 2 * VITAL_MAX}, {"device", 8},
-                {"worker", 10}, {"duty", 7}, {"end", 3}};
+                {"worker", 11}, {"duty", 7}, {"end", 3}, {"override", 5}, {"holiday", 3}};
         unsigned i = 0;
 
         if (r->ended) {
@@ -527,7 +585,8 @@ static void row_take(Reader *r)
         }
         while (i < sizeof(rows) / sizeof(rows[0]) && !str_equal(rows[i].word, r->fields[0]))
                 i++;
-        if (i == sizeof(rows) / sizeof(rows[0]) || r->n_fields != rows[i].n_fields ||
+        if (i == sizeof(rows) / sizeof(rows[0]) ||
+                (r->n_fields != rows[i].n_fields && !(i == 5 && r->n_fields == 10)) ||
                 (i > 0 && !r->registry)) {
                 fail(r, "not a row of a registry export");
                 return;
@@ -540,6 +599,8 @@ static void row_take(Reader *r)
         case 4: row_device(r); break;
         case 5: row_worker(r); break;
         case 6: row_duty(r); break;
+        case 8: row_override(r); break;
+        case 9: row_holiday(r); break;
         default: row_end_mark(r); break;
         }
 }
@@ -613,6 +674,16 @@ int registry_export_read(Registry **ret, const char *path, uint64_t *ret_inciden
         reader.registry->duties = reader.duties ? TAKE_PTR(reader.duties) : calloc(1, sizeof(Duty));
         ASSERT(reader.registry->duties);
         reader.registry->n_duties = reader.counts.duties;
+        if (reader.overrides) {
+                free(reader.registry->overrides);
+                reader.registry->overrides = TAKE_PTR(reader.overrides);
+        }
+        if (reader.holidays) {
+                free(reader.registry->holidays);
+                reader.registry->holidays = TAKE_PTR(reader.holidays);
+        }
+        reader.registry->n_overrides = reader.counts.overrides;
+        reader.registry->n_holidays = reader.counts.holidays;
         registry_finish(reader.registry);
         *ret_incident_ceiling = reader.incident_ceiling;
         *ret_seq_ceiling = reader.seq_ceiling;

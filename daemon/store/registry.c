@@ -56,12 +56,16 @@ Registry *registry_make(const RegistryCounts *n)
         r->n_devices = n->devices;
         r->n_workers = n->workers;
         r->n_duties = n->duties;
+        r->n_overrides = n->overrides;
+        r->n_holidays = n->holidays;
         r->grids = must_calloc(n->grids, sizeof(Grid));
         r->dwellings = must_calloc(n->dwellings, sizeof(Dwelling));
         r->residents = must_calloc(n->residents, sizeof(Resident));
         r->devices = must_calloc(n->devices, sizeof(Device));
         r->workers = must_calloc(n->workers, sizeof(Worker));
         r->duties = must_calloc(n->duties + 1, sizeof(Duty));
+        r->overrides = must_calloc(n->overrides + 1, sizeof(Override));
+        r->holidays = must_calloc(n->holidays + 1, sizeof(Holiday));
         for (uint32_t i = 0; i < n->residents; i++)
                 limits_clear(&r->residents[i].limits);
         return r;
@@ -69,7 +73,7 @@ Registry *registry_make(const RegistryCounts *n)
 
 int registry_new(Registry **ret)
 {
-        Registry *r = registry_make(&(RegistryCounts){1, 1, 1, 1, 1, 0});
+        Registry *r = registry_make(&(RegistryCounts){1, 1, 1, 1, 1, 0, 0, 0});
 
         registry_finish(r);
         *ret = r;
@@ -100,6 +104,8 @@ Registry *registry_unref(Registry *r)
                 free(r->residents);
                 free(r->workers);
                 free(r->duties);
+                free(r->overrides);
+                free(r->holidays);
         }
         registry_unref(r->under);
         free(r->devices);
@@ -148,6 +154,24 @@ static int duty_compare(const void *a, const void *b)
         return (x->days > y->days) - (x->days < y->days);
 }
 
+static int override_compare(const void *a, const void *b)
+{
+        const Override *x = a, *y = b;
+
+        if (x->worker != y->worker)
+                return x->worker < y->worker ? -1 : 1;
+        if (x->from != y->from)
+                return x->from < y->from ? -1 : 1;
+        return (int)x->on - (int)y->on;
+}
+
+static int holiday_compare(const void *a, const void *b)
+{
+        const Holiday *x = a, *y = b;
+
+        return (x->date > y->date) - (x->date < y->date);
+}
+
 void registry_finish(Registry *r)
 {
         size_t size = code_index_size(r);
@@ -162,6 +186,8 @@ void registry_finish(Registry *r)
         if (r->under)
                 return; /* sorted already, and not ours to touch */
         qsort(r->duties, r->n_duties, sizeof(Duty), duty_compare);
+        qsort(r->overrides, r->n_overrides, sizeof(Override), override_compare);
+        qsort(r->holidays, r->n_holidays, sizeof(Holiday), holiday_compare);
 }
 
 static int bind_refused(RegistryError *error, const char *what, const char *code)

@@ -13,13 +13,20 @@
  *                  sys_max,dia_min,dia_max,temp_min,temp_max,resp_min,resp_max (empty: no limit); birth: YYYY-MM-DD
  *   devices.csv    device,class,profile,dwelling,resident,beat   beat: a duration ("90s"); empty: no heartbeat. A
  *                  device without a dwelling stands in that of its resident.
- *   workers.csv    worker,name,phone,role,scope,client   client: app (also when empty) or plain
+ *   workers.csv    worker,name,phone,role,scope,client, and channels   client: app (also when empty) or plain
  *                  scope: site, or the code of a grid or a resident, or a building's name; grid:CODE, resident:CODE,
  *                  building:NAME say which when it could be more than one, which is an error otherwise
+ *                  channels: further ways to reach this person, in order: exec:NAME for [Channel NAME]
  *   duty.csv       worker,days,from,to,valid_from,valid_to   may be absent: then everybody is always on duty.
  *                  days: daily, or a list of days and ranges: 1-5  mon-fri  1,3,5  sat,sun  fri-mon; 1 or mon is
  *                  Monday, 7, 0 or sun is Sunday. from, to: HH:MM; to not after from: over midnight, belongs to the
- *                  day it begins. valid_from, valid_to: YYYY-MM-DD, both included; empty: open
+ *                  day it begins. valid_from, valid_to: YYYY-MM-DD, both included; empty: open. workdays and
+ *                  holidays in the list of days go by holidays.csv
+ *   overrides.csv  worker,from,to,duty,instead   may be absent: leave, swaps, stand-ins. from, to: YYYY-MM-DD HH:MM,
+ *                  or YYYY-MM-DD for whole days, the last included. duty: on or off; instead: somebody of the same
+ *                  role, for whom the opposite holds
+ *   holidays.csv   date,day   may be absent: days off are Saturday and Sunday. day: off, or work for a day that is
+ *                  worked instead (调休)
  */
 #include "base/cleanup.h"
 #include "engine/roster.h"

@@ -115,7 +115,15 @@ static const char version_2[] =
         "CREATE INDEX incident_dwelling ON incident(dwelling, opened);"
         "CREATE INDEX incident_resident ON incident(resident, opened) WHERE resident <> 0;";
 
-const SchemaStep schema_steps[] = {{1, version_1}, {2, version_2}};
+/* What goes before the duty table for a time; days off and worked instead; a person's further channels. */
+static const char version_3[] =
+        "CREATE TABLE roster_override(n INTEGER PRIMARY KEY, worker INTEGER NOT NULL, on_duty INTEGER NOT "
+        "NULL,"
+        " from_stamp INTEGER NOT NULL, to_stamp INTEGER NOT NULL) STRICT;"
+        "CREATE TABLE holiday(date INTEGER PRIMARY KEY, work INTEGER NOT NULL) STRICT;"
+        "ALTER TABLE worker ADD COLUMN channels TEXT NOT NULL DEFAULT '';";
+
+const SchemaStep schema_steps[] = {{1, version_1}, {2, version_2}, {3, version_3}};
 const size_t schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static int number_get(sqlite3 *db, const char *sql, int *ret)

@@ -43,9 +43,10 @@ static void test_the_weekly_pattern_over_midnight(void **state_)
         assert_true(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
         k.now.wall_us += (int64_t)(7 * USEC_PER_HOUR); /* Saturday 5:00 */
         assert_true(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
-        k.now.wall_us += (int64_t)(1 * USEC_PER_HOUR);
+        k.now.wall_us +=
+                (int64_t)(2 * USEC_PER_HOUR); /* 7:00: also the hour until a successor comes is over */
         assert_false(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
-        k.now.wall_us += (int64_t)(17 * USEC_PER_HOUR); /* Saturday 23:00 */
+        k.now.wall_us += (int64_t)(16 * USEC_PER_HOUR); /* Saturday 23:00 */
         assert_false(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
         night.days = 0x7f;
         assert_true(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));

@@ -29,7 +29,7 @@ static int teardown(void **state)
 /* With ids that are out of use, awkward texts, and every kind of scope. */
 static Registry *sample(void)
 {
-        Registry *r = registry_make(&(RegistryCounts){4, 3, 3, 4, 6, 2});
+        Registry *r = registry_make(&(RegistryCounts){4, 3, 3, 4, 6, 2, 2, 1});
 
         r->grids[1] = (Grid){"g1", "一号\n\"网格\", 甲", 0};
         r->grids[3] = (Grid){"g3", "x", 1};
@@ -82,6 +82,12 @@ static Registry *sample(void)
                 .to_minute = 60,
                 .valid_from = 20260101,
                 .valid_to = 20261231};
+        r->duties[1].days |= DUTY_HOLIDAYS;
+        r->workers[1].channels = "exec:sms exec:voice";
+        r->overrides[0] = (Override){
+                .worker = 4, .on = true, .from = 20260101ull * 1440, .to = 20260102ull * 1440 + 1};
+        r->overrides[1] = (Override){.worker = 1, .from = 20260101ull * 1440, .to = 20260102ull * 1440};
+        r->holidays[0] = (Holiday){.date = 20260101, .work = true};
         registry_finish(r);
         return r;
 }
@@ -98,6 +104,22 @@ static void same_limit(double a, double b)
         assert_true((isnan(a) && isnan(b)) || a == b);
 }
 
+static void same_calendar(const Registry *a, const Registry *b)
+{
+        assert_int_equal(a->n_overrides, b->n_overrides);
+        assert_int_equal(a->n_holidays, b->n_holidays);
+        for (uint32_t i = 0; i < a->n_overrides; i++) {
+                assert_int_equal(a->overrides[i].worker, b->overrides[i].worker);
+                assert_int_equal(a->overrides[i].on, b->overrides[i].on);
+                assert_true(a->overrides[i].from == b->overrides[i].from);
+                assert_true(a->overrides[i].to == b->overrides[i].to);
+        }
+        for (uint32_t i = 0; i < a->n_holidays; i++) {
+                assert_int_equal(a->holidays[i].date, b->holidays[i].date);
+                assert_int_equal(a->holidays[i].work, b->holidays[i].work);
+        }
+}
+
 static void same(const Registry *a, const Registry *b)
 {
         assert_int_equal(a->n_grids, b->n_grids);
@@ -106,6 +128,7 @@ static void same(const Registry *a, const Registry *b)
         assert_int_equal(a->n_devices, b->n_devices);
         assert_int_equal(a->n_workers, b->n_workers);
         assert_int_equal(a->n_duties, b->n_duties);
+        same_calendar(a, b);
         for (uint32_t i = 1; i < a->n_grids; i++) {
                 same_text(a->grids[i].code, b->grids[i].code);
                 same_text(a->grids[i].name, b->grids[i].name);
@@ -147,6 +170,7 @@ static void same(const Registry *a, const Registry *b)
                 same_text(p->code, q->code);
                 same_text(p->name, q->name);
                 same_text(p->phone, q->phone);
+                assert_string_equal(p->channels ? p->channels : "", q->channels ? q->channels : "");
                 same_text(p->scope_building, q->scope_building);
                 assert_true(p->role == q->role && p->client == q->client && p->scope == q->scope &&
                             p->scope_id == q->scope_id);

@@ -12,6 +12,8 @@
 #include "store/registry.h"
 #include "tests/lib/unit.h"
 
+#define WORKERS_MORE "worker,name,phone,role,scope,client,channels\n"
+
 static char folder[64];
 
 static const char *const good[][2] = {
@@ -198,6 +200,37 @@ static void test_days(void **state)
         }
 }
 
+/* Leave, swaps, days off: optional tables. */
+static void test_calendar(void **state)
+{
+        Registry *r;
+
+        write_text("workers.csv", WORKERS_MORE "w01,王示例,,worker,g1,app,exec:sms exec:voice\n"
+                                               "w02,李示例,,worker,g1,app,\n");
+        write_text("duty.csv",
+                "worker,days,from,to,valid_from,valid_to\nw01,\"workdays,sat\",08:00,20:00,,\n"
+                "w02,Holidays,20:00,08:00,,\n");
+        write_text("overrides.csv", "worker,from,to,duty,instead\nw01,2026-02-17,2026-02-18,off,w02\n"
+                                    "w02,2026-02-20 08:00,2026-02-20 12:30,on,\n");
+        write_text("holidays.csv", "date,day\n2026-02-28,work\n2026-02-17,off\n");
+        r = read_good(NULL);
+        assert_string_equal(r->workers[registry_worker_id(r, "w01")].channels, "exec:sms exec:voice");
+        assert_int_equal(r->n_duties, 2);
+        assert_int_equal(r->duties[0].days, DUTY_WORKDAYS | 0x40);
+        assert_int_equal(r->duties[1].days, DUTY_HOLIDAYS);
+        assert_int_equal(r->n_overrides, 3);
+        assert_true(!r->overrides[0].on && r->overrides[0].worker == 1);
+        assert_true(r->overrides[0].from == 20260217ull * 1440 &&
+                    r->overrides[0].to == 20260218ull * 1440 + 1440);
+        assert_true(r->overrides[1].on && r->overrides[1].worker == 2);
+        assert_true(r->overrides[2].to == 20260220ull * 1440 + 750);
+        assert_int_equal(r->n_holidays, 2);
+        assert_true(r->holidays[0].date == 20260217 && !r->holidays[0].work && r->holidays[1].work);
+        registry_unref(r);
+        remove_file("overrides.csv");
+        remove_file("holidays.csv");
+}
+
 typedef struct Bad {
         const char *file, *text;
         unsigned line, column;
@@ -266,6 +299,22 @@ static const Bad bad[] = {
                 "hr_max: must be above hr_min"},
         {"residents.csv", RESIDENTS ",pulse_max\nr101,101,张虚构,,,,1\n", 1, 42,
                 "unknown column \"pulse_max\""},
+        /* leave, swaps, days off, channels */
+        {"overrides.csv", "worker,from,to,duty,instead\nw09,2026-01-01,2026-01-02,off,\n", 2, 1,
+                "no worker \"w09\""},
+        {"overrides.csv", "worker,from,to,duty,instead\nw01,2026-01-01 8,2026-01-02,off,\n", 2, 5,
+                "from: not a time"},
+        {"overrides.csv", "worker,from,to,duty,instead\nw01,2026-01-03,2026-01-02,off,\n", 2, 16,
+                "to: does not lie after from"},
+        {"overrides.csv", "worker,from,to,duty,instead\nw01,2026-01-01,2026-01-02,away,\n", 2, 27,
+                "neither on nor off"},
+        {"overrides.csv", "worker,from,to,duty,instead\nw01,2026-01-01,2026-01-02,off,c01\n", 2, 31,
+                "same role (worker)"},
+        {"holidays.csv", "date,day\n2026-02-30,off\n", 2, 1, "date: not a date"},
+        {"holidays.csv", "date,day\n2026-02-01,rest\n", 2, 12, "neither off nor work"},
+        {"holidays.csv", "date,day\n2026-02-01,off\n2026-02-01,work\n", 3, 1,
+                "stands here twice, first in line 2"},
+        {"workers.csv", WORKERS_MORE "w01,王示例,,worker,g1,app,sms\n", 2, 24, "write exec:NAME"},
         /* devices */
         {"devices.csv", DEVICES "d,toaster,,,,\n", 2, 3,
                 "class: there is no \"toaster\"; there are button, pendant"},
@@ -320,6 +369,7 @@ static void test_bad(void **state)
                 else
                         remove_file(bad[i].file);
                 expect_bad(&bad[i]);
+                remove_file(bad[i].file);
                 for (size_t k = 0; k < N_ELEMENTS(good); k++)
                         if (strcmp(good[k][0], bad[i].file) == 0)
                                 write_text(good[k][0], good[k][1]);
@@ -396,6 +446,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_forms, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_days, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_calendar, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nul, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_ambiguous, setup, teardown),

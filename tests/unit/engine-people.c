@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The roster as time goes on: boundaries, overrides, holidays, gaps, who stays until the successor is there. */
+#include "engine-kit.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static Duty duty_row(const Kit *k, const char *worker, unsigned from_minute, unsigned to_minute)
+{
+        return (Duty){.worker = kit_worker(k, worker),
+                .days = 0x7f,
+                .from_minute = (uint16_t)from_minute,
+                .to_minute = (uint16_t)to_minute};
+}
+
+static void duties(Kit *k, Duty *rows_, uint32_t n)
+{
+        k->registry.duties = rows_;
+        k->registry.n_duties = n;
+        roster_changed(k);
+}
+
+static void overrides(Kit *k, Override *rows_, uint32_t n)
+{
+        k->registry.overrides = rows_;
+        k->registry.n_overrides = n;
+        roster_changed(k);
+}
+
+/* The kit begins on Friday 2025-11-28 at 10:00. */
+static bool on_at(Kit *k, const char *worker, int64_t minutes)
+{
+        Now now = k->now;
+
+        now.wall_us = k->start_wall_us + minutes * (int64_t)USEC_PER_MIN;
+        return roster_rostered(&k->registry, kit_worker(k, worker), now);
+}
+
+static const Duty *a_day_shift(Kit *k)
+{
+        static Duty day;
+
+        day = duty_row(k, "w01", 8 * 60, 18 * 60);
+        duties(k, &day, 1);
+        return &day;
+}
+
+static void test_who_comes_on_duty_by_the_table_is_called_at_that_moment(void **state_)
+{
+        Kit k;
+        Duty late;
+
+        kit_begin(&k);
+        late = duty_row(&k, "w01", 10 * 60 + 5, 12 * 60);
+        duties(&k, &late, 1);
+        press(&k, "sos-101", "1");
+        assert_int_equal(tier(&k, 1 + 1), 2); /* incident 1 tells of the gap that is there already */
+        at(&k, 299);
+        assert_int_equal(notified(&k, "w01"), 0);
+        at(&k, 300);
+        assert_int_equal(notified_why(&k, "w01", REASON_JOINED), 1);
+        kit_end(&k);
+}
+
+static void test_an_override_goes_before_the_table_and_somebody_is_on_where_two_disagree(void **state_)
+{
+        Kit k;
+        Override o[3];
+        const LocalStamp day = (LocalStamp)20251128 * 1440;
+
+        kit_begin(&k);
+        o[0] = (Override){kit_worker(&k, "w01"), false, day + 12 * 60, day + 13 * 60};
+        o[1] = (Override){kit_worker(&k, "w01"), true, day + 12 * 60 + 30, day + 12 * 60 + 40};
+        o[2] = (Override){kit_worker(&k, "w02"), true, day + 20 * 60, day + 21 * 60};
+        a_day_shift(&k);
+        overrides(&k, o, 3);
+        assert_true(on_at(&k, "w01", 119));
+        assert_false(on_at(&k, "w01", 120));
+        assert_true(on_at(&k, "w01", 150));
+        assert_false(on_at(&k, "w01", 160));
+        assert_true(on_at(&k, "w01", 180));
+        assert_true(on_at(&k, "w02", 600)); /* no row of the table: always */
+        assert_int_equal(roster_next(&k.registry, k.now, 0) - k.start_wall_us, 120 * (int64_t)USEC_PER_MIN);
+        assert_int_equal(roster_next(&k.registry, k.now, -(int64_t)USEC_PER_HOUR) - k.start_wall_us,
+                60 * (int64_t)USEC_PER_MIN);
+        k.now.wall_us += (int64_t)(150 * USEC_PER_MIN);
+        assert_int_equal(roster_next(&k.registry, k.now, 0) - k.start_wall_us, 160 * (int64_t)USEC_PER_MIN);
+        k.registry.n_overrides = k.registry.n_duties = 0;
+        assert_int_equal(roster_next(&k.registry, k.now, 0), INT64_MAX);
+        kit_end(&k);
+}
+
+static void test_workdays_and_holidays_go_by_the_calendar(void **state_)
+{
+        Kit k;
+        Duty d[2];
+        /* Friday is a day off, for which people work on Saturday. */
+        Holiday h[] = {{20251128, false}, {20251129, true}};
+        const int64_t day = 1440;
+
+        kit_begin(&k);
+        d[0] = duty_row(&k, "w01", 8 * 60, 18 * 60);
+        d[0].days = DUTY_WORKDAYS;
+        d[1] = duty_row(&k, "w02", 20 * 60, 8 * 60);
+        d[1].days = DUTY_HOLIDAYS;
+        duties(&k, d, 2);
+        assert_true(on_at(&k, "w01", 0));
+        assert_false(on_at(&k, "w01", day));
+        k.registry.holidays = h;
+        k.registry.n_holidays = 2;
+        assert_false(on_at(&k, "w01", 0));
+        assert_true(on_at(&k, "w01", day));
+        assert_false(on_at(&k, "w01", 2 * day)); /* Sunday */
+        assert_true(on_at(&k, "w01", 3 * day));
+        assert_true(on_at(&k, "w02", 11 * 60));        /* Friday 21:00 */
+        assert_true(on_at(&k, "w02", 21 * 60));        /* Saturday 7:00: begun on the day off */
+        assert_false(on_at(&k, "w02", day + 11 * 60)); /* Saturday 21:00 */
+        kit_end(&k);
+}
+
+static IncidentView gap_of(Kit *k)
+{
+        IncidentView v = view(k, 1);
+
+        assert_int_equal(v.group, GROUP_SYSTEM);
+        assert_int_equal(v.cause, SYSTEM_ROSTER);
+        assert_string_equal(v.word, "worker");
+        assert_int_equal(v.grid, 2);
+        return v;
+}
+
+static void test_a_gap_is_told_a_day_and_two_hours_before_and_when_it_begins(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        a_day_shift(&k);
+        assert_int_equal(gap_of(&k).priority, 5);
+        assert_int_equal(notified(&k, "d01"), 1); /* the desk */
+        assert_int_equal(notified(&k, "o01"), 0);
+        act(&k, ACTION_ACCEPT, "d01", 1);
+        at(&k, 6 * 3600 - 1);
+        assert_int_equal(gap_of(&k).priority, 5);
+        at(&k, 6 * 3600);
+        assert_int_equal(gap_of(&k).priority, 4);
+        at(&k, 8 * 3600);
+        assert_int_equal(gap_of(&k).priority, 3);
+        assert_int_equal(gap_of(&k).condition, CONDITION_ACTIVE);
+        at(&k, 22 * 3600);
+        assert_int_equal(gap_of(&k).condition, CONDITION_CLEARED);
+        assert_int_equal(engine_open_count(k.engine), 1);
+        kit_end(&k);
+}
+
+static void test_no_gap_where_another_of_the_tier_is_there(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.registry.workers[kit_worker(&k, "w03")].scope_id = 2;
+        a_day_shift(&k);
+        at(&k, 30 * 3600);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        assert_true(engine_deadline(k.engine) > k.now.boot_us); /* and nothing runs hot */
+        kit_end(&k);
+}
+
+static void test_without_a_table_nobody_looks_at_it(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        roster_changed(&k);
+        assert_true(engine_deadline(k.engine) == UINT64_MAX);
+        kit_end(&k);
+}
+
+/* w01 until 11:00, then w03 in the same grid. */
+static void shifts(Kit *k, Duty d[2])
+{
+        k->registry.workers[kit_worker(k, "w03")].scope_id = 2;
+        d[0] = duty_row(k, "w01", 7 * 60, 11 * 60);
+        d[1] = duty_row(k, "w03", 11 * 60, 7 * 60);
+        duties(k, d, 2);
+}
+
+static void test_a_shift_ends_when_the_successor_is_there(void **state_)
+{
+        Kit k;
+        Duty d[2];
+
+        kit_begin(&k);
+        shifts(&k, d);
+        at(&k, 3600);
+        assert_false(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        assert_true(engine_worker_on(k.engine, kit_worker(&k, "w03"), k.now));
+        assert_int_equal(engine_open_count(k.engine), 0);
+        kit_end(&k);
+}
+
+static void test_the_outgoing_person_stays_until_the_successor_is_there_at_most_an_hour(void **state_)
+{
+        Kit k;
+        Duty d[2];
+
+        kit_begin(&k);
+        shifts(&k, d);
+        at(&k, 3500);
+        act(&k, ACTION_OFF, "w03", 0);
+        at(&k, 3600);
+        assert_true(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        press(&k, "sos-101", "1");
+        assert_int_equal(notified(&k, "w01"), 1);
+        at(&k, 4000);
+        act(&k, ACTION_ON, "w03", 0);
+        assert_false(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        act(&k, ACTION_OFF, "w03", 0);
+        at(&k, 7199);
+        assert_true(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        at(&k, 7200);
+        assert_false(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        kit_end(&k);
+}
+
+static void test_a_shifts_end_changes_no_owner(void **state_)
+{
+        Kit k;
+        Duty d[2];
+
+        kit_begin(&k);
+        shifts(&k, d);
+        at(&k, 3590);
+        press(&k, "sos-101", "1");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        at(&k, 3700);
+        assert_int_equal(view(&k, 1).owner, kit_worker(&k, "w01"));
+        act(&k, ACTION_OFF, "w01", 0);
+        expect_reply(&k, REPLY_REFUSED, REASON_OPEN_MATTERS);
+        act(&k, ACTION_RELEASE, "w01", 1);
+        act(&k, ACTION_OFF, "w01", 0);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        kit_end(&k);
+}
+
+static void test_a_ladder_must_end_with_somebody_at_every_hour(void **state_)
+{
+        Kit k;
+        Duty d;
+        Override away;
+        RosterProblem p;
+
+        kit_begin(&k);
+        assert_true(roster_check(&k.registry, &k.policy, k.now, &p));
+        d = duty_row(&k, "c01", 8 * 60, 18 * 60);
+        k.registry.duties = &d;
+        k.registry.n_duties = 1;
+        assert_false(roster_check(&k.registry, &k.policy, k.now, &p));
+        assert_int_equal(p.tier, 5);
+        assert_int_equal(p.class, CLASS_SOS);
+        assert_int_equal(p.roles, 1u << ROLE_DISTRICT);
+        assert_int_equal(p.wall_us - k.start_wall_us, 8 * (int64_t)USEC_PER_HOUR);
+        d.from_minute = 0;
+        d.to_minute = 1440;
+        assert_true(roster_check(&k.registry, &k.policy, k.now, &p));
+        away = (Override){d.worker, false, (LocalStamp)20251210 * 1440, (LocalStamp)20251211 * 1440};
+        k.registry.overrides = &away;
+        k.registry.n_overrides = 1;
+        assert_false(roster_check(&k.registry, &k.policy, k.now, &p));
+        away.from += 10 * 1440; /* beyond the 14 days */
+        away.to += 10 * 1440;
+        assert_true(roster_check(&k.registry, &k.policy, k.now, &p));
+        assert_int_equal(roster_missing_roles(&k.registry, &k.policy),
+                1u << ROLE_BUILDING_HEAD | 1u << ROLE_NIGHT_DESK);
+        kit_end(&k);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_who_comes_on_duty_by_the_table_is_called_at_that_moment),
+                cmocka_unit_test(
+                        test_an_override_goes_before_the_table_and_somebody_is_on_where_two_disagree),
+                cmocka_unit_test(test_workdays_and_holidays_go_by_the_calendar),
+                cmocka_unit_test(test_a_gap_is_told_a_day_and_two_hours_before_and_when_it_begins),
+                cmocka_unit_test(test_no_gap_where_another_of_the_tier_is_there),
+                cmocka_unit_test(test_without_a_table_nobody_looks_at_it),
+                cmocka_unit_test(test_a_shift_ends_when_the_successor_is_there),
+                cmocka_unit_test(
+                        test_the_outgoing_person_stays_until_the_successor_is_there_at_most_an_hour),
+                cmocka_unit_test(test_a_shifts_end_changes_no_owner),
+                cmocka_unit_test(test_a_ladder_must_end_with_somebody_at_every_hour),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
