@@ -29,6 +29,7 @@ typedef struct Config {
         uint32_t mqtt_port, mqtt_keepalive_s;
         char mqtt_profiles[1024]; /* folders, split at spaces */
         char mqtt_discovery[128]; /* prefix; empty: none */
+        char mqtt_announce[128];  /* the same */
         /* [CoAP]; empty: none. "127.0.0.1:5683", "[::]:5683" */
         char coap_listen[128], coap_listen_dtls[128], coap_psk_file[512];
         uint32_t coap_sessions_max;

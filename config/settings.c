@@ -96,6 +96,7 @@ static const Setting settings[] = {
         MQTT("KeepAlive", parse_number, mqtt_keepalive_s, 5, 300, "15", "seconds; a silent broker is noticed after about twice this; 5 to 300"),
         MQTT("Profiles", parse_paths, mqtt_profiles, 0, 0, "/usr/share/huying/profiles /etc/huyingd/profiles", "folders with profiles of devices, split at spaces; a later file takes the place of an earlier one of its name; a missing folder is empty"),
         MQTT("Discovery", parse_name, mqtt_discovery, 0, 0, "homeassistant", "prefix under which devices announce themselves in Home Assistant's manner; empty: not listened to"),
+        MQTT("Announce", parse_name, mqtt_announce, 0, 0, "", "prefix under which this gateway announces itself to Home Assistant, usually homeassistant; empty: not announced"),
 
         COAP("Listen", parse_address, coap_listen, 0, 0, "", "UDP address and port, as in [::]:5683; empty: none"),
         COAP("ListenDTLS", parse_address, coap_listen_dtls, 0, 0, "", "DTLS address and port, as in [::]:5684; empty: none"),

@@ -25,7 +25,14 @@
 #include <errno.h>
 #include <string.h>
 
-#define BEAT_US (30 * USEC_PER_SEC) /* said again, so that a wall knows that we live */
+#define BEAT_US         (30 * USEC_PER_SEC) /* said again, so that a wall knows that we live */
+#define EVENTS_HELD_MAX 64
+
+typedef struct BoardEvent {
+        uint64_t incident, seq;
+        const char *type, *kind;
+        uint8_t priority;
+} BoardEvent;
 
 struct BoardFeed {
         PortHost *host;
@@ -44,6 +51,9 @@ struct BoardFeed {
         BoardItem items[BOARD_ITEMS_MAX];
         BoardEcho echoes[BOARD_ECHOES_MAX];
         uint32_t day; /* yyyymmdd of the figures */
+        bool events;
+        BoardEvent steps[EVENTS_HELD_MAX]; /* that wait for the disk, oldest first */
+        uint32_t n_steps;
         char json[BOARD_JSON_MAX];
         size_t json_size;
 };
@@ -168,18 +178,44 @@ static void figures_begin(BoardFeed *b, Now now)
         b->board.accept_us = 0;
 }
 
+static void tell_all(BoardFeed *b, const char *name, const char *text)
+{
+        for (size_t i = 0; i < b->n_ports; i++)
+                if (b->ports[i].ops->tell)
+                        b->ports[i].ops->tell(b->ports[i].port, name, text);
+}
+
 static void say(BoardFeed *b)
 {
         b->need = 0;
-        for (size_t i = 0; i < b->n_ports; i++)
-                if (b->ports[i].ops->tell)
-                        b->ports[i].ops->tell(b->ports[i].port, "board", b->json);
+        tell_all(b, "board", b->json);
+}
+
+static void steps_say(BoardFeed *b, uint64_t seq)
+{
+        uint32_t n = 0;
+
+        for (; n < b->n_steps && b->steps[n].seq <= seq; n++) {
+                const BoardEvent *e = &b->steps[n];
+                char json[256];
+                Str s = STR_BUFFER(json);
+
+                str_addf(&s,
+                        "{\"event_type\":\"%s\",\"incident\":%llu,\"kind\":\"%s\",\"priority\":%u,\"seq\":%"
+                        "llu}",
+                        e->type, (unsigned long long)e->incident, e->kind, e->priority,
+                        (unsigned long long)e->seq);
+                tell_all(b, "event", json);
+        }
+        b->n_steps -= n;
+        memmove(b->steps, b->steps + n, b->n_steps * sizeof(BoardEvent));
 }
 
 static void board_committed(void *port, uint64_t seq)
 {
         BoardFeed *b = port;
 
+        steps_say(b, seq);
         if (b->need && seq >= b->need) {
                 say(b);
                 board_touch(b);
@@ -239,37 +275,74 @@ void board_resend(BoardFeed *b)
         board_touch(b);
 }
 
+/* NULL: not for others. */
+static const char *event_type(JournalKind kind)
+{
+        static const struct {
+                JournalKind kind;
+                const char *type;
+        } types[] = {{JOURNAL_OPENED, "opened"}, {JOURNAL_ACCEPTED, "accepted"},
+                {JOURNAL_ARRIVED, "arrived"}, {JOURNAL_RESUMED, "resumed"}, {JOURNAL_REOPENED, "reopened"},
+                {JOURNAL_RESOLVED, "resolved"}};
+
+        for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+                if (types[i].kind == kind)
+                        return types[i].type;
+        return NULL;
+}
+
+static void step_add(BoardFeed *b, const Effect *e, const IncidentView *v, const char *type)
+{
+        if (!b->events)
+                return;
+        if (b->n_steps ==
+                EVENTS_HELD_MAX) { /* a dashboard may miss one; the alerts themselves do not go this way */
+                memmove(b->steps, b->steps + 1, (EVENTS_HELD_MAX - 1) * sizeof(BoardEvent));
+                b->n_steps--;
+        }
+        b->steps[b->n_steps++] = (BoardEvent){.incident = v->id,
+                .seq = e->seq,
+                .type = type,
+                .kind = notice_kind(v),
+                .priority = v->priority};
+}
+
+static void echo_add(BoardFeed *b, const IncidentView *v)
+{
+        memmove(&b->echoes[1], &b->echoes[0], (BOARD_ECHOES_MAX - 1) * sizeof(BoardEcho));
+        b->echoes[0] = (BoardEcho){.incident = v->id,
+                .kind = notice_kind(v),
+                .priority = v->priority,
+                .resident = resident_name(b, v->resident),
+                .opened_us = v->opened_us,
+                .accepted_us = v->accepted_us,
+                .resolved_us = v->resolved_us};
+        (void)str_copy(b->echoes[0].outcome, sizeof(b->echoes[0].outcome), v->outcome); /* same sizes */
+        if (b->board.n_echoes < BOARD_ECHOES_MAX)
+                b->board.n_echoes++;
+}
+
 void board_journaled(BoardFeed *b, const Effect *e, Now now)
 {
-        const JournalRow *row = &e->journal;
+        JournalKind kind = e->journal.kind;
+        const char *type = event_type(kind);
         IncidentView v;
 
         ASSERT(e->type == EFFECT_JOURNAL);
-        if (row->kind != JOURNAL_OPENED && row->kind != JOURNAL_ACCEPTED && row->kind != JOURNAL_RESOLVED)
+        if (!type || !engine_view(b->engine, e->incident, now, &v) || v.test)
                 return;
         figures_begin(b, now);
-        if (!engine_view(b->engine, e->incident, now, &v) || v.test)
-                return;
-        if (row->kind == JOURNAL_OPENED)
+        step_add(b, e, &v, type);
+        if (kind == JOURNAL_OPENED)
                 b->board.opened++;
-        if (row->kind == JOURNAL_ACCEPTED && v.accepted_us >= v.opened_us) {
+        if (kind == JOURNAL_ACCEPTED && v.accepted_us >= v.opened_us) {
                 b->board.accepted++;
                 b->board.accept_us += v.accepted_us - v.opened_us;
         }
-        if (row->kind != JOURNAL_RESOLVED)
-                return;
-        b->board.resolved++;
-        memmove(&b->echoes[1], &b->echoes[0], (BOARD_ECHOES_MAX - 1) * sizeof(BoardEcho));
-        b->echoes[0] = (BoardEcho){.incident = v.id,
-                .kind = notice_kind(&v),
-                .priority = v.priority,
-                .resident = resident_name(b, v.resident),
-                .opened_us = v.opened_us,
-                .accepted_us = v.accepted_us,
-                .resolved_us = v.resolved_us};
-        (void)str_copy(b->echoes[0].outcome, sizeof(b->echoes[0].outcome), v.outcome); /* same sizes */
-        if (b->board.n_echoes < BOARD_ECHOES_MAX)
-                b->board.n_echoes++;
+        if (kind == JOURNAL_RESOLVED) {
+                b->board.resolved++;
+                echo_add(b, &v);
+        }
 }
 
 void board_registry_set(BoardFeed *b, const Registry *registry)
@@ -299,7 +372,7 @@ static void board_stop(void *port)
 static const PortOps board_ops = {.name = "board", .committed = board_committed, .stop = board_stop};
 
 int board_new(BoardFeed **ret, PortHost *host, const Engine *engine, const Turn *turn, const char *site,
-        Port *ret_port)
+        bool events, Port *ret_port)
 {
         BoardFeed *b = calloc(1, sizeof(BoardFeed));
         int r;
@@ -310,6 +383,7 @@ int board_new(BoardFeed **ret, PortHost *host, const Engine *engine, const Turn 
         b->host = host;
         b->engine = engine;
         b->turn = turn;
+        b->events = events;
         (void)str_copy(b->site, sizeof(b->site), site); /* a code: it fits */
         b->board.site = b->site;
         b->board.items = b->items;

@@ -6,7 +6,9 @@
 typedef struct BoardFeed BoardFeed;
 
 /* ports: where it is said (those with tell()); kept by reference. */
-int board_new(BoardFeed **ret, PortHost *, const Engine *, const Turn *, const char *site, Port *ret_port);
+/* events: each step of an incident is said on its own too ("event"), as Home Assistant wants it. */
+int board_new(
+        BoardFeed **ret, PortHost *, const Engine *, const Turn *, const char *site, bool events, Port *ret_port);
 BoardFeed *board_free(BoardFeed *);
 void board_ports_set(BoardFeed *, const Port *ports, size_t n_ports);
 void board_registry_set(BoardFeed *, const Registry *);

@@ -762,7 +762,8 @@ static int make_ports(Gateway *g)
                 return error_trace(r);
         *port_add(g) = (Port){.ops = &admin, .port = g, .via = VIA_DAEMON};
         turn_ports_set(g->turn, g->ports, 0);
-        r = board_new(&g->board, &g->host, g->engine, g->turn, g->config.site, port_add(g));
+        r = board_new(&g->board, &g->host, g->engine, g->turn, g->config.site, g->config.mqtt_announce[0] != '\0',
+                port_add(g));
         if (r < 0)
                 return error_trace(r);
         board_registry_set(g->board, g->registry);

@@ -19,6 +19,8 @@
  */
 #include "intake.h"
 
+#include "announce.h"
+
 #include "base/assert.h"
 #include "base/cleanup.h"
 #include "base/clock.h"
@@ -215,7 +217,7 @@ static bool is_announcement(const Intake *in, const char *topic)
         size_t n = strlen(topic), prefix = in->ha ? strlen(in->discovery) : 0;
 
         return in->ha && n > prefix + 8 && str_starts(topic, in->discovery) && topic[prefix] == '/' &&
-               str_equal(topic + n - 7, "/config");
+               str_equal(topic + n - 7, "/config") && !announce_is_ours(in->discovery, topic);
 }
 
 static void announcement(Intake *in, const LinkMessage *m)

@@ -43,7 +43,7 @@ struct Mqtt {
         char prefix[TOPIC_PREFIX_SIZE], status[TOPIC_SIZE];
         char filters[6][TOPIC_SIZE];
         char ids[3][160];
-        char discovery[128];
+        char discovery[128], announce[128], site[CODE_SIZE];
         char broker[256], password_file[512], ca_file[512], cert_file[512], key_file[512];
 };
 
@@ -420,6 +420,8 @@ static void mqtt_names(Mqtt *q, const Config *config)
                 ASSERT(!s.full);
         }
         (void)str_copy(q->discovery, sizeof(q->discovery), config->mqtt_discovery);
+        (void)str_copy(q->announce, sizeof(q->announce), config->mqtt_announce);
+        (void)str_copy(q->site, sizeof(q->site), config->site);
         (void)str_copy(q->broker, sizeof(q->broker), config->mqtt_host); /* same sizes, so for all five */
         (void)str_copy(q->password_file, sizeof(q->password_file), config->mqtt_password_file);
         (void)str_copy(q->ca_file, sizeof(q->ca_file), config->mqtt_ca_file);
@@ -469,7 +471,7 @@ static int mqtt_links(Mqtt *q, const Config *config)
                 &(LinkHandler){.message = on_vitals, .ready = on_vitals_ready, .userdata = q});
         if (r < 0)
                 return error_trace(r);
-        r = out_init(&q->out, q->host, &out, q->prefix);
+        r = out_init(&q->out, q->host, &out, q->prefix, q->announce, q->site);
         return r < 0 ? error_trace(r) : 0;
 }
 

@@ -17,6 +17,8 @@
  */
 #include "out.h"
 
+#include "announce.h"
+
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
@@ -210,6 +212,8 @@ static void out_ready(void *userdata)
         for (uint32_t i = 0; i < o->n_lamps; i++)
                 o->lamps[i].mid = 0;
         o->host->connected(o->host, true);
+        if (o->announce[0])
+                announce(o->link, o->announce, o->site);
         for (uint32_t i = 0; i < o->n_lamps; i++)
                 if (o->lamps[i].mid == 0) /* not said just now */
                         lamp_publish(o, &o->lamps[i]);
@@ -252,12 +256,13 @@ void out_tick(Out *o)
         }
 }
 
-int out_init(Out *o, PortHost *host, const LinkSettings *settings, const char *prefix)
+int out_init(Out *o, PortHost *host, const LinkSettings *settings, const char *prefix, const char *announce,
+        const char *site)
 {
         int r;
 
         ASSERT(o && host && settings && prefix);
-        *o = (Out){.host = host, .prefix = prefix};
+        *o = (Out){.host = host, .prefix = prefix, .announce = announce, .site = site};
         o->tickets = calloc(OUT_TICKETS_MAX, sizeof(OutTicket));
         o->lamps = calloc(OUT_LAMPS_MAX, sizeof(OutLamp));
         if (!o->tickets || !o->lamps) {

@@ -26,7 +26,7 @@ typedef struct OutLamp {
 typedef struct Out {
         PortHost *host;
         Link *link;
-        const char *prefix;
+        const char *prefix, *announce, *site;
         OutTicket *tickets; /* a ring in the order of publishing */
         uint32_t first, n_tickets;
         OutLamp *lamps;
@@ -35,7 +35,8 @@ typedef struct Out {
         uint64_t read_back_us; /* when the last retained alert came */
 } Out;
 
-int out_init(Out *, PortHost *, const LinkSettings *, const char *prefix);
+/* announce: prefix of announcements for Home Assistant, "" none; site: our code. Both must outlive it. */
+int out_init(Out *, PortHost *, const LinkSettings *, const char *prefix, const char *announce, const char *site);
 void out_deinit(Out *);
 /* Once a second. */
 void out_tick(Out *);
