@@ -105,8 +105,20 @@ def check(site, devices):
     return len(receipts)
 
 
+def check_numbers(listener):
+    """A number that was called out for one home never comes again for another."""
+    homes = {}
+    for message in listener.received():
+        if message.json.get("device"):
+            homes.setdefault(message.json["incident"], set()).add(message.json["device"])
+    assert homes
+    twice = {incident: devices for incident, devices in homes.items() if len(devices) > 1}
+    assert not twice, f"one number, two matters: {twice}"
+
+
 def test_kill_9_loses_and_doubles_nothing(make_site, tmp_path):
     site = make_site(registry=make_registry(tmp_path / "registry"))
+    listener = site.client().subscribe(site.topic("worker/+/alert/+"))
     devices, stop = start_devices(site, 6, 2)
     for _ in range(KILLS):
         time.sleep(random.uniform(0.05, 0.8))
@@ -117,6 +129,7 @@ def test_kill_9_loses_and_doubles_nothing(make_site, tmp_path):
         device.join(60)
         assert not device.is_alive(), f"{device.code} waits for a receipt for ever"
     n = check(site, devices)
+    check_numbers(listener)
     print(f"{KILLS} kills, {n} presses with a receipt, 0 lost, 0 doubled")
     assert n >= KILLS
 
