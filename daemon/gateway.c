@@ -21,6 +21,7 @@
 #include "board.h"
 #include "control.h"
 #include "devices.h"
+#include "inflight.h"
 #include "limits.h"
 #include "log-ids.h"
 #include "notify.h"
@@ -33,6 +34,7 @@
 #include "roster-check.h"
 #include "store/registry.h"
 #include "turn.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -45,8 +47,9 @@
 #define HUYING_VERSION "unknown"
 #endif
 
-#define PORTS_MAX   8
-#define STOP_US     (2 * USEC_PER_SEC)
+#define PORTS_MAX  8
+#define STOP_US    (2 * USEC_PER_SEC)
+#define OVERDUE_US (5 * USEC_PER_SEC)
 
 struct Gateway {
         PortHost host; /* first: a PortHost is its gateway */
@@ -59,6 +62,7 @@ struct Gateway {
         Inbox *inbox;
         Outbox *outbox;
         Turn *turn;
+        Inflight *inflight;
         Codec *codec;
         Devices *devices;
         Registry *registry;
@@ -72,6 +76,7 @@ struct Gateway {
         Control *control;
         PortWatch *store_watch;
         PortTimer *timer;
+        Watchdog *watchdog; /* NULL: nobody watches */
         Counters counters;
         Admin admin;
         int8_t system[SYSTEM_CAUSE_MAX]; /* what the inbox had no room for: 1 raise, -1 gone */
@@ -273,6 +278,16 @@ static void host_retained_alert(PortHost *host, const char *worker, uint64_t inc
         outbox_read_back(of_host(host)->outbox, worker, incident);
 }
 
+static bool host_decode(PortHost *host, EventVia via, const char *who, const void *bytes, size_t n)
+{
+        return inflight_begin(of_host(host)->inflight, INFLIGHT_DECODE, via, who, bytes, n);
+}
+
+static void host_decoded(PortHost *host)
+{
+        inflight_end(of_host(host)->inflight);
+}
+
 static void host_count(PortHost *host, const char *what)
 {
         counters_add(&of_host(host)->counters, what);
@@ -447,8 +462,8 @@ static int control_import(void *userdata, const char *folder, uint64_t hold, cha
 
         if (r < 0)
                 return error_trace(r);
-        if (r == 0 && !roster_can_serve(registry, &g->config.policy, clock_now(), error.text,
-                              sizeof(error.text))) {
+        if (r == 0 && !roster_can_serve(
+                              registry, &g->config.policy, clock_now(), error.text, sizeof(error.text))) {
                 registry = registry_unref(registry);
                 (void)str_copy(error.file, sizeof(error.file), "duty.csv");
                 r = REGISTRY_E_INVALID;
@@ -456,8 +471,7 @@ static int control_import(void *userdata, const char *folder, uint64_t hold, cha
         if (r == REGISTRY_E_INVALID || g->admin.n == ADMIN_WAITING_MAX) {
                 if (r == 0) {
                         registry_unref(registry);
-                        (void)str_copy(
-                                error.text, sizeof(error.text), "the gateway is busy: try again");
+                        (void)str_copy(error.text, sizeof(error.text), "the gateway is busy: try again");
                 }
                 str_addf(&s, "{\"result\":\"refused\",\"file\":");
                 str_json(&s, error.file);
@@ -498,7 +512,9 @@ static int control_bind(void *userdata, const char *device, const char *home, co
                 return 0;
         }
         registry_unref(registry);
-        *ret_json = strdup(r == 0 ? "{\"result\":\"refused\",\"text\":\"other changes are under way: try again\"}" : json);
+        *ret_json = strdup(
+                r == 0 ? "{\"result\":\"refused\",\"text\":\"other changes are under way: try again\"}"
+                       : json);
         return *ret_json ? 0 : error_origin(-ENOMEM);
 }
 
@@ -645,7 +661,13 @@ static int make_engine(Gateway *g, const StoreStart *start)
                 return error_origin(-errno);
         }
         g->engine = engine_init(g->engine_memory, g->engine_bytes, &limits, &g->config.policy);
-        engine_numbers_set(g->engine, start->next_incident, start->next_seq);
+        r = inflight_open(&g->inflight, g->config.state_directory);
+        if (r < 0)
+                return error_trace(r);
+        if (inflight_number(g->inflight) > start->next_incident)
+                engine_numbers_set(g->engine, inflight_number(g->inflight), start->next_seq);
+        else
+                engine_numbers_set(g->engine, start->next_incident, start->next_seq);
         r = inbox_new(&g->inbox, LIMIT_INBOX);
         if (r == 0)
                 r = outbox_new(&g->outbox, g->engine, g->config.site);
@@ -815,6 +837,8 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 .connected = host_connected,
                 .retained_alert = host_retained_alert,
                 .profile = host_profile,
+                .decode = host_decode,
+                .decoded = host_decoded,
                 .count = host_count};
         g->config = *config;
         g->loop = loop;
@@ -833,6 +857,8 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
         }
         if (g->anew)
                 system_push(g, SYSTEM_STORE, true);
+        if (inflight_report(g->inflight, g->inbox))
+                counters_add(&g->counters, "gateway.crashed_on");
         outbox_adopt(g->outbox, clock_now());
         turn_adopt(g->turn);
         (void)gateway_turn(g);
@@ -840,6 +866,44 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
         lamps_resend(g);
         *ret = g;
         return 0;
+}
+
+/* The service's watchdog */
+
+static void watchdog_look(void *userdata, WatchdogView *ret)
+{
+        Gateway *g = userdata;
+        TurnProgress p = turn_progress(g->turn);
+        StoreStatus s;
+
+        store_peek(g->store, &s);
+        *ret = (WatchdogView){.turns = p.turns,
+                .events = p.events,
+                .pumps = p.pumps,
+                .beats = s.beats,
+                .waiting = p.waiting,
+                .overdue = engine_deadline(g->engine) < clock_now().boot_us - OVERDUE_US,
+                .resting = s.resting};
+}
+
+static void watchdog_poke(void *userdata)
+{
+        Gateway *g = userdata;
+
+        store_poke(g->store);
+        (void)loop_timer_set(g->timer, 0);
+}
+
+static void watchdog_feed(void *userdata)
+{
+        notify_manager("WATCHDOG=1");
+}
+
+int gateway_watchdog(Gateway *g, uint64_t within_us)
+{
+        return watchdog_new(&g->watchdog, g->loop, within_us,
+                &(WatchdogHost){
+                        .userdata = g, .look = watchdog_look, .poke = watchdog_poke, .feed = watchdog_feed});
 }
 
 Gateway *gateway_free(Gateway *g)
@@ -860,9 +924,11 @@ Gateway *gateway_free(Gateway *g)
         devices_free(g->devices);
         loop_watch_free(g->store_watch);
         loop_timer_free(g->timer);
+        watchdog_free(g->watchdog);
         turn_free(g->turn);
         store_free(g->store);
         outbox_free(g->outbox);
+        inflight_free(g->inflight);
         inbox_free(g->inbox);
         registry_unref(g->registry);
         if (g->engine_memory)

@@ -11,6 +11,8 @@ enum { GATEWAY_E_REFUSED = 1 }; /* cannot start; the log says why and what would
 /* The configuration is copied. Returns when everything is ready to take calls. */
 int gateway_new(Gateway **ret, const Config *, Loop *);
 Gateway *gateway_free(Gateway *);
+/* Tells the service manager that all is well while it is (watchdog.c), well within that time. */
+int gateway_watchdog(Gateway *, uint64_t within_us);
 
 /* A new configuration: ladders count for incidents opened from now on; the rest needs a restart (logged). */
 void gateway_reload(Gateway *, const Config *);

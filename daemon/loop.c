@@ -77,13 +77,6 @@ int loop_step(Loop *loop, uint64_t wait_us)
         return sd_event_run(loop->event, wait_us);
 }
 
-int loop_watchdog(Loop *loop)
-{
-        int r = sd_event_set_watchdog(loop->event, true);
-
-        return r < 0 ? error_origin(r) : 0;
-}
-
 static int on_signal(sd_event_source *source, const struct signalfd_siginfo *info, void *userdata)
 {
         Signal *s = userdata;

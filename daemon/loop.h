@@ -12,8 +12,6 @@ void loop_exit(Loop *, int code);     /* loop_run() returns it */
 int loop_step(Loop *, uint64_t wait_us); /* one iteration, for tests; > 0 when something ran */
 /* Signals arrive in the loop; they are blocked in the whole process. */
 int loop_signal(Loop *, int signo, void (*fn)(void *userdata, int signo), void *userdata);
-/* The service's watchdog, when systemd asks for it. */
-int loop_watchdog(Loop *);
 
 int loop_watch(Loop *, PortWatch **ret, int fd, uint32_t events, PortPriority, void (*fn)(void *, uint32_t), void *userdata);
 int loop_watch_set(PortWatch *, uint32_t events);

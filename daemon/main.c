@@ -16,6 +16,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <systemd/sd-daemon.h>
 #include <systemd/sd-journal.h>
 #include <unistd.h>
 
@@ -105,6 +106,7 @@ static void on_reload(void *userdata, int signo)
 
 static int run(Daemon *d)
 {
+        uint64_t watchdog_us = 0;
         int r = loop_new(&d->loop);
 
         if (r == 0)
@@ -115,8 +117,8 @@ static int run(Daemon *d)
                 r = loop_signal(d->loop, SIGHUP, on_reload, d);
         if (r == 0)
                 r = gateway_new(&d->gateway, &d->config, d->loop);
-        if (r == 0)
-                r = loop_watchdog(d->loop);
+        if (r == 0 && sd_watchdog_enabled(false, &watchdog_us) > 0)
+                r = gateway_watchdog(d->gateway, watchdog_us);
         if (r == 0) {
                 log_fields(LOG_LEVEL_INFO, LOG_ID_STARTED, NULL, "huyingd %s: ready for site %s",
                         HUYING_VERSION, d->config.site);

@@ -60,6 +60,8 @@ struct Turn {
         char *body; /* of a journal row */
         size_t body_cap;
         StateRow row;
+        Inflight *inflight;
+        uint64_t n_turns, n_events, n_pumps;
 };
 
 int turn_new(Turn **ret, Engine *engine, Store *store, Inbox *inbox, Outbox *outbox, const TurnHost *host)
@@ -108,6 +110,19 @@ void turn_ports_set(Turn *t, const Port *ports, size_t n_ports)
 void turn_registry_set(Turn *t, const Registry *registry)
 {
         t->registry = registry;
+}
+
+void turn_inflight_set(Turn *t, Inflight *inflight)
+{
+        t->inflight = inflight;
+}
+
+TurnProgress turn_progress(const Turn *t)
+{
+        return (TurnProgress){.turns = t->n_turns,
+                .events = t->n_events,
+                .pumps = t->n_pumps,
+                .waiting = inbox_first(t->inbox) != NULL};
 }
 
 uint64_t turn_committed(const Turn *t)
@@ -380,12 +395,32 @@ static void arm(Turn *t)
         t->host.arm(t->host.userdata, due);
 }
 
+/* Before any of these numbers is called out. */
+static void number_note(Turn *t)
+{
+        if (t->inflight)
+                inflight_number_set(t->inflight, engine_next_incident(t->engine));
+}
+
+/* True: inflight_end() must follow. */
+static bool guard(Turn *t, Event *e)
+{
+        if (!t->inflight || e->via == VIA_DAEMON)
+                return false;
+        if (inflight_begin(
+                    t->inflight, INFLIGHT_STEP, e->via, e->source, e->body ? e->body : "", e->body_size))
+                return true;
+        inflight_blunt(e);
+        return false;
+}
+
 static void expire(Turn *t, Now now)
 {
         int r;
 
         do {
                 r = engine_expire(t->engine, now, &t->list);
+                number_note(t);
                 (void)effects_take(t, now);
         } while (r == ENGINE_E_MORE);
 }
@@ -399,20 +434,27 @@ uint64_t turn_run(Turn *t)
         ASSERT(!t->running);
         t->running = true;
         while ((event = inbox_first(t->inbox))) {
+                bool guarded;
                 uint64_t n;
                 int r;
 
                 expire(t, now);
+                guarded = guard(t, event);
                 r = engine_step(t->engine, event, now, &t->list);
+                number_note(t);
                 n = effects_take(t, now);
                 if (n > need)
                         need = n;
+                if (guarded)
+                        inflight_end(t->inflight);
                 inbox_done(t->inbox, event);
+                t->n_events++;
                 if (r == ENGINE_E_MORE)
                         expire(t, now);
         }
         expire(t, now);
         hand_over(t, now.boot_us >= t->lazy_us);
+        t->n_turns++;
         t->running = false;
         turn_store(t);
         return need > turn_released(t) ? need : 0;
@@ -474,6 +516,7 @@ void turn_store(Turn *t)
                 if (t->ports[i].ops->committed)
                         t->ports[i].ops->committed(t->ports[i].port, turn_released(t));
         outbox_pump(t->outbox, t->committed, turn_released(t), now);
+        t->n_pumps++;
         t->releasing = false;
         arm(t);
 }

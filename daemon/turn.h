@@ -2,6 +2,7 @@
 #pragma once
 /* The turn: takes what is in the inbox through the engine, out to the world, and to the disk. See turn.c. */
 #include "inbox.h"
+#include "inflight.h"
 #include "outbox.h"
 
 typedef struct Turn Turn;
@@ -22,6 +23,7 @@ int turn_new(Turn **ret, Engine *, Store *, Inbox *, Outbox *, const TurnHost *)
 Turn *turn_free(Turn *);
 void turn_ports_set(Turn *, const Port *ports, size_t n_ports); /* kept by reference */
 void turn_registry_set(Turn *, const Registry *);
+void turn_inflight_set(Turn *, Inflight *); /* NULL at first: a crash leaves no trace */
 
 /*
  * One turn. Returns the journal number that must be committed before answers to these events may leave; 0: none.
@@ -34,6 +36,14 @@ void turn_store(Turn *);
 uint64_t turn_released(const Turn *);
 uint64_t turn_committed(const Turn *);
 bool turn_is_degraded(const Turn *);
+/* What has moved since the start, for the watchdog. */
+typedef struct TurnProgress {
+        uint64_t turns;  /* each of them carries out what is due */
+        uint64_t events; /* taken through the engine */
+        uint64_t pumps;  /* of the outbox */
+        bool waiting;    /* an event is in the inbox */
+} TurnProgress;
+TurnProgress turn_progress(const Turn *);
 /* Nothing waits: what the engine holds is what the database holds. */
 bool turn_is_clean(const Turn *);
 

@@ -56,6 +56,13 @@ struct PortHost {
         /* The profile that the registry names for a device: "" none, NULL: no such device. Valid until the next turn.
          * The member may be NULL: nobody is known. */
         const char *(*profile)(PortHost *, const char *device);
+        /*
+         * Before a message is decoded: `who` is the device or worker, or where that is not known, the topic. False: it
+         * has crashed the gateway before and is not to be decoded; it becomes ALARM_UNPARSED. After true comes
+         * decoded(), when its events are in the inbox. Members may be NULL: nothing is remembered.
+         */
+        bool (*decode)(PortHost *, EventVia, const char *who, const void *bytes, size_t n);
+        void (*decoded)(PortHost *);
         /* Counts something odd, for status and metrics: "mqtt.unparsed". */
         void (*count)(PortHost *, const char *what);
 };

@@ -52,6 +52,7 @@
 #include "store/database.h"
 #include "store/feed.h"
 #include "store/registry-db.h"
+#include "store/wake.h"
 
 #define GROUP_TXNS_MAX     1000u
 #define GROUP_BYTES_MAX    (4u << 20)
@@ -117,25 +118,6 @@ struct Store {
 };
 
 /* Small things */
-
-static void signal_fd(int fd)
-{
-        uint64_t one = 1;
-        ssize_t n;
-
-        do
-                n = write(fd, &one, sizeof(one));
-        while (n < 0 && errno == EINTR);
-        ASSERT(n == (ssize_t)sizeof(one) || errno == EAGAIN); /* full: readable all the same */
-}
-
-static void drain_fd(int fd)
-{
-        uint64_t count;
-
-        while (read(fd, &count, sizeof(count)) < 0 && errno == EINTR)
-                ;
-}
 
 static void lock(Store *s)
 {
@@ -503,12 +485,22 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
 
 /* The thread */
 
+static void rest(Store *s, bool resting)
+{
+        lock(s);
+        s->status.resting = resting;
+        s->status.beats++;
+        unlock(s);
+}
+
 /* Until `fd` (and, if it is not that, urgent_fd) is readable. timeout_ms as for poll(). */
 static void wait_for(Store *s, int fd, int timeout_ms)
 {
         struct pollfd fds[2] = {{.fd = s->urgent_fd, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
 
+        rest(s, true);
         (void)poll(fds, fd == s->urgent_fd ? 1 : 2, timeout_ms); /* an interruption is an early look */
+        rest(s, false);
         if (fd == s->wake_fd)
                 drain_fd(s->wake_fd);
         drain_fd(s->urgent_fd);
@@ -717,7 +709,7 @@ static int store_new(Store **ret, const StoreConfig *config)
 /* Everything but what the thread may still use. */
 static Store *store_release(Store *s)
 {
-        if (s->db.db) /* it never ran */
+        if (s->db.db)                                          /* it never ran */
                 (void)database_rest(&s->db, s->next_incident); /* else: a gap in the numbers */
         database_close(&s->db);
         queue_clear(&s->queue);
@@ -913,6 +905,11 @@ void store_submit(Store *s, StoreTxn *t)
         s->status.submitted_txns++;
         queue_add(&s->queue, t, LIMIT_STORE_BYTES);
         unlock(s);
+        signal_fd(s->wake_fd);
+}
+
+void store_poke(Store *s)
+{
         signal_fd(s->wake_fd);
 }
 

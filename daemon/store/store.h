@@ -79,6 +79,8 @@ void store_txn_registry(StoreTxn *, Registry *);
 /* The lawful erasure of what the journal and retired registry entries say of this person (checkpoint.h). */
 void store_txn_erase(StoreTxn *, const char *resident);
 
+/* Wakes the thread for nothing: StoreStatus.beats grows soon. For the watchdog. */
+void store_poke(Store *);
 /* Takes the transaction. Wakes the thread. */
 void store_submit(Store *, StoreTxn *);
 
@@ -99,6 +101,8 @@ typedef struct StoreStatus {
         bool ailing;               /* commits go on, but a checkpoint or registry.export fails: see why */
         uint64_t backups;          /* ended since the start, well or not: store_backup_why() */
         uint64_t checkpoints;      /* signed since the start; when it has grown: store_checkpoint() has a new one */
+        uint64_t beats;            /* rounds of the thread: store_poke() makes one where nothing is to do … */
+        bool resting;              /* … and a thread that rests and does not beat has been lost; else it is on the disk */
         int64_t seq_offset;        /* journal.seq in the database + this = the engine's numbers (store.c) */
 } StoreStatus;
 

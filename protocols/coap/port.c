@@ -154,7 +154,10 @@ static const char *read_source(Event *event, const coap_session_t *session, bool
 
 static void read_alarm(CoapPort *p, Event *event, const Request *r, bool too_large, const char *why)
 {
-        if (too_large) {
+        if (r->crashed) {
+                event->alarm.kind = ALARM_UNPARSED;
+                why = "the gateway crashed on this message";
+        } else if (too_large) {
                 event->alarm.kind = ALARM_UNPARSED;
                 why = r->block ? "block-wise transfer is not served" : "the body is too large";
         } else {
@@ -335,6 +338,17 @@ static bool is_pack(const Request *r)
                r->format == CPORT_FORMAT_SENML_JSON || r->format == CPORT_FORMAT_SENML_CBOR;
 }
 
+static void take(CoapPort *p, coap_session_t *session, bool dtls, const coap_pdu_t *request,
+        const Request *r, coap_pdu_t *response)
+{
+        if (!r->crashed && is_pack(r) && on_pack(p, session, dtls, request, r, response))
+                return;
+        if (r->target == REQUEST_ALARM || r->crashed)
+                on_alarm(p, session, dtls, request, r, response);
+        else
+                on_reading(p, session, dtls, request, r, response);
+}
+
 static void on_request(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
         const coap_string_t *query, coap_pdu_t *response)
 {
@@ -348,12 +362,17 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
                 coap_pdu_set_code(response, COAP_RESPONSE_CODE_NOT_FOUND);
         else if (method != COAP_REQUEST_CODE_POST && method != COAP_REQUEST_CODE_PUT)
                 coap_pdu_set_code(response, COAP_RESPONSE_CODE_NOT_ALLOWED);
-        else if (is_pack(&r) && on_pack(p, session, dtls, request, &r, response))
-                return;
-        else if (r.target == REQUEST_ALARM)
-                on_alarm(p, session, dtls, request, &r, response);
-        else
-                on_reading(p, session, dtls, request, &r, response);
+        else if (!p->host->decode)
+                take(p, session, dtls, request, &r, response);
+        else {
+                r.crashed =
+                        !p->host->decode(p->host, dtls ? VIA_DTLS : VIA_COAP, r.source, r.body, r.body_size);
+                if (r.crashed)
+                        p->host->count(p->host, "coap.crashed_on");
+                take(p, session, dtls, request, &r, response);
+                if (!r.crashed)
+                        p->host->decoded(p->host);
+        }
 }
 
 static void on_discovery(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,

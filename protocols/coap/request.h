@@ -13,6 +13,7 @@ typedef struct Request {
         char id[EVENT_ID_SIZE]; /* id=…; "" missing or unusable: a cut id could be another event's */
         bool source_bad;        /* d is no registry code */
         const char *why;        /* what was wrong with d or id; NULL: nothing */
+        bool crashed;           /* set by the port: a message that has crashed the gateway */
         bool block;             /* a part of a block-wise transfer */
         uint32_t format;        /* content format; CPORT_FORMAT_NONE */
         uint8_t no_response;    /* RFC 7967: bit 1 for 2.xx, bit 3 for 4.xx, bit 4 for 5.xx */

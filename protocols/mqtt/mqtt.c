@@ -199,17 +199,40 @@ static void worker_message(Mqtt *q, Link *link, const LinkMessage *m, const Topi
         q->host->push(q->host, e);
 }
 
-static void on_alarm(void *userdata, const LinkMessage *m)
+static const char *sender(const LinkMessage *m, const Topic *t)
 {
-        Mqtt *q = userdata;
-        Topic t;
+        return t->valid ? t->source : m->topic;
+}
 
-        topic_read(q->prefix, m->topic, &t);
-        switch (t.kind) {
-        case TOPIC_ALARM: alarm_message(q, q->alarm, m, &t); break;
+/* A message that has crashed the gateway: nobody reads it any more, and people are called for it. */
+static void crashing_message(Mqtt *q, Link *link, const LinkMessage *m, Topic *t)
+{
+        Event *e;
+
+        q->host->count(q->host, "mqtt.crashed_on");
+        if (!t->source[0])
+                topic_source(m->topic, strlen(m->topic), t->source);
+        e = mqtt_event(q, link, m, t);
+        if (!e) {
+                if (link == q->alarm)
+                        link_condemn(link);
+                return;
+        }
+        e->type = EVENT_ALARM;
+        e->alarm.kind = ALARM_UNPARSED;
+        if (link == q->alarm)
+                e->hold = HOLD_ANY;
+        (void)str_copy(e->why, sizeof(e->why), "the gateway crashed on this message"); /* fits */
+        q->host->push(q->host, e);
+}
+
+static void alarm_dispatch(Mqtt *q, const LinkMessage *m, const Topic *t)
+{
+        switch (t->kind) {
+        case TOPIC_ALARM: alarm_message(q, q->alarm, m, t); break;
         case TOPIC_ACT:
         case TOPIC_DO:
-        case TOPIC_PRESENCE: worker_message(q, q->alarm, m, &t); break;
+        case TOPIC_PRESENCE: worker_message(q, q->alarm, m, t); break;
         case TOPIC_VITALS:
         case TOPIC_STATUS:
         case TOPIC_ALERT: q->host->count(q->host, "mqtt.topic"); break;
@@ -220,13 +243,26 @@ static void on_alarm(void *userdata, const LinkMessage *m)
         }
 }
 
-static void on_vitals(void *userdata, const LinkMessage *m)
+static void on_alarm(void *userdata, const LinkMessage *m)
 {
         Mqtt *q = userdata;
         Topic t;
-        Event *e;
 
         topic_read(q->prefix, m->topic, &t);
+        if (!q->host->decode)
+                alarm_dispatch(q, m, &t);
+        else if (q->host->decode(q->host, VIA_MQTT, sender(m, &t), m->payload, m->size)) {
+                alarm_dispatch(q, m, &t);
+                q->host->decoded(q->host);
+        } else
+                crashing_message(q, q->alarm, m, &t);
+}
+
+static void vitals_dispatch(Mqtt *q, const LinkMessage *m, const Topic *topic)
+{
+        Topic t = *topic;
+        Event *e;
+
         if (t.kind == TOPIC_OTHER && q->intake && intake_message(q->intake, q->vitals, false, m))
                 return;
         if (!t.valid || (t.kind != TOPIC_VITALS && t.kind != TOPIC_STATUS)) {
@@ -243,6 +279,21 @@ static void on_vitals(void *userdata, const LinkMessage *m)
         else
                 codec_read_status(q->codec, e);
         q->host->push(q->host, e);
+}
+
+static void on_vitals(void *userdata, const LinkMessage *m)
+{
+        Mqtt *q = userdata;
+        Topic t;
+
+        topic_read(q->prefix, m->topic, &t);
+        if (!q->host->decode)
+                vitals_dispatch(q, m, &t);
+        else if (q->host->decode(q->host, VIA_MQTT, sender(m, &t), m->payload, m->size)) {
+                vitals_dispatch(q, m, &t);
+                q->host->decoded(q->host);
+        } else
+                crashing_message(q, q->vitals, m, &t);
 }
 
 static void on_alarm_ready(void *userdata)

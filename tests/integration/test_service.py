@@ -4,12 +4,14 @@
 Times are judged by systemd itself (TimeoutStopSec=, WatchdogSec=, set short where a test needs it), never by the test.
 """
 
+import ctypes
 import json
 import os
 import re
 import shutil
 import subprocess
 import tempfile
+import threading
 from pathlib import Path
 
 import pytest
@@ -211,6 +213,58 @@ def test_a_hung_process_is_replaced(machine):
     machine.run("kill", "-STOP", pid)
     machine.wait_active(not_pid=pid)
     assert any("Watchdog timeout" in r["MESSAGE"] for r in machine.journal("_PID=1", "UNIT=huyingd.service"))
+
+
+class Stopped:
+    """One thread of a process, stopped as a lost one is (the others go on): ptrace from outside the container."""
+
+    SEIZE, INTERRUPT, DETACH = 0x4206, 0x4207, 17
+
+    def __init__(self, thread):
+        self.thread = thread
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.call(self.SEIZE)
+        self.call(self.INTERRUPT)
+        self.wait()
+        # a traced thread that has ended is waited for by its tracer, and its process with it
+        threading.Thread(target=self.wait, daemon=True).start()
+
+    def wait(self):
+        os.waitpid(self.thread, 0x40000000)  # __WALL
+
+    def call(self, request):
+        if self.libc.ptrace(ctypes.c_long(request), ctypes.c_long(self.thread), None, None) != 0:
+            pytest.skip(f"no ptrace here: {os.strerror(ctypes.get_errno())}")
+
+
+def outside_pid(machine):
+    """The daemon as this machine sees it: by what only this container's daemon has, its binary in that root."""
+    inner = machine.pid()
+    for status in Path("/proc").glob("[0-9]*/status"):
+        try:
+            spaces = re.search(r"^NSpid:\s+(.*)$", status.read_text(), re.M).group(1).split()
+            name = (status.parent / "comm").read_text().strip()
+        except (OSError, AttributeError):
+            continue
+        if len(spaces) > 1 and int(spaces[-1]) == inner and name == "huyingd":
+            return int(status.parent.name)
+    return None
+
+
+def test_a_lost_thread_is_noticed_although_the_loop_goes_on(machine):
+    machine.settings(WatchdogSec="3s")
+    machine.run("systemctl", "restart", "huyingd")
+    pid = machine.pid()
+    outside = outside_pid(machine)
+    assert outside, "the daemon is not to be seen from outside"
+    threads = [int(t.name) for t in Path(f"/proc/{outside}/task").iterdir() if int(t.name) != outside]
+    assert len(threads) == 1, "the store's thread"
+    stopped = Stopped(threads[0])
+    assert "open" in machine.run(machine.ctl, "--config", machine.config, "status", check=False).stdout, "the loop goes on"
+    machine.wait_active(not_pid=pid)
+    assert stopped.thread == threads[0]
+    told = [r["MESSAGE"] for r in machine.journal(f"_PID={pid}", "PRIORITY=3")]
+    assert any("no progress of the store" in m for m in told), told
 
 
 def test_stop_ends_in_five_seconds(machine):
