@@ -9,6 +9,7 @@
 
 /* A record puts the body one level deeper; SQLite's own bound is 2,000. */
 #define INLINE_DEPTH_MAX 1000u
+#define NAMES_DEPTH_MAX  2048u
 
 bool vital_possible(Vital vital, double value)
 {
@@ -54,4 +55,40 @@ bool json_inlines(const char *p, size_t n)
         for (size_t i = 0; i < n; i++)
                 open += p[i] == '[' || p[i] == '{';
         return open <= INLINE_DEPTH_MAX;
+}
+
+/* Past the string whose first quote is at i. */
+static size_t string_end(const char *p, size_t n, size_t i)
+{
+        for (i++; i < n && p[i] != '"'; i++)
+                i += p[i] == '\\';
+        return i;
+}
+
+bool json_names(const char *p, size_t n)
+{
+        uint8_t object[NAMES_DEPTH_MAX / 8] = {0}; /* a bit a level */
+        unsigned depth = 0;
+        bool name = false; /* a name comes next, or the object's end */
+
+        for (size_t i = 0; i < n; i++) {
+                bool in_object = depth > 0 && object[(depth - 1) / 8] & 1u << (depth - 1) % 8;
+
+                if (p[i] == ' ' || p[i] == '\t' || p[i] == '\r' || p[i] == '\n')
+                        continue;
+                if (name && p[i] != '"' && p[i] != '}')
+                        return false;
+                name = p[i] == '{' || (p[i] == ',' && in_object);
+                if (p[i] == '"')
+                        i = string_end(p, n, i);
+                else if (p[i] == '{' || p[i] == '[') {
+                        if (depth == NAMES_DEPTH_MAX)
+                                return false; /* nor would SQLite read it */
+                        object[depth / 8] &= (uint8_t) ~(1u << depth % 8);
+                        object[depth / 8] |= (uint8_t)((p[i] == '{') << depth % 8);
+                        depth++;
+                } else if ((p[i] == '}' || p[i] == ']') && depth > 0)
+                        depth--;
+        }
+        return true;
 }

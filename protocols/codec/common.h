@@ -10,5 +10,11 @@ bool vital_possible(Vital, double value);
 int64_t time_possible(double ts);
 /* Notes what was wrong, where nothing is noted yet. */
 void event_why(Event *, const char *text);
+/*
+ * False: an object in this text has a name that is no string, as in {["a"]:1}. SQLite 3.40 takes that for valid JSON,
+ * and a look into it ends the process: to be asked of every text from outside before it comes to SQLite. It is no
+ * parser: what else is wrong with the text, SQLite finds.
+ */
+bool json_names(const char *p, size_t n);
 /* These bytes can stand in a journal row as they are, given that they are valid JSON. */
 bool json_inlines(const char *p, size_t n);

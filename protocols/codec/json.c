@@ -275,7 +275,7 @@ static bool body_open(Codec *codec, ShapeKind shape, Event *e)
                 event_why(e, "not UTF-8");
                 return false;
         }
-        if (sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) != SQLITE_OK ||
+        if (!json_names(p, n) || sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) != SQLITE_OK ||
                 connection_step(row) != SQLITE_ROW) {
                 event_why(e, "not JSON");
                 return false;

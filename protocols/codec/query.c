@@ -11,6 +11,7 @@
 #include "base/error.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "protocols/codec/common.h"
 #include "protocols/codec/connection.h"
 
 #include <errno.h>
@@ -172,7 +173,7 @@ bool query_open(Query *q, const char *text, size_t n)
         q->text = text;
         q->size = n;
         q->whole = false;
-        if (!str_utf8(text, n) || !row_step(q, text, n))
+        if (!str_utf8(text, n) || !json_names(text, n) || !row_step(q, text, n))
                 return false;
         if (!q->each) {
                 q->whole = true;

@@ -317,9 +317,37 @@ static void test_often(void **state)
         }
 }
 
+/* SQLite 3.40 takes these for JSON, and would end the process over them. */
+static void test_names_that_are_no_strings(void **state)
+{
+        static const char *const bodies[] = {"{{\"a\":\"b\"}:1}", "{[\"a\"]:1}",
+                "{\"kind\":\"sos\",{\"a\":\"b\"}:1}", "{\"a\":{\"b\":\"c\",[\"d\"]:1}}",
+                "{ [\"kind\"] :\"sos\"}", "[{{\"a\":\"b\"}:1}]"};
+        static const char good[] = "{\"x\":{\"}\":[{},{\"[\":\"\\\"{\"}]},\"kind\":\"sos\"}";
+        Event e;
+
+        for (size_t i = 0; i < sizeof(bodies) / sizeof(*bodies); i++) {
+                e = event_of(bodies[i], strlen(bodies[i]));
+                codec_read_alarm(codec, &e, NULL);
+                assert_int_equal(e.alarm.kind, ALARM_UNPARSED);
+                assert_false(e.body_json);
+                event_done(&e);
+                e = event_of(bodies[i], strlen(bodies[i]));
+                codec_read_status(codec, &e);
+                assert_true(e.status.fault);
+                event_done(&e);
+        }
+        e = event_of(good, sizeof(good) - 1);
+        codec_read_alarm(codec, &e, NULL);
+        assert_int_equal(e.alarm.kind, ALARM_SOS);
+        assert_true(e.body_json);
+        event_done(&e);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_names_that_are_no_strings),
                 cmocka_unit_test(test_often),
                 cmocka_unit_test(test_cases),
                 cmocka_unit_test(test_every_kind),
