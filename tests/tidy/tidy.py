@@ -176,14 +176,14 @@ def never_writes_a_file(path):
 EXCLUSIVE = [
     (r"systemd/sd-event\.h", lambda p: p == "daemon/loop.c", "only daemon/loop.c knows sd-event: use loop.h"),
     (r"sqlite3\.h", lambda p: p.startswith(("daemon/store/", "tests/")) or p == "protocols/codec/connection.h" or
-     p.startswith("tools/") and never_writes_a_file(p),
-     "only the store (and for JSON codec/connection.h; tools with mode=ro or :memory:) uses SQLite: a second writer "
-     "corrupts"),
+     p == "tools/bench/subscribe.c" or p.startswith("tools/") and never_writes_a_file(p),
+     "only the store (and for JSON codec/connection.h; tools with mode=ro or :memory:; a bench with a file of its "
+     "own) uses SQLite: a second writer corrupts"),
     (r"protocols/codec/connection\.h", lambda p: re.fullmatch(r"protocols/codec/(connection|json|query)\.c", p),
      "JSON is read by codec/json.c, and by codec/query.h for whoever has paths of his own"),
-    (r"mosquitto\w*\.h", lambda p: p.startswith(("protocols/mqtt/", "tools/huying-sim/", "tests/")),
+    (r"mosquitto\w*\.h", lambda p: p.startswith(("protocols/mqtt/", "tools/huying-sim/", "tools/bench/", "tests/")),
      "only protocols/mqtt speaks MQTT"),
-    (r"coap\d?/.*|coap\d?\.h", lambda p: p.startswith(("protocols/coap/", "tools/huying-sim/", "tests/")),
+    (r"coap\d?/.*|coap\d?\.h", lambda p: p.startswith(("protocols/coap/", "tools/huying-sim/", "tools/bench/", "tests/")),
      "only protocols/coap speaks CoAP"),
     (r"pthread\.h|threads\.h", lambda p: p.startswith(("daemon/store/", "tests/")),
      "only the store has a thread: put an event into the loop"),

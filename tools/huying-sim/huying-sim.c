@@ -29,6 +29,17 @@ static const char help[] =
         "    从按下到办结的全过程，逐步核对 / plays the whole story and checks every step; the daemon must "
         "be\n"
         "    supervised (started again when killed). Exit code 0 only when every step was seen.\n"
+        "huying-sim load --mqtt HOST:PORT [--coap HOST:PORT] [--site demo] [--devices N] [--connections N]\n"
+        "        [--vitals RATE] [--burst N] [--presses RATE] [--first N] [--limit N] [--seconds S] "
+        "[--workers w01,…] "
+        "[--answer] "
+        "[--direct]\n"
+        "    压测：设备 lb<n>、ls<n> 发送体征与呼叫，按编号核对 / many devices (bands lb<n>, buttons "
+        "ls<n>): "
+        "readings\n"
+        "    and presses at a rate; prints latencies, lost and doubled ids as JSON (tools/bench/run makes "
+        "the "
+        "registry)\n"
         "\n"
         "Exit codes: 0 ok, 1 error or a step that was not seen, 2 usage\n";
 
@@ -38,7 +49,7 @@ int main(int argc, char **argv)
                 const char *word;
                 int (*fn)(int argc, char **argv);
         } commands[] = {{"device", cmd_device}, {"worker", cmd_worker}, {"watch", cmd_watch},
-                {"story", cmd_story}, {"profile", cmd_profile}};
+                {"story", cmd_story}, {"profile", cmd_profile}, {"load", cmd_load}};
         int r = 2;
 
         if (argc > 1 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {

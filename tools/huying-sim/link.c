@@ -63,6 +63,15 @@ static void on_message(struct mosquitto *mosq, void *userdata, const struct mosq
         errno = 0; /* the loop below tells "drained" by it */
 }
 
+static void on_publish(struct mosquitto *mosq, void *userdata, int mid)
+{
+        Link *l = userdata;
+
+        if (l->config.acked)
+                l->config.acked(l->config.userdata);
+        errno = 0;
+}
+
 static void link_dial(Link *l)
 {
         int r;
@@ -128,6 +137,9 @@ int link_new(Link **ret, Sim *sim, const LinkConfig *config)
                 return error_origin(-EINVAL);
         mosquitto_connect_callback_set(l->mosq, on_connect);
         mosquitto_message_callback_set(l->mosq, on_message);
+        mosquitto_publish_callback_set(l->mosq, on_publish);
+        /* How much is under way is for the caller to bound. */
+        (void)mosquitto_int_option(l->mosq, MOSQ_OPT_SEND_MAXIMUM, UINT16_MAX);
         sim_add(sim, &l->source);
         *ret = TAKE_PTR(l);
         return 0;

@@ -58,6 +58,7 @@ typedef struct LinkConfig {
         const char *filters[4];        /* QoS 1; NULL ends */
         void (*connected)(void *userdata, bool up);
         void (*message)(void *userdata, const char *topic, const char *payload, size_t size, bool retained);
+        void (*acked)(void *userdata); /* the broker has one more of ours; may be NULL */
         void *userdata;
 } LinkConfig;
 
@@ -144,6 +145,25 @@ bool worker_up(const SimWorker *);
 bool worker_act(SimWorker *, uint64_t incident, const char *action, uint64_t seq, const char *extra);
 DEFINE_CLEANUP(SimWorker *, worker_free)
 
+/*
+ * CoAP devices in numbers (load-coap.c): confirmable requests from many ports, each retransmitted (2, 4, 8, 16 s)
+ * until it is answered. Written by hand, so that it costs less than the server that it measures.
+ */
+typedef struct CoapLoad CoapLoad;
+typedef struct CoapLoadCounts {
+        uint64_t sent, answered, refused, retransmitted, given_up; /* refused: an answer that is no 2.xx */
+} CoapLoadCounts;
+
+/* `answered` is told the tag of each request that has its 2.xx. */
+int coap_load_new(CoapLoad **ret, Sim *, const char *host, uint32_t port, unsigned peers, unsigned window,
+        void (*answered)(void *userdata, uint32_t tag), void *userdata);
+CoapLoad *coap_load_free(CoapLoad *);
+/* id "": none. False: as many as the windows hold are under way. */
+bool coap_load_post(
+        CoapLoad *, const char *kind, const char *device, const char *id, const char *json, uint32_t tag);
+CoapLoadCounts coap_load_counts(const CoapLoad *);
+DEFINE_CLEANUP(CoapLoad *, coap_load_free)
+
 /* What passes by, in words (watch.c). Returns false when there is nothing to tell a person. */
 typedef struct Watch Watch;
 int watch_new(Watch **ret, const char *site);
@@ -158,5 +178,6 @@ int cmd_worker(int argc, char **argv);
 int cmd_watch(int argc, char **argv);
 int cmd_story(int argc, char **argv);
 int cmd_profile(int argc, char **argv);
+int cmd_load(int argc, char **argv);
 /* "127.0.0.1:1883", "[::1]:5683", "localhost" (then the default port). */
 bool endpoint_parse(const char *text, uint32_t port_default, char *ret_host, size_t cap, uint32_t *ret_port);
