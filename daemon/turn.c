@@ -478,6 +478,21 @@ static void rows_resubmit(Turn *t, Now now)
         txn_touch(t, true, now.boot_us);
 }
 
+/* What the database knew has come into a running engine: as after a start, it is written down as it stands now, and
+ * everybody whom it may concern is looked at again. */
+static void merged(Turn *t, Now now)
+{
+        Event *e = inbox_event(t->inbox);
+
+        outbox_adopt(t->outbox, now);
+        rows_resubmit(t, now);
+        if (!e)
+                return; /* full: what is in it looks at everything, too */
+        e->type = EVENT_ROSTER;
+        e->via = VIA_DAEMON;
+        inbox_push(t->inbox, e);
+}
+
 static void database_changes(Turn *t, const StoreStatus *s, Now now)
 {
         if (s->reopened) {
@@ -486,7 +501,7 @@ static void database_changes(Turn *t, const StoreStatus *s, Now now)
                 if (r < 0)
                         log_err("what the database knows could not be taken over: %s", store_why(t->store));
                 else
-                        outbox_adopt(t->outbox, now);
+                        merged(t, now);
         }
         if (s->anew != t->anew) {
                 t->anew = s->anew;

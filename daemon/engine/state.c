@@ -580,6 +580,13 @@ static void times_unknown(const Engine *e, Incident *in, int64_t offset)
         in->undated = true;
 }
 
+/* What somebody promised may have been extended; what the ladder does next never takes more than its full time. */
+static bool is_promise(Timer t)
+{
+        return t == TIMER_REMIND || t == TIMER_ARRIVE_BY || t == TIMER_HANDLE_BY || t == TIMER_ARRIVE_MAX ||
+               t == TIMER_REOPEN_UNTIL;
+}
+
 static void times_place(const Engine *e, Incident *in, uint32_t boot, int64_t offset, bool was_trusted)
 {
         const int64_t now_offset = e->now.wall_us - (int64_t)e->now.boot_us;
@@ -592,7 +599,7 @@ static void times_place(const Engine *e, Incident *in, uint32_t boot, int64_t of
                 times_move(in, offset - now_offset);
                 for (unsigned t = 0; t < TIMER_MAX;
                         t++) { /* a clock that was believed, and wrong by years */
-                        int64_t full = full_time(in, (Timer)t), most = t == TIMER_TIER ? full : 2 * full;
+                        int64_t full = full_time(in, (Timer)t), most = is_promise((Timer)t) ? 2 * full : full;
 
                         if (in->due[t] != NEVER && in->due[t] > e->at + most)
                                 in->due[t] = e->at + full;

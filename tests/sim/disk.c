@@ -4,23 +4,28 @@
  *
  * A transaction is on the disk when its commit has come, late, after a hang, or after failures; never in
  * part and never out of order. Death takes what was only submitted; and between a commit and the daemon's
- * learning of it there is time to die, too.
+ * learning of it there is time to die, too. A database that is begun anew keeps the journal's numbers and nothing
+ * else (the old file is set aside: its rows still count as recorded); one that is down at the start is found
+ * again later, and merged.
  */
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
 #include "base/cleanup.h"
+#include "base/idmap.h"
 #include "base/str.h"
-#include "store/registry.h"
 
+#include <stddef.h>
+#include <stdlib.h>
 #include <string.h>
-#include <sys/eventfd.h>
 
-#define INCIDENTS_MAX 65536
-#define OUTBOX_MAX    4096
-#define KEYS_MAX      8192
+#define OUTBOX_MAX      4096
+#define KEYS_MAX        4096
+#define EVENTS_MAX      32768
+#define INCIDENTS_AHEAD 1000
+#define SEQS_AHEAD      100000
 
-typedef enum OpKind { OP_JOURNAL, OP_STATE, OP_KEY, OP_DUTY, OP_PUT, OP_DROP } OpKind;
+typedef enum OpKind { OP_JOURNAL, OP_STATE, OP_KEY, OP_DUTY, OP_READING, OP_PUT, OP_DROP } OpKind;
 
 typedef struct OutboxRow {
         uint64_t incident, seq;
@@ -32,12 +37,10 @@ typedef struct Op {
         OpKind kind;
         union {
                 struct {
-                        uint64_t seq, incident;
-                        JournalKind kind;
-                        char id[EVENT_ID_SIZE];
+                        uint64_t seq, event; /* event: hash of its id, 0: none */
                 } journal;
-                StateRow *state;
-                KeyRow key;
+                StateRow *state; /* cut behind its blob */
+                KeyRow *key;
                 struct {
                         uint32_t worker;
                         bool on;
@@ -56,34 +59,48 @@ struct StoreTxn {
 
 struct Store {
         StoreTxn *first, *last;
-        bool failing, committing;
-        uint64_t committed_txns, submitted_txns;
+        bool failing, committing, down, reopened, jump;
+        uint64_t committed_txns, submitted_txns, anew;
 };
 
 static struct {
         uint64_t last_seq, top; /* top: incident numbers are below it */
         StateRow *states[INCIDENTS_MAX];
-        KeyRow keys[KEYS_MAX];
-        uint32_t n_keys;
+        KeyRow keys[KEYS_MAX]; /* a ring */
+        uint32_t first_key, n_keys;
         OutboxRow outbox[OUTBOX_MAX];
         uint32_t n_outbox;
         struct {
                 bool set, on;
                 int64_t wall_us;
-        } duty[PEOPLE_MAX];
-        char (*events)[EVENT_ID_SIZE];
-        uint32_t n_events, events_max;
-        uint64_t life;
+        } duty[PEOPLE_MAX + 1];
+        struct {
+                uint64_t hash;
+                uint32_t n;
+        } events[EVENTS_MAX];
+        uint64_t life, first_open;
 } disk;
 
 static Store *live;
+static DiskOrder order;
+
+static void states_forget(void)
+{
+        for (uint64_t i = 0; i < disk.top; i++) {
+                free(disk.states[i]);
+                disk.states[i] = NULL;
+        }
+        disk.first_open = 0;
+        disk.n_keys = disk.first_key = disk.n_outbox = 0;
+        memset(disk.duty, 0, sizeof(disk.duty));
+}
 
 void disk_reset(void)
 {
-        for (uint64_t i = 0; i < disk.top; i++)
-                free(disk.states[i]);
-        free(disk.events);
-        memset(&disk, 0, sizeof(disk));
+        states_forget();
+        memset(disk.events, 0, sizeof(disk.events));
+        disk.last_seq = disk.top = disk.life = 0;
+        order = DISK_WELL;
 }
 
 void disk_power_cut(void)
@@ -91,18 +108,39 @@ void disk_power_cut(void)
         disk.life++;
 }
 
+void disk_order(DiskOrder o)
+{
+        order = o;
+}
+
 uint64_t disk_last_seq(void)
 {
         return disk.last_seq;
 }
 
+/* What has been recorded */
+
+static uint64_t event_hash(const char *id, size_t n)
+{
+        uint64_t h = idmap_hash(id, n);
+
+        return h ? h : 1;
+}
+
+static uint32_t event_slot(uint64_t hash)
+{
+        uint32_t i = (uint32_t)hash % EVENTS_MAX;
+
+        for (uint32_t tries = 0; disk.events[i].hash && disk.events[i].hash != hash; tries++) {
+                ASSERT(tries < EVENTS_MAX);
+                i = (i + 1) % EVENTS_MAX;
+        }
+        return i;
+}
+
 uint32_t disk_event_count(const char *id)
 {
-        uint32_t n = 0;
-
-        for (uint32_t i = 0; i < disk.n_events; i++)
-                n += str_equal(disk.events[i], id);
-        return n;
+        return disk.events[event_slot(event_hash(id, strlen(id)))].n;
 }
 
 bool disk_has_event(const char *id)
@@ -110,19 +148,31 @@ bool disk_has_event(const char *id)
         return disk_event_count(id) > 0;
 }
 
+static size_t row_size(const StateRow *row)
+{
+        return offsetof(StateRow, blob) + row->blob_size;
+}
+
 bool disk_state(uint64_t incident, StateRow *ret)
 {
         if (incident >= INCIDENTS_MAX || !disk.states[incident])
                 return false;
-        *ret = *disk.states[incident];
+        memcpy(ret, disk.states[incident], row_size(disk.states[incident]));
         return true;
 }
 
 void disk_each_state(void (*fn)(const StateRow *, void *), void *userdata)
 {
-        for (uint64_t i = 0; i < disk.top; i++)
+        for (uint64_t i = disk.first_open; i < disk.top; i++)
                 if (disk.states[i])
                         fn(disk.states[i], userdata);
+}
+
+void disk_each_outbox(void (*fn)(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq))
+{
+        for (uint32_t i = 0; i < disk.n_outbox; i++)
+                fn(disk.outbox[i].incident, disk.outbox[i].worker, disk.outbox[i].channel,
+                        disk.outbox[i].seq);
 }
 
 /* Transactions */
@@ -139,9 +189,12 @@ StoreTxn *store_txn_free(StoreTxn *t)
 {
         if (!t)
                 return NULL;
-        for (size_t i = 0; i < t->n; i++)
+        for (size_t i = 0; i < t->n; i++) {
                 if (t->ops[i].kind == OP_STATE)
                         free(t->ops[i].state);
+                if (t->ops[i].kind == OP_KEY)
+                        free(t->ops[i].key);
+        }
         free(t->ops);
         free(t);
         return NULL;
@@ -160,7 +213,7 @@ size_t store_txn_bytes(const StoreTxn *t)
 static Op *op_add(StoreTxn *t, OpKind kind)
 {
         if (t->n == t->max) {
-                t->max = t->max ? t->max * 2 : 16;
+                t->max = t->max ? t->max * 2 : 8;
                 t->ops = realloc(t->ops, t->max * sizeof(Op));
                 ASSERT(t->ops);
         }
@@ -172,27 +225,29 @@ static Op *op_add(StoreTxn *t, OpKind kind)
 void store_txn_journal(StoreTxn *t, const JournalRecord *r)
 {
         Op *op = op_add(t, OP_JOURNAL);
-        const char *id = r->kind == JOURNAL_EVENT ? strstr(r->body, "\"id\":\"") : NULL;
+        bool has = r->kind == JOURNAL_EVENT || r->kind == JOURNAL_TEST;
+        const char *id = has ? strstr(r->body, "\"id\":\"") : NULL;
 
         op->journal.seq = r->seq;
-        op->journal.incident = r->incident;
-        op->journal.kind = r->kind;
-        if (id)
-                (void)str_copyn(op->journal.id, EVENT_ID_SIZE, id + 6, strcspn(id + 6, "\""));
+        op->journal.event = id ? event_hash(id + 6, strcspn(id + 6, "\"")) : 0;
 }
 
 void store_txn_state(StoreTxn *t, const StateRow *row)
 {
         Op *op = op_add(t, OP_STATE);
 
-        op->state = malloc(sizeof(StateRow));
+        op->state = malloc(row_size(row));
         ASSERT(op->state);
-        *op->state = *row;
+        memcpy(op->state, row, row_size(row));
 }
 
 void store_txn_key(StoreTxn *t, const KeyRow *key)
 {
-        op_add(t, OP_KEY)->key = *key;
+        Op *op = op_add(t, OP_KEY);
+
+        op->key = malloc(sizeof(KeyRow));
+        ASSERT(op->key);
+        *op->key = *key;
 }
 
 void store_txn_duty(StoreTxn *t, uint32_t worker, bool on, int64_t wall_us)
@@ -207,6 +262,7 @@ void store_txn_duty(StoreTxn *t, uint32_t worker, bool on, int64_t wall_us)
 void store_txn_reading(
         StoreTxn *t, uint32_t device, uint32_t resident, int64_t wall_us, const VitalsEvent *v)
 {
+        (void)op_add(t, OP_READING);
 }
 
 void store_txn_outbox_put(StoreTxn *t, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
@@ -219,9 +275,14 @@ void store_txn_outbox_drop(StoreTxn *t, uint64_t incident, uint32_t worker, uint
 {
         op_add(t, OP_DROP)->row =
                 (OutboxRow){.incident = incident, .worker = worker, .channel = channel, .seq = seq};
+        watch_drop(incident, worker, channel, seq);
 }
 
 void store_txn_registry(StoreTxn *t, Registry *r)
+{
+}
+
+void store_txn_erase(StoreTxn *t, const char *resident) /* bodies of rows are not kept here */
 {
 }
 
@@ -238,18 +299,27 @@ static OutboxRow *outbox_find(const OutboxRow *row)
 
 static void apply_journal(const Op *op)
 {
-        if (op->journal.seq != disk.last_seq + 1)
+        if (op->journal.seq != disk.last_seq + 1 && !(live->jump && op->journal.seq > disk.last_seq))
                 broken("I5: the journal is contiguous", "row %llu after %llu",
                         (unsigned long long)op->journal.seq, (unsigned long long)disk.last_seq);
         disk.last_seq = op->journal.seq;
-        if (!op->journal.id[0])
-                return;
-        if (disk.n_events == disk.events_max) {
-                disk.events_max = disk.events_max ? disk.events_max * 2 : 256;
-                disk.events = realloc(disk.events, disk.events_max * sizeof(*disk.events));
-                ASSERT(disk.events);
+        live->jump = false;
+        if (op->journal.event) {
+                uint32_t i = event_slot(op->journal.event);
+
+                disk.events[i].hash = op->journal.event;
+                disk.events[i].n++;
         }
-        (void)str_copy(disk.events[disk.n_events++], EVENT_ID_SIZE, op->journal.id);
+}
+
+/* As the store does: rows of an incident go with it. */
+static void outbox_forget(uint64_t incident)
+{
+        for (uint32_t i = 0; i < disk.n_outbox;)
+                if (disk.outbox[i].incident == incident)
+                        disk.outbox[i] = disk.outbox[--disk.n_outbox];
+                else
+                        i++;
 }
 
 static void apply_outbox(const Op *op)
@@ -274,6 +344,13 @@ static void apply_state(StateRow *row)
                 disk.top = row->id + 1;
         free(disk.states[row->id]);
         disk.states[row->id] = row;
+        if (row->id < disk.first_open)
+                disk.first_open = row->id;
+        if (row->state == STATE_CLOSED)
+                outbox_forget(row->id);
+        while (disk.first_open < disk.top &&
+                (!disk.states[disk.first_open] || disk.states[disk.first_open]->state == STATE_CLOSED))
+                disk.first_open++;
 }
 
 static void apply(Op *op)
@@ -283,16 +360,17 @@ static void apply(Op *op)
         case OP_STATE: apply_state(TAKE_PTR(op->state)); break;
         case OP_KEY:
                 if (disk.n_keys == KEYS_MAX) {
-                        memmove(disk.keys, disk.keys + 1, sizeof(disk.keys) - sizeof(disk.keys[0]));
+                        disk.first_key = (disk.first_key + 1) % KEYS_MAX;
                         disk.n_keys--;
                 }
-                disk.keys[disk.n_keys++] = op->key;
+                disk.keys[(disk.first_key + disk.n_keys++) % KEYS_MAX] = *op->key;
                 break;
         case OP_DUTY:
                 disk.duty[op->duty.worker].set = true;
                 disk.duty[op->duty.worker].on = op->duty.on;
                 disk.duty[op->duty.worker].wall_us = op->duty.wall_us;
                 break;
+        case OP_READING: break; /* nobody asks for it again */
         case OP_PUT:
         case OP_DROP: apply_outbox(op); break;
         }
@@ -302,12 +380,15 @@ static void commit_due(uint64_t life);
 
 static void commit_later(void)
 {
-        uint64_t after = rnd_between(500, 20000);
+        uint64_t after = rnd_between(STREAM_DISK, 500, 20000), slow = rnd_between(STREAM_DISK, 20, 900),
+                 hang = rnd_between(STREAM_DISK, 2, 120);
 
-        if (chance(world.faults.disk_slow))
-                after = rnd_between(20, 900) * USEC_PER_MSEC;
-        if (chance(world.faults.disk_hang))
-                after = rnd_between(2, 120) * USEC_PER_SEC;
+        if (fault(FAULT_DISK_SLOW, 0.3))
+                after = slow * USEC_PER_MSEC;
+        if (fault(FAULT_DISK_HANG, 0.005))
+                after = hang * USEC_PER_SEC;
+        if (world.by_hand)
+                after = 5 * USEC_PER_MSEC;
         live->committing = true;
         later(after, commit_due, disk.life);
 }
@@ -318,21 +399,11 @@ static void learn(uint64_t life)
                 daemon_store();
 }
 
-static void commit_due(uint64_t life)
+static void commit_all(void)
 {
         StoreTxn *t;
+        uint64_t before = disk.last_seq;
 
-        if (life != disk.life || !live || !live->first)
-                return;
-        live->committing = false;
-        if (chance(world.faults.disk_fail)) {
-                live->failing = true;
-                trace("the disk fails");
-                later(0, learn, life);
-                commit_later();
-                return;
-        }
-        live->failing = false;
         while ((t = live->first)) {
                 for (size_t i = 0; i < t->n; i++)
                         apply(&t->ops[i]);
@@ -342,12 +413,40 @@ static void commit_due(uint64_t life)
         }
         live->last = NULL;
         world.commits++;
-        maybe_die(world.faults.crash); /* committed, and nobody has heard of it */
-        later(rnd_between(1, 200), learn, life);
+        watch_committed(disk.last_seq, before);
+}
+
+static void commit_due(uint64_t life)
+{
+        if (life != disk.life || !live || !live->first)
+                return;
+        live->committing = false;
+        if (live->down || live->reopened || order == DISK_HANGS) {
+                commit_later();
+                return;
+        }
+        if (order == DISK_FAILS || fault(FAULT_DISK_FAIL, 0.01)) {
+                live->failing = true;
+                trace("the disk fails");
+                later(0, learn, life);
+                commit_later();
+                return;
+        }
+        if (fault(FAULT_DISK_ANEW, 0.002)) {
+                trace("the database is begun anew");
+                states_forget();
+                live->anew++;
+                world.history_lost = true;
+        }
+        live->failing = false;
+        commit_all();
+        maybe_die(); /* committed, and nobody has heard of it */
+        later(rnd_between(STREAM_DISK, 1, 200), learn, life);
 }
 
 void store_submit(Store *s, StoreTxn *t)
 {
+        watch_submit();
         t->submitted_us = clock_now().boot_us;
         if (s->last)
                 s->last->next = t;
@@ -357,7 +456,7 @@ void store_submit(Store *s, StoreTxn *t)
         s->submitted_txns++;
         if (!s->committing)
                 commit_later();
-        maybe_die(world.faults.crash);
+        maybe_die();
 }
 
 void store_peek(Store *s, StoreStatus *ret)
@@ -366,8 +465,10 @@ void store_peek(Store *s, StoreStatus *ret)
                 .committed_txns = s->committed_txns,
                 .submitted_txns = s->submitted_txns,
                 .oldest_us = s->first ? s->first->submitted_us : 0,
-                .failing = s->failing};
-        if (s->failing)
+                .failing = s->failing || s->down,
+                .reopened = s->reopened,
+                .anew = s->anew};
+        if (ret->failing)
                 (void)str_copy(ret->why, sizeof(ret->why), "simulated");
 }
 
@@ -381,8 +482,20 @@ int store_fd(const Store *s)
         return -1;
 }
 
+static void found_again(uint64_t life)
+{
+        if (life != disk.life || !live || !live->down)
+                return;
+        trace("the database is found again");
+        live->down = false;
+        live->reopened = true;
+        learn(life);
+}
+
 int store_open(Store **ret, const StoreConfig *config, StoreStart *start)
 {
+        uint64_t away = rnd_between(STREAM_DISK, USEC_PER_SEC, 10 * USEC_PER_MIN);
+
         ASSERT(!live);
         live = calloc(1, sizeof(Store));
         ASSERT(live);
@@ -390,7 +503,14 @@ int store_open(Store **ret, const StoreConfig *config, StoreStart *start)
         start->next_incident = disk.top > 1 ? disk.top : 1;
         start->next_seq = disk.last_seq + 1;
         *ret = live;
-        return 0;
+        if (!fault(FAULT_DISK_DOWN, 0.1) || disk.top + 2 * INCIDENTS_AHEAD > INCIDENTS_MAX)
+                return 0;
+        trace("there is no database at the start");
+        live->down = live->jump = world.history_lost = true;
+        start->next_incident += INCIDENTS_AHEAD;
+        start->next_seq += SEQS_AHEAD;
+        later(away, found_again, disk.life);
+        return STORE_E_DOWN;
 }
 
 int store_run(Store *s)
@@ -398,17 +518,27 @@ int store_run(Store *s)
         return 0;
 }
 
+static void restore_all(Engine *engine, Now now)
+{
+        for (uint64_t i = disk.first_open; i < disk.top; i++)
+                if (disk.states[i] && disk.states[i]->state != STATE_CLOSED) {
+                        int r = engine_restore(engine, disk.states[i], now);
+
+                        ASSERT(r == 0 || (r == ENGINE_E_FULL && live->reopened));
+                }
+        for (uint32_t i = 0; i < disk.n_keys; i++)
+                engine_restore_key(engine, &disk.keys[(disk.first_key + i) % KEYS_MAX]);
+        for (uint32_t i = 0; i <= PEOPLE_MAX; i++)
+                if (disk.duty[i].set)
+                        engine_restore_duty(engine, i, disk.duty[i].on, disk.duty[i].wall_us);
+}
+
 int store_restore(Store *s, Engine *engine, Now now,
         void (*outbox)(void *, uint64_t, uint32_t, uint8_t, uint64_t), void *userdata)
 {
-        for (uint64_t i = 0; i < disk.top; i++)
-                if (disk.states[i] && disk.states[i]->state != STATE_CLOSED)
-                        ASSERT(engine_restore(engine, disk.states[i], now) == 0);
-        for (uint32_t i = 0; i < disk.n_keys; i++)
-                engine_restore_key(engine, &disk.keys[i]);
-        for (uint32_t i = 0; i < PEOPLE_MAX; i++)
-                if (disk.duty[i].set)
-                        engine_restore_duty(engine, i, disk.duty[i].on, disk.duty[i].wall_us);
+        if (s->down)
+                return 0;
+        restore_all(engine, now);
         for (uint32_t i = 0; i < disk.n_outbox; i++)
                 outbox(userdata, disk.outbox[i].incident, disk.outbox[i].worker, disk.outbox[i].channel,
                         disk.outbox[i].seq);
@@ -417,6 +547,9 @@ int store_restore(Store *s, Engine *engine, Now now,
 
 int store_merge(Store *s, Engine *engine, Now now)
 {
+        ASSERT(s->reopened);
+        restore_all(engine, now);
+        s->reopened = false;
         return 0;
 }
 

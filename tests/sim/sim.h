@@ -3,10 +3,19 @@
 /*
  * A seeded world around the real engine, turn, inbox, outbox and codecs.
  *
- * What is simulated: time (clock.c's functions), the disk (store.h, on a disk that commits late, hangs, fails, and
- * keeps only what it committed when the daemon dies), the network, devices that retransmit until their receipt, and
- * people who answer, decline, forget, sleep, or have no signal. The daemon may die between any two messages of a
- * turn. The same seed gives the same run to the byte.
+ * What is simulated: time (clock.c's functions), the disk (store.h, on a disk that commits late, hangs, fails, is begun
+ * anew, and keeps only what it committed when the daemon dies), the network, devices that retransmit until their
+ * receipt, and people who answer, decline, forget, sleep, or have no signal. The daemon may die between any two
+ * messages of a turn. The same seed gives the same run to the byte.
+ *
+ *   world.c       time, chance, the agenda, one run
+ *   faults.c      which faults happen: drawn by the seed, or named on the command line
+ *   places.c      the registry and the ladders
+ *   daemon.c      what gateway.c puts together, with a port that is the simulated network
+ *   disk.c        store.h over a disk in memory
+ *   devices.c, people.c   who is around the gateway (tests/scenario has a script in their place)
+ *   invariants.c  SEMANTICS.md section 10, each a function with a sentence for a name
+ *   main.c        the command line, and the shrinker
  */
 #include "engine/engine.h"
 #include "protocols/port.h"
@@ -15,61 +24,142 @@
 
 #include <setjmp.h>
 
-#define DEVICES_MAX 16
-#define PEOPLE_MAX  16
-#define PRESSES_MAX 4096
+#define DEVICES_MAX   32
+#define PEOPLE_MAX    24
+#define PRESSES_MAX   8192
+#define INCIDENTS_MAX 65536
+#define WALL_START_US (1790000000ll * 1000000)
 
-typedef struct Faults { /* drawn by each seed: swarm testing */
-        double crash;         /* chance at each message that leaves, and at each commit */
-        double crash_per_day; /* besides, at any time */
-        double disk_slow, disk_hang, disk_fail; /* chance for a commit */
-        double loss;          /* chance for a message between anybody and the gateway */
-        double reboot;        /* of deaths: the box starts anew, without its wall clock */
-        double broker_per_day;
-} Faults;
+/* Everything that a seed may do to the gateway; each kind has its own stream of chance. */
+typedef enum FaultKind {
+        FAULT_CRASH,    /* dies between two messages of a turn, or between a commit and its learning of it */
+        FAULT_KILL,     /* dies at any time */
+        FAULT_OUTAGE,   /* of deaths: stays down for minutes or hours */
+        FAULT_REBOOT,   /* of deaths: the whole box starts anew */
+        FAULT_NO_CLOCK, /* of reboots: 1970, and nobody says what time it is */
+        FAULT_CLOCK_STEP, /* the wall clock jumps, by seconds or by ten years, and is put right later */
+        FAULT_DISK_SLOW,
+        FAULT_DISK_HANG,
+        FAULT_DISK_FAIL,
+        FAULT_DISK_ANEW, /* the database is given up and begun anew */
+        FAULT_DISK_DOWN, /* no database at the start; found again later */
+        FAULT_LOSS,      /* a message is lost between anybody and the gateway */
+        FAULT_TWICE,     /* … or comes twice */
+        FAULT_BROKER,    /* the broker is away for a while */
+        FAULT_SIGNAL,    /* a phone has no signal for a while */
+        FAULT_SLEEP,     /* a person does not look */
+        FAULT_DECLINE,
+        FAULT_FORGET, /* accepted or arrived, and then nothing */
+        FAULT_RELEASE,
+        FAULT_ODD,   /* a person does anything else that can be said */
+        FAULT_OFF,   /* a person goes off duty */
+        FAULT_PRESS, /* a device has something to say */
+        FAULT_MORE,  /* … and says it again */
+        FAULT_GARBAGE,
+        FAULT_REUSE, /* a counter that began anew: an old id with a new press */
+        FAULT_STRANGER,
+        FAULT_FLOOD,  /* many strangers */
+        FAULT_VITALS, /* readings beyond their limits */
+        FAULT_MAX,
+} FaultKind;
+
+enum {
+        STREAM_DISK = FAULT_MAX,
+        STREAM_NET,
+        STREAM_CLOCK,
+        STREAM_CHECK,
+        STREAM_LIFE,
+        STREAM_WORLD,
+        STREAM_DEVICE,
+        STREAM_PERSON = STREAM_DEVICE + DEVICES_MAX,
+        STREAM_MAX = STREAM_PERSON + PEOPLE_MAX
+};
 
 typedef struct World {
-        uint64_t seed, rng;
-        uint64_t now_us;      /* true time since the start of the run */
-        uint64_t boot_at_us;  /* true time of the box's boot */
-        int64_t wall_off_us;  /* wall = true + this */
-        uint32_t boot;
-        bool trusted, calm;   /* calm: the faults have ended */
+        uint64_t seed;
+        uint64_t streams[STREAM_MAX];
+        uint64_t now_us;     /* true time since the start of the run */
+        uint64_t boot_at_us; /* true time of the box's boot */
+        uint64_t calm_us;    /* true time at which the faults ended */
+        int64_t wall_off_us; /* wall = true + this */
+        int64_t drift_ppm;
+        uint32_t boot, incidents_max;
+        bool trusted, calm; /* calm: the faults have ended */
+        bool clocks_wrong;  /* the wall clock has been wrong in this run */
+        bool history_lost;  /* the database has been begun anew, or was not there */
+        bool presence;      /* apps send beats */
+        bool by_hand;       /* a script starts the daemon again */
         bool trace;
-        Faults faults;
-        jmp_buf death;        /* the daemon dies here */
+        jmp_buf death; /* the daemon dies here */
         bool alive, broker_up;
-        uint64_t steps, deaths, presses, commits, alerts, receipts, accepts, turns, compared;
+        uint64_t steps, deaths, presses, commits, alerts, receipts, accepts, turns, compared, rows, faults;
 } World;
 
 extern World world;
+extern double world_days;
 
-/* Randomness: splitmix64, the only source. */
-uint64_t rnd(void);
-double rnd_unit(void);
-bool chance(double p);
-uint64_t rnd_between(uint64_t low, uint64_t high);
+/* Randomness: splitmix64, one stream for each purpose, so that a fault that is left out does not shift the others. */
+uint64_t rnd(unsigned stream);
+double rnd_unit(unsigned stream);
+bool chance(unsigned stream, double p);
+uint64_t rnd_between(unsigned stream, uint64_t low, uint64_t high);
+
+/* faults.c */
+typedef struct FaultChoice { /* what may happen */
+        bool named;          /* only what is named */
+        bool all[FAULT_MAX];
+        uint32_t *only; /* (kind << 24 | occurrence) */
+        size_t n_only;
+} FaultChoice;
+extern FaultChoice fault_choice;
+void faults_draw(void);
+bool fault(FaultKind, double p); /* does it happen here? p is the most that a seed draws */
+double fault_dose(FaultKind);    /* 0 … 1: how much of this kind this seed has */
+const char *fault_word(FaultKind);
+bool fault_parse(const char *word, FaultKind *ret);
+/* Told of each fault that happens: for the shrinker. NULL: nobody listens. */
+extern void (*fault_listener)(FaultKind, uint32_t occurrence);
 
 /* The agenda: calls fn(arg) when the true time has come; equal times in the order of asking. */
 void later(uint64_t after_us, void (*fn)(uint64_t arg), uint64_t arg);
 void trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
-/* Ends the run: prints the invariant, the story's end and the command that repeats it. */
+/* Ends the run: prints the invariant and the command that repeats it. */
 _Noreturn void broken(const char *invariant, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+extern void (*broken_listener)(const char *invariant);
+void world_begin(uint64_t seed); /* everything but who is around */
+void world_run_until(uint64_t end_us);
+void world_run(uint64_t seed); /* one seed, from start to end */
+void world_end(void);
+
+/* places.c */
+extern const Registry *sim_registry;
+extern Policy sim_policy;
+void places_build(void);
+const char *person_code(uint32_t i); /* from 0; NULL: no more */
+const char *device_code(uint32_t i);
+bool person_is_plain(const char *code);
 
 /* daemon.c */
 void daemon_start(void);
 void daemon_wake(uint64_t arg); /* starts it unless it lives */
-void daemon_connected(void);
+void daemon_connected(void);    /* the broker is back, and knows nothing */
+void daemon_broker_gone(void);
 void daemon_die(void);
-void daemon_turn(void);   /* the timer or a message: one turn */
-void daemon_store(void);  /* the disk reported */
-void maybe_die(double p); /* a point where the daemon may die */
+void daemon_restart(uint64_t after_us, bool reboot, bool no_clock);
+void daemon_turn(void);  /* the timer or a message: one turn */
+void daemon_store(void); /* the disk reported */
+void maybe_die(void);    /* a point where the daemon may die */
 Engine *daemon_engine(void);
-const Registry *daemon_registry(void);
+bool daemon_degraded(void);
+void daemon_clock_stepped(void);
+void daemon_roster(void);
 /* Gives an event to the daemon as if it came from the network; false: it is down, the message is lost. */
 bool daemon_alarm(const char *device, const char *id, const char *json, bool retained);
-bool daemon_action(const char *worker, const char *json);
-void daemon_check(void);
+bool daemon_vitals(const char *device, const char *json);
+bool daemon_status(const char *device, const char *json);
+bool daemon_action(const char *worker, const char *json, bool retained);
+bool daemon_words(const char *worker, const char *text);
+bool daemon_presence(const char *worker, bool online);
 
 /* disk.c: store.h, and what is on the disk */
 void disk_reset(void);
@@ -79,13 +169,34 @@ bool disk_has_event(const char *id);
 uint32_t disk_event_count(const char *id);
 bool disk_state(uint64_t incident, StateRow *ret);
 void disk_each_state(void (*fn)(const StateRow *, void *), void *userdata);
+void disk_each_outbox(void (*fn)(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq));
+typedef enum DiskOrder { DISK_WELL, DISK_HANGS, DISK_FAILS } DiskOrder;
+void disk_order(DiskOrder); /* for scenarios: from now on */
 
-/* people.c: devices and people */
-void people_reset(void);
+/* devices.c and people.c, or tests/scenario/script.c: what the gateway's messages do */
+void people_begin(void);
 void people_alert(const PortAlert *);
 void people_reply(const char *worker, const char *json);
-void devices_receipt(const char *device, const char *id, uint64_t incident, uint64_t seq);
-void devices_lamp(const char *device, Lamp lamp);
+void devices_receipt(const PortReceipt *);
+void devices_lamp(const char *device, uint64_t incident, Lamp lamp);
 void people_final_check(void);
-const char *person_code(uint32_t i);
-const char *device_code(uint32_t i);
+/* people.c only */
+void devices_begin(void);
+void devices_final_check(void);
+
+/* invariants.c */
+void invariants_begin(void);
+void watch_row(const Effect *journal);          /* a row was journaled */
+void watch_call(const PortAlert *, bool taken); /* an alert has left, or found no way */
+void watch_submit(void);                        /* the turn hands over to the disk */
+void watch_turn(void);                          /* a turn is over */
+void watch_start(void);                         /* the daemon has started, its first turn is over */
+void watch_death(void);
+void watch_reply(const char *json);
+void watch_receipt(const PortReceipt *);
+void watch_lamp(const char *device, uint64_t incident, Lamp lamp);
+void watch_drop(
+        uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq); /* an outbox row is dropped */
+void watch_sent(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
+void watch_committed(uint64_t seq, uint64_t before);
+uint64_t watch_checks(void);

@@ -1,0 +1,595 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The invariants of SEMANTICS.md section 10, judged by somebody who was not there: a watch for each incident that
+ * knows only the rows that were journaled, the messages that left, the disk, and true time. What the engine says
+ * about itself (engine_check()) is asked besides, after every turn.
+ *
+ * Deadlines are kept in true time, so a clock that jumps moves none of them (I10), and a restart neither (I7). Where
+ * the rules change a ladder (cancelled by the resident, a database that was lost) the watch is loose until the next
+ * row that says where the ladder stands.
+ */
+#include "tests/sim/sim.h"
+
+#include "base/assert.h"
+#include "base/str.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define RING_MAX  1024
+#define BURST_MAX 80 /* rows of one incident in one instant, calls apart */
+#define SLACK_US  USEC_PER_SEC
+#define NONE_DUE  UINT64_MAX
+
+typedef struct Watch {
+        uint64_t id, last_seq, deadline_us, called_us, since_us, burst_us;
+        uint64_t delay[TIERS_MAX], loop_us;
+        uint32_t roles[TIERS_MAX], round, burst;
+        bool present[TIERS_MAX], loose, jumped, human, resync, dirty, owned;
+        uint8_t state, tier, class, priority;
+} Watch;
+
+typedef struct Message {
+        uint64_t incident, seq;
+        uint32_t worker;
+        uint8_t channel;
+} Message;
+
+static Watch *watches;
+static uint64_t top, checks, started_us, last_boot;
+static Message called[RING_MAX], reported[RING_MAX], rows[RING_MAX];
+static uint64_t n_called, n_reported, n_rows;
+static StateRow row;
+
+void invariants_begin(void)
+{
+        if (!watches)
+                watches = calloc(INCIDENTS_MAX, sizeof(Watch));
+        ASSERT(watches);
+        memset(watches, 0, (top + 1) * sizeof(Watch));
+        top = n_called = n_reported = n_rows = started_us = last_boot = 0;
+}
+
+uint64_t watch_checks(void)
+{
+        return checks;
+}
+
+static bool is_open(uint8_t state)
+{
+        return state == STATE_ALERTING || state == STATE_ACCEPTED || state == STATE_ON_SCENE;
+}
+
+static void remember(Message *ring, uint64_t *n, Message m)
+{
+        ring[(*n)++ % RING_MAX] = m;
+}
+
+/* Newest first; `exact`: this message, else it or a later one to the same person. */
+static bool remembers(const Message *ring, uint64_t n, const Message *m, bool exact)
+{
+        for (uint64_t i = n; i-- > 0 && n - i <= RING_MAX;) {
+                const Message *r = &ring[i % RING_MAX];
+
+                if (r->incident == m->incident && r->worker == m->worker && r->channel == m->channel &&
+                        (exact ? r->seq == m->seq : r->seq >= m->seq))
+                        return true;
+        }
+        return false;
+}
+
+/* The plan as the watch knows it */
+
+static void plan_take(Watch *w, Class class, bool merge)
+{
+        const ClassPolicy *p = &sim_policy.classes[class];
+
+        for (unsigned k = 0; k < TIERS_MAX; k++) {
+                const Tier *t = &p->tiers[k];
+
+                if (!merge)
+                        w->present[k] = false, w->roles[k] = 0;
+                if (!t->present)
+                        continue;
+                if (!w->present[k] || t->delay_us < w->delay[k])
+                        w->delay[k] = t->delay_us;
+                w->roles[k] |= t->roles;
+                w->present[k] = true;
+        }
+        if (!merge || !w->loop_us || (p->loop_us && p->loop_us < w->loop_us))
+                w->loop_us = p->loop_us;
+        if (class == CLASS_SYSTEM && w->loop_us < 30 * USEC_PER_MIN)
+                w->loop_us =
+                        30 *
+                        USEC_PER_MIN; /* a gap in the roster is no P2, and nothing here says which it is */
+        w->class = (uint8_t) class;
+}
+
+static unsigned tier_after(const Watch *w, unsigned tier)
+{
+        for (unsigned k = tier + 1; k <= TIERS_MAX; k++)
+                if (w->present[k - 1])
+                        return k;
+        return 0;
+}
+
+/* From entering a tier to the step that must follow. */
+static uint64_t distance(const Watch *w, unsigned tier)
+{
+        unsigned next = tier_after(w, tier);
+
+        if (!next || tier < 1)
+                return w->loop_us;
+        return w->delay[next - 1] > w->delay[tier - 1] ? w->delay[next - 1] - w->delay[tier - 1] : 0;
+}
+
+static void expect_step(Watch *w, uint64_t from_us)
+{
+        w->deadline_us = from_us + distance(w, w->tier);
+        if (w->priority >= 4 && !tier_after(w, w->tier))
+                w->deadline_us = NONE_DUE; /* the loop of P4 and P5 waits for the morning */
+}
+
+/* Rows, one kind at a time */
+
+static void opened(Watch *w, const JournalRow *j, bool again)
+{
+        w->state = STATE_ALERTING;
+        w->priority = j->priority;
+        w->round = j->round;
+        w->tier = j->tier ? j->tier : 1;
+        w->since_us = world.now_us;
+        w->loose = false;
+        w->human = false;
+        w->owned = false;
+        w->jumped = true;
+        if (!again) {
+                plan_take(w, (Class)j->class, false);
+                w->tier = (uint8_t)tier_after(w, 0);
+                w->called_us = world.now_us;
+        }
+        expect_step(w, world.now_us);
+}
+
+static bool all_tiers(uint8_t reason)
+{
+        return reason == REASON_FIRE119 || reason == REASON_ARRIVE_MAX;
+}
+
+static void tier_reached(Watch *w, const JournalRow *j)
+{
+        uint64_t from = world.now_us;
+
+        if (w->state != STATE_ALERTING || w->resync)
+                return; /* a backup's ladder is no tier of the incident */
+        if (j->round == w->round && j->tier < w->tier)
+                broken("I3: a tier never falls within a round", "incident %" PRIu64 ": %u after %u", w->id,
+                        j->tier, w->tier);
+        for (unsigned k = w->tier + 1u; k < j->tier; k++)
+                if (w->present[k - 1] && !w->jumped && !all_tiers(j->reason))
+                        broken("I7: no tier is skipped", "incident %" PRIu64 ": tier %u after %u", w->id,
+                                j->tier, w->tier);
+        if (j->reason == REASON_TIER && !w->loose && w->deadline_us < from)
+                from = w->deadline_us; /* counted from when it was due */
+        w->tier = j->tier;
+        expect_step(w, from);
+}
+
+static void accepted(Watch *w, const JournalRow *j)
+{
+        if (!j->worker)
+                broken("only a human stops the ladder", "incident %" PRIu64, w->id);
+        if (w->owned && !w->resync && j->reason != REASON_HANDOVER)
+                broken("nobody takes a matter that somebody else owns", "incident %" PRIu64 " by %u", w->id,
+                        j->worker);
+        w->owned = true;
+        if (w->state == STATE_ALERTING)
+                w->state = STATE_ACCEPTED;
+        w->deadline_us = NONE_DUE;
+}
+
+static void resumed(Watch *w, const JournalRow *j)
+{
+        w->state = STATE_ALERTING;
+        w->owned = false;
+        w->since_us = w->called_us = world.now_us;
+        w->tier = j->tier;
+        w->loose = false;
+        w->jumped = true;
+        expect_step(w, world.now_us);
+}
+
+static void closed(Watch *w)
+{
+        if (!w->resync && (w->state != STATE_RESOLVED || !w->human))
+                broken("I4: closed only by a human or a named rule", "incident %" PRIu64, w->id);
+        w->state = STATE_CLOSED;
+        w->deadline_us = NONE_DUE;
+}
+
+static void upgraded(Watch *w, const JournalRow *j)
+{
+        unsigned next = tier_after(w, w->tier);
+        uint64_t due = w->deadline_us;
+
+        plan_take(w, (Class)j->class, true);
+        w->priority = j->priority;
+        w->loose = false;
+        next = tier_after(w, w->tier);
+        if (w->state != STATE_ALERTING)
+                return;
+        if (next && w->delay[next - 1] && world.now_us + w->delay[next - 1] < due)
+                due = world.now_us + w->delay[next - 1];
+        else if (!next && world.now_us + w->loop_us < due)
+                due = world.now_us + w->loop_us;
+        else if (due == NONE_DUE)
+                due = world.now_us + (next ? w->delay[next - 1] : w->loop_us);
+        w->deadline_us = due;
+}
+
+static void step(Watch *w, const JournalRow *j)
+{
+        switch ((int)j->kind) {
+        case JOURNAL_OPENED: opened(w, j, false); return;
+        case JOURNAL_REOPENED: opened(w, j, true); return;
+        case JOURNAL_TIER: tier_reached(w, j); return;
+        case JOURNAL_LOOP:
+                if (w->state != STATE_ALERTING)
+                        return;
+                w->round = j->round;
+                w->tier = j->tier;
+                w->loose = false;
+                w->deadline_us = w->priority >= 4 ? NONE_DUE : world.now_us + w->loop_us;
+                return;
+        case JOURNAL_ACCEPTED: accepted(w, j); return;
+        case JOURNAL_ARRIVED:
+                if (j->state != STATE_ON_SCENE)
+                        return; /* a helper, who was there first */
+                w->deadline_us = NONE_DUE;
+                w->owned = true;
+                w->state = STATE_ON_SCENE;
+                return;
+        case JOURNAL_RESUMED: resumed(w, j); return;
+        case JOURNAL_RESOLVED:
+                w->state = STATE_RESOLVED;
+                w->human = j->worker != 0;
+                w->owned = false;
+                w->deadline_us = NONE_DUE;
+                return;
+        case JOURNAL_CLOSED: closed(w); return;
+        case JOURNAL_CANCEL: w->loose = true; return;
+        case JOURNAL_UPGRADED: upgraded(w, j); return;
+        case JOURNAL_NOTIFIED: w->called_us = world.now_us; return;
+        }
+}
+
+/* What any row must be */
+static void judge(const Effect *e)
+{
+        const JournalRow *j = &e->journal;
+
+        checks++;
+        if (j->kind == JOURNAL_EVENT && !e->incident && j->reason == REASON_NONE)
+                broken("I1: every stored event is in an incident or has a named rule", "row %" PRIu64,
+                        e->seq);
+        if (j->due_wall_us && clock_now().wall_us - j->due_wall_us > 6 * (int64_t)USEC_PER_SEC && !j->late)
+                broken("what is applied after its time says so", "row %" PRIu64 " of incident %" PRIu64,
+                        e->seq, e->incident);
+}
+
+static Watch *watch_of(uint64_t incident)
+{
+        if (incident >= INCIDENTS_MAX)
+                return NULL;
+        if (incident > top)
+                top = incident;
+        watches[incident].id = incident;
+        return &watches[incident];
+}
+
+void watch_row(const Effect *e)
+{
+        Watch *w = e->incident ? watch_of(e->incident) : NULL;
+
+        judge(e);
+        if (!w)
+                return;
+        if (e->journal.kind == JOURNAL_NOTIFIED)
+                remember(rows, &n_rows,
+                        (Message){.incident = e->incident,
+                                .seq = e->journal.state == STATE_ALERTING ? e->seq : 0,
+                                .worker = e->journal.worker,
+                                .channel = e->journal.channel});
+        else if (w->burst_us != world.now_us)
+                w->burst_us = world.now_us, w->burst = 0;
+        else if (++w->burst > BURST_MAX)
+                broken("I11: no step happens in zero time again and again", "incident %" PRIu64, w->id);
+        w->last_seq = e->seq;
+        w->dirty = true;
+        step(w, &e->journal);
+}
+
+/* Messages */
+
+static void judge_calming(const PortAlert *a)
+{
+        bool there = disk_state(a->incident, &row), taken, over = !a->json;
+
+        if (daemon_degraded() || world.history_lost || a->channel == CHANNEL_EXEC)
+                return;
+        checks++;
+        if (over && there && is_open(row.state))
+                broken("an alert is cleared only when the disk says that it is over", "incident %" PRIu64,
+                        a->incident);
+        if (over)
+                return;
+        taken = strstr(a->json, "\"needs\":\"\"") != NULL &&
+                strstr(a->json, "\"state\":\"alerting\"") == NULL;
+        if (taken && (!there || !row.owner))
+                broken("others are stood down only when the acceptance is on the disk", "incident %" PRIu64,
+                        a->incident);
+}
+
+void watch_call(const PortAlert *a, bool taken)
+{
+        const Message m = {
+                .incident = a->incident, .seq = a->seq, .worker = a->worker, .channel = (uint8_t)a->channel};
+
+        if (a->raise)
+                remember(called, &n_called, m);
+        judge_calming(a);
+}
+
+void watch_submit(void)
+{
+        for (uint64_t i = 0; i < n_rows && i < RING_MAX; i++)
+                if (rows[i].seq && !remembers(called, n_called, &rows[i], true))
+                        broken("what raises help leaves before the disk is touched",
+                                "row %" PRIu64 " of incident %" PRIu64, rows[i].seq, rows[i].incident);
+        checks++;
+        n_rows = 0;
+}
+
+void watch_receipt(const PortReceipt *r)
+{
+        checks++;
+        if (r->seq > disk_last_seq())
+                broken("I8: a receipt implies a row that survives", "receipt %" PRIu64 ", disk %" PRIu64,
+                        r->seq, disk_last_seq());
+        if (r->event_id[0] && !disk_has_event(r->event_id))
+                broken("I8: a receipt implies a row that survives", "%s of %s is not on the disk",
+                        r->event_id, r->device);
+}
+
+void watch_reply(const char *json)
+{
+        const char *seq = strstr(json, "\"seq\":");
+        unsigned long long n = 0;
+
+        checks++;
+        if (strstr(json, "\"recorded\":false"))
+                return;
+        if (seq && sscanf(seq + 6, "%llu", &n) == 1 && n > disk_last_seq())
+                broken("I9: no action is confirmed without its row", "%s, disk %" PRIu64, json,
+                        disk_last_seq());
+}
+
+void watch_lamp(const char *device, uint64_t incident, Lamp lamp)
+{
+        checks++;
+        if (world.history_lost)
+                return;
+        if (!disk_state(incident, &row))
+                broken("the lamp is lit only when it is true", "%s %s", device, lamp_word(lamp));
+        if (is_open(row.state) && ((lamp == LAMP_ACCEPTED || lamp == LAMP_ARRIVED) && !row.accepted_us) &&
+                row.state == STATE_ALERTING && watches[incident].last_seq <= disk_last_seq())
+                broken("the lamp is lit only when it is true", "%s %s", device, lamp_word(lamp));
+}
+
+void watch_sent(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
+{
+        remember(reported, &n_reported,
+                (Message){.incident = incident, .seq = seq, .worker = worker, .channel = channel});
+}
+
+void watch_drop(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
+{
+        const Message m = {.incident = incident, .seq = seq, .worker = worker, .channel = channel};
+        IncidentView v;
+
+        checks++;
+        if (!world.alive || remembers(reported, n_reported, &m, false) ||
+                remembers(called, n_called, &m, false))
+                return;
+        if (engine_view(daemon_engine(), incident, clock_now(), &v) && is_open((uint8_t)v.state))
+                broken("a message that waits is kept until a channel has taken it",
+                        "incident %" PRIu64 " row %" PRIu64, incident, seq);
+}
+
+void watch_committed(uint64_t seq, uint64_t before)
+{
+        ASSERT(seq >= before);
+        checks++;
+}
+
+/* After each turn */
+
+static bool newest_can_be_called(const Watch *w, const IncidentView *v, Now now)
+{
+        RecipientView r;
+
+        for (uint32_t n = 0; engine_recipient(daemon_engine(), w->id, n, now, &r); n++)
+                if (r.worker && r.tier == v->tier && !r.declined && !r.owner &&
+                        engine_worker_on(daemon_engine(), r.worker, now))
+                        return true;
+        return false;
+}
+
+/* SEMANTICS.md section 4, Auditor; twice the rate, because who was away at one call is there for the next. */
+static void judge_rate(const Watch *w, const IncidentView *v, Now now)
+{
+        const ClassPolicy *p = &sim_policy.classes[w->class];
+        uint64_t from = w->called_us > started_us ? w->called_us : started_us;
+
+        if (v->priority != 1 || w->loose || !p->renotify_us)
+                return;
+        checks++;
+        if (world.now_us > from + 2 * p->renotify_us + 5 * USEC_PER_SEC && newest_can_be_called(w, v, now))
+                broken("each P1 that nobody has is called at its rate",
+                        "incident %" PRIu64 ", last call %" PRIu64 " s ago", w->id,
+                        (uint64_t)((world.now_us - from) / USEC_PER_SEC));
+}
+
+static void judge_tiers(const Watch *w, const IncidentView *v, Now now)
+{
+        bool told[PEOPLE_MAX + 1] = {false};
+        RecipientView r;
+
+        for (uint32_t n = 0; engine_recipient(daemon_engine(), w->id, n, now, &r); n++)
+                if (r.worker <= PEOPLE_MAX)
+                        told[r.worker] = told[r.worker] || r.seq > 0;
+        checks++;
+        for (uint32_t id = 1; id < sim_registry->n_workers; id++) {
+                const Worker *who = registry_worker(sim_registry, id);
+                bool wanted = false;
+
+                for (unsigned k = 1; who && k <= v->tier; k++)
+                        wanted = wanted || (w->present[k - 1] && (w->roles[k - 1] & 1u << who->role) &&
+                                                   !(v->unknown_source && k == tier_after(w, 0)));
+                if (wanted && !told[id] && id != v->owner && engine_worker_on(daemon_engine(), id, now) &&
+                        roster_covers(sim_registry, who, v->grid, v->dwelling, v->resident))
+                        broken("I7: by D[k] everybody of the tiers up to k has been called",
+                                "incident %" PRIu64 " tier %u: %s", w->id, v->tier, who->code);
+        }
+}
+
+static uint64_t human_limit(const IncidentView *v)
+{
+        return v->priority <= 2   ? 40 * USEC_PER_MIN
+               : v->priority == 3 ? 3 * USEC_PER_HOUR
+                                  : 30 * USEC_PER_HOUR;
+}
+
+static void judge_human(const Watch *w, const IncidentView *v)
+{
+        uint64_t from = w->since_us > world.calm_us ? w->since_us : world.calm_us;
+
+        if (started_us > from)
+                from = started_us;
+        if (!world.calm)
+                return;
+        checks++;
+        if (world.now_us > from + human_limit(v))
+                broken("I12: when faults end, every open incident reaches a human within its class's limits",
+                        "incident %" PRIu64 " of class %s since %" PRIu64 " s", w->id, class_word(v->class),
+                        (uint64_t)((world.now_us - from) / USEC_PER_SEC));
+}
+
+static void judge_alerting(Watch *w, const IncidentView *v, Now now)
+{
+        if (v->round == w->round && v->tier < w->tier && !w->jumped)
+                broken("I3: a tier never falls within a round", "incident %" PRIu64 ": %u after %u", w->id,
+                        v->tier, w->tier);
+        if (v->tier > w->tier) {
+                w->tier = v->tier;
+                if (w->jumped) /* begun with several tiers at once */
+                        expect_step(w, world.now_us);
+        }
+        w->jumped = false;
+        checks++;
+        if (!w->loose && w->deadline_us != NONE_DUE && world.now_us > w->deadline_us + SLACK_US)
+                broken(world.clocks_wrong ? "I10: a clock that jumps delays no step"
+                                          : "I7: by D[k] all tiers up to k have been attempted",
+                        "incident %" PRIu64 " (%s) at tier %u, round %u: %" PRIu64 " s late", w->id,
+                        class_word((Class)w->class), v->tier, v->round,
+                        (uint64_t)((world.now_us - w->deadline_us) / USEC_PER_SEC));
+        judge_rate(w, v, now);
+        judge_human(w, v);
+        if (w->dirty)
+                judge_tiers(w, v, now);
+        w->dirty = false;
+}
+
+/* What was not on the disk when the daemon died did not happen; the devices and people say it again. */
+static void resync(Watch *w, const IncidentView *v)
+{
+        w->resync = false;
+        w->state = (uint8_t)v->state;
+        w->tier = v->tier;
+        w->round = v->round;
+        w->priority = v->priority;
+        w->owned = v->owner != 0;
+        w->human = v->state == STATE_RESOLVED;
+        w->since_us = world.now_us;
+        w->loose = v->cancel_req;
+        plan_take(w, v->class, true);
+        w->deadline_us = NONE_DUE;
+        if (v->state == STATE_ALERTING) {
+                uint64_t most = w->loop_us;
+
+                for (unsigned k = 0; k < TIERS_MAX; k++)
+                        if (w->present[k] && w->delay[k] > most)
+                                most = w->delay[k];
+                w->deadline_us = w->priority >= 4 ? NONE_DUE : world.now_us + most;
+        }
+}
+
+void watch_turn(void)
+{
+        Now now = clock_now();
+        IncidentView v;
+
+        for (uint64_t id = engine_next_held(daemon_engine(), 0); id;
+                id = engine_next_held(daemon_engine(), id)) {
+                Watch *w = watch_of(id);
+
+                ASSERT(engine_view(daemon_engine(), id, now, &v));
+                if (!w)
+                        continue;
+                if (w->resync || !w->state)
+                        resync(w, &v);
+                if (v.state == STATE_ALERTING && !v.next_tier_us)
+                        broken("I2: every open incident has the timers of its state", "incident %" PRIu64,
+                                id);
+                if (w->state != v.state)
+                        broken("I1: every step has its row", "incident %" PRIu64 " is %s, its rows say %s",
+                                id, state_word(v.state), state_word((State)w->state));
+                if (v.state == STATE_ALERTING)
+                        judge_alerting(w, &v, now);
+        }
+}
+
+/* Restored, before its first turn. */
+void watch_start(void)
+{
+        bool other_boot = world.boot != last_boot;
+        IncidentView v;
+
+        started_us = world.now_us;
+        last_boot = world.boot;
+        for (uint64_t id = 1; id <= top; id++) {
+                Watch *w = &watches[id];
+                bool there = engine_view(daemon_engine(), id, clock_now(), &v);
+
+                if (!w->state || (w->state == STATE_CLOSED && w->last_seq <= disk_last_seq()))
+                        continue;
+                if (w->last_seq > disk_last_seq() || world.history_lost ||
+                        (other_boot && world.clocks_wrong))
+                        w->resync = true;
+                else if (!there)
+                        broken("I6: a restart loses no incident", "incident %" PRIu64 " was %s", id,
+                                state_word((State)w->state));
+                if (there && w->resync)
+                        resync(w, &v);
+                else if (!there && !world.history_lost)
+                        memset(w, 0, sizeof(*w)); /* it never was: its number may be given again */
+        }
+        checks++;
+}
+
+void watch_death(void)
+{
+        n_rows = 0;
+}
