@@ -68,6 +68,13 @@ static int parse_outcomes(Reader *, const Setting *, void *, char *);
         {                                                                                                   \
                 SECTION_PRESENCE, key, parse_time, FIELD(Config, member), min, max, false, standard, help   \
         }
+#define SUPERVISION(key, parse, member, min, max, standard, help)                                           \
+        {                                                                                                   \
+                SECTION_SUPERVISION, key, parse, FIELD(Config, policy.member), min, max, true, standard,    \
+                        help                                                                                \
+        }
+#define BEAT(key, member, standard, help)                                                                   \
+        SUPERVISION(key, parse_time, member, 10 * USEC_PER_SEC, 30 * USEC_PER_DAY, standard, help)
 #define CHANNEL(key, parse, member, min, max, standard, help)                                               \
         {                                                                                                   \
                 SECTION_CHANNEL, key, parse, FIELD(ConfigChannel, member), min, max, false, standard, help  \
@@ -109,6 +116,21 @@ static const Setting settings[] = {
 
         PRESENCE("Lost", policy.presence_lost_us, 30 * USEC_PER_SEC, USEC_PER_HOUR, "180s", "a worker's app that is silent for this long cannot be reached"),
         PRESENCE("Grace", policy.presence_grace_us, USEC_PER_SEC, 10 * USEC_PER_MIN, "60s", "after a restart of the gateway or the broker everybody counts as present for this long"),
+
+        BEAT("Button", beat_us[DEVICE_BUTTON], "24h", "a button lives if it is heard this often, where the registry gives no beat (mains-fed ones: give 60s there); lost after 3 of them, above 30min after one and an hour; 0: not supervised"),
+        BEAT("Pendant", beat_us[DEVICE_PENDANT], "24h", "the same for pendants"),
+        BEAT("Wristband", beat_us[DEVICE_WRISTBAND], "5min", "the same for wristbands"),
+        BEAT("Smoke", beat_us[DEVICE_SMOKE], "24h", "the same for smoke alarms"),
+        BEAT("Gas", beat_us[DEVICE_GAS], "24h", "the same for gas alarms"),
+        BEAT("Sensor", beat_us[DEVICE_SENSOR], "24h", "the same for sensors"),
+        BEAT("Hub", beat_us[DEVICE_GATEWAY], "5min", "the same for gateways of other devices"),
+        SUPERVISION("ProofTest", parse_time, proof_us, USEC_PER_DAY, 366 * USEC_PER_DAY, "35d", "a button, pendant, smoke or gas alarm that nobody has tried for this long is on a list; 0: never"),
+        SUPERVISION("NotWorn", parse_time, not_worn_us, USEC_PER_MIN, 30 * USEC_PER_DAY, "4h", "a worn device may be off for this long; 0: for ever"),
+        SUPERVISION("MainsLost", parse_time, mains_us, USEC_PER_SEC, 30 * USEC_PER_DAY, "1h", "a mains-fed device may run on its battery for this long; 0: for ever"),
+        SUPERVISION("NoData", parse_time, no_data_us, USEC_PER_MIN, 30 * USEC_PER_DAY, "15min", "a device that lives and has sent readings may send none for this long, or three of its intervals; 0: for ever"),
+        SUPERVISION("BatteryLow", parse_number, battery_low, 0, 90, "15", "percent, or 30 days left at its rate: its replacement is planned; 0: never"),
+        SUPERVISION("BatteryEmpty", parse_number, battery_empty, 0, 50, "5", "percent, or 7 days left at its rate: a fault; 0: never"),
+        SUPERVISION("SignalWeak", parse_number, signal_weak, 0, 150, "115", "a signal of minus so many dBm in three reports is weak; 0: never"),
 
         CHANNEL("Exec", parse_path, exec, 2, 0, "", "program and arguments, split at spaces; gets the notice as JSON on standard input"),
         CHANNEL("Priority", parse_number, priority, 1, 5, "2", "called for incidents of this priority or more urgent; 1 to 5"),
@@ -174,6 +196,7 @@ static const char *const section_words[SECTION_MAX] = {
         [SECTION_COAP] = "CoAP",
         [SECTION_HTTP] = "HTTP",
         [SECTION_PRESENCE] = "Presence",
+        [SECTION_SUPERVISION] = "Supervision",
         [SECTION_CHANNEL] = "Channel",
         [SECTION_LADDER] = "Ladder",
 };

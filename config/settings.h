@@ -16,6 +16,7 @@ typedef enum Section {
         SECTION_COAP,
         SECTION_HTTP,
         SECTION_PRESENCE,
+        SECTION_SUPERVISION,
         SECTION_CHANNEL,
         SECTION_LADDER,
         SECTION_MAX,

@@ -649,7 +649,9 @@ static int open_store(Gateway *g, StoreStart *ret_start)
 
 static int make_engine(Gateway *g, const StoreStart *start)
 {
-        Limits limits = {.incidents_max = g->config.incidents_max, .keys_max = LIMIT_KEYS};
+        Limits limits = {.incidents_max = g->config.incidents_max,
+                .keys_max = LIMIT_KEYS,
+                .devices_max = LIMIT_DEVICES};
         int r;
 
         g->engine_bytes = engine_size(&limits);

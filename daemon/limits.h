@@ -10,6 +10,7 @@
 #define LIMIT_INCIDENTS_MAX     100000u
 #define LIMIT_INBOX             4096u       /* events that wait for a turn */
 #define LIMIT_KEYS              65536u      /* (device, event id) and (worker, nonce) seen in the last 24 h */
+#define LIMIT_DEVICES           131072u     /* devices, and residents, that are supervised: pages that cost nothing until used */
 #define LIMIT_BODY              16384u      /* bytes of a message */
 #define LIMIT_DRAIN             1000u       /* messages an adapter takes from its socket before a turn */
 #define LIMIT_STORE_BYTES       (64u << 20) /* transactions in memory while the store fails: then readings are let go */

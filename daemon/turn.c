@@ -246,6 +246,10 @@ static uint64_t effects_take(Turn *t, Now now)
                                 &e->reading.vitals);
                         txn_touch(t, false, now.boot_us);
                         break;
+                case EFFECT_MARK:
+                        store_txn_mark(t->txn, &e->mark);
+                        txn_touch(t, false, now.boot_us);
+                        break;
                 case EFFECT_NOTIFY: break; /* has gone, above */
                 case EFFECT_ALERT: outbox_refresh(t->outbox, e->incident, e->seq, true); break;
                 case EFFECT_RECEIPT:

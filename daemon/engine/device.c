@@ -12,7 +12,6 @@
 
 #include <string.h>
 
-enum { LEVEL_TAMPER = 1 << 0, LEVEL_FAULT = 1 << 1, LEVEL_GARBAGE = 1 << 2, LEVEL_STRANGER = 1 << 3 };
 enum { LEVEL_SMOKE = 1 << 0, LEVEL_HEAT = 1 << 1, LEVEL_GAS = 1 << 2, LEVEL_CO = 1 << 3 };
 
 static uint64_t source_hash(const char *source)
@@ -172,7 +171,7 @@ static Incident *held(const Engine *e, const Place *p, Group group)
         return table_find(e, p->known ? group : GROUP_UNKNOWN, (KeyType)p->key_type, p->key_id);
 }
 
-static void row_without_incident(Engine *e, const Event *ev, JournalKind kind, const Place *p, Reason reason)
+void device_row(Engine *e, const Event *ev, JournalKind kind, const Place *p, Reason reason)
 {
         JournalRow *row = emit_journal(e, NULL, kind);
 
@@ -195,7 +194,7 @@ static Incident *device_calm(Engine *e, const Event *ev, uint64_t *ret_seq)
         if (kind != ALARM_TEST)
                 in = held(e, &p, kind == ALARM_CANCEL ? GROUP_HELP : GROUP_FIRE);
         if (!in) {
-                row_without_incident(e, ev, kind == ALARM_TEST ? JOURNAL_TEST : JOURNAL_EVENT, &p,
+                device_row(e, ev, kind == ALARM_TEST ? JOURNAL_TEST : JOURNAL_EVENT, &p,
                         kind == ALARM_TEST ? REASON_TEST : REASON_NO_INCIDENT);
                 *ret_seq = e->next_seq - 1;
                 return NULL;
@@ -214,7 +213,7 @@ static Incident *device_calm(Engine *e, const Event *ev, uint64_t *ret_seq)
  * More than FLOOD_KEYS new unknown sources in FLOOD_US are one matter: a misconfigured neighbour network must
  * not bury the real ones, and must not be silent either.
  */
-static void flood_check(Engine *e, Matter *m)
+void device_flood(Engine *e, Matter *m)
 {
         if (m->place.known || table_find(e, (Group)m->group, (KeyType)m->place.key_type, m->place.key_id))
                 return;
@@ -269,7 +268,7 @@ static void reused_id(Engine *e, const Event *ev)
         Place p;
 
         device_place(e, ev->source, &p);
-        row_without_incident(e, NULL, JOURNAL_DEVICE, &p, REASON_TWICE);
+        device_row(e, NULL, JOURNAL_DEVICE, &p, REASON_TWICE);
         e->list->effects[e->list->n - 1].journal.priority = 5;
 }
 
@@ -312,7 +311,7 @@ void device_alarm(Engine *e, const Event *ev)
                 Matter m;
 
                 matter_of_alarm(e, ev, &m);
-                flood_check(e, &m);
+                device_flood(e, &m);
                 in = incident_alarm(e, &m, &seq);
         }
         emit_receipt(e, ev, result, in ? in->id : 0, seq);
@@ -320,77 +319,6 @@ void device_alarm(Engine *e, const Event *ev)
                 reused_id(e, ev);
         if (keyed)
                 key_remember(e, ev, key, result, in ? in->id : 0, seq);
-}
-
-/* Edges of a device's health: a level that is new opens or calls again, the same one is no news. */
-static Incident *health(Engine *e, const Event *ev, uint8_t level, Reason reason, uint64_t *ret_seq)
-{
-        Matter m = {.event = ev,
-                .group = GROUP_FAULT,
-                .class = CLASS_FAULT,
-                .kind = level == LEVEL_TAMPER ? ALARM_TAMPER : ALARM_FAULT,
-                .level = level,
-                .reason = (uint8_t)reason,
-                .word = ""};
-        Incident *in;
-
-        device_place(e, ev->source, &m.place);
-        key_to_device(&m.place);
-        in = table_find(e, GROUP_FAULT, (KeyType)m.place.key_type, m.place.key_id);
-        for (unsigned i = 0; in && i < in->n_sources; i++)
-                if (str_equal(in->sources[i].code, ev->source) && (in->sources[i].active & level))
-                        return in;
-        if (!in)
-                flood_check(e, &m);
-        return incident_alarm(e, &m, ret_seq);
-}
-
-static void healthy(Engine *e, const Event *ev, uint8_t level)
-{
-        Incident *in;
-        Place p;
-
-        device_place(e, ev->source, &p);
-        key_to_device(&p);
-        in = table_find(e, GROUP_FAULT, (KeyType)p.key_type, p.key_id);
-        for (unsigned i = 0; in && i < in->n_sources; i++)
-                if (str_equal(in->sources[i].code, ev->source) && (in->sources[i].active & level)) {
-                        incident_condition(e, in, ev->source, level, ev);
-                        return;
-                }
-}
-
-void device_status(Engine *e, const Event *ev)
-{
-        Incident *in = NULL;
-        uint64_t seq = 0;
-
-        ASSERT(ev->type == EVENT_STATUS);
-        if (ev->status.fault) {
-                in = health(e, ev, LEVEL_GARBAGE, REASON_UNPARSED, &seq);
-        } else {
-                healthy(e, ev, LEVEL_GARBAGE);
-                if (ev->status.tamper == 1)
-                        in = health(e, ev, LEVEL_TAMPER, REASON_OPENED, &seq);
-                else if (ev->status.tamper == 0)
-                        healthy(e, ev, LEVEL_TAMPER);
-        }
-        if (ev->hold)
-                emit_receipt(
-                        e, ev, ev->status.fault ? RECEIPT_UNPARSED : RECEIPT_RECORDED, in ? in->id : 0, seq);
-}
-
-void device_stranger(Engine *e, const Event *ev, uint64_t *ret_incident, uint64_t *ret_seq)
-{
-        Incident *in = health(e, ev, LEVEL_STRANGER, REASON_UNKNOWN_SOURCE, ret_seq);
-
-        ASSERT(ret_incident && ret_seq);
-        *ret_incident = in ? in->id : 0;
-}
-
-void device_well_formed(Engine *e, const Event *ev)
-{
-        healthy(e, ev, LEVEL_GARBAGE);
 }
 
 /* The gateway about itself */
@@ -426,11 +354,15 @@ void system_event(Engine *e, const Event *ev)
         ASSERT(ev->type == EVENT_SYSTEM);
         ASSERT(ev->system.cause < SYSTEM_CAUSE_MAX);
         if (ev->system.raise) {
+                if (ev->system.cause == SYSTEM_BROKER)
+                        supervision_deaf(e, true);
                 system_matter(e, ev, ev->system.cause);
                 return;
         }
-        if (ev->system.cause == SYSTEM_BROKER)
+        if (ev->system.cause == SYSTEM_BROKER) {
                 people_forget(e);
+                supervision_deaf(e, false);
+        }
         in = table_find(e, GROUP_SYSTEM, KEY_CAUSE, (uint64_t)ev->system.cause + 1);
         if (in && in->n_sources && in->sources[0].active)
                 incident_condition(e, in, "", 1, ev);

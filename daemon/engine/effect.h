@@ -99,6 +99,26 @@ typedef enum Reason {
         REASON_BUSY,           /* accepted as a helper: owns another open P1 */
         REASON_HELPER,         /* accepted as a helper: somebody else owns it */
         REASON_BAD_REQUEST,    /* the payload was no action */
+        /* why a device is not what it should be */
+        REASON_LOST,           /* not heard for longer than its beat allows */
+        REASON_BATTERY_LOW,    /* at most a month left */
+        REASON_BATTERY_EMPTY,  /* at most a week left */
+        REASON_MAINS,          /* runs on its battery */
+        REASON_NOT_WORN,
+        REASON_SIGNAL,         /* weak */
+        REASON_SKEW,           /* its clock is wrong */
+        REASON_NO_DATA,        /* it lives, and sends no readings */
+        REASON_PROOF,          /* nobody has tried it for too long */
+        REASON_AREA,           /* many of one place at once: visited as one matter */
+        REASON_SHELVED,        /* a person has put its faults aside, until a time */
+        REASON_BUSY_WORKER,    /* whoever would be called first has more than he can do */
+        REASON_TRIED,          /* a test press from a test box */
+        REASON_AWAY,           /* the resident is away */
+        /* why a reading calls */
+        REASON_SUSTAINED,      /* beyond the limit, and again */
+        REASON_RATE,           /* changes faster than it should */
+        REASON_SCORE,          /* NEWS2 */
+        REASON_INACTIVE,       /* no sign of life at home */
         REASON_MAX,
 } Reason;
 
@@ -163,6 +183,7 @@ typedef enum EffectType {
         EFFECT_KEY,     /* RECORD: remember (source, id) for 24 h */
         EFFECT_DUTY,    /* RECORD: a worker checked in or out */
         EFFECT_READING, /* RECORD: a reading for the readings store */
+        EFFECT_MARK,    /* RECORD: a fact about a device or a resident that outlives a restart */
         EFFECT_NOTIFY,  /* RAISE: call this person (or program) now */
         EFFECT_ALERT,   /* CALM: the alert of everybody told is to be encoded again (stand-down, refresh) or, when
                            the incident is no longer open, cleared */
@@ -206,6 +227,26 @@ typedef struct KeyRow {
         bool action;        /* a worker's nonce, else a device's event id */
 } KeyRow;
 
+/*
+ * One fact about a device or a resident that must survive a restart and is no incident: the store keeps the newest
+ * of each (kind, id), and forgets those whose value is 0. Numbers are for ever, append only.
+ */
+typedef enum MarkKind {
+        MARK_LOST = 1,     /* device: silent since wall_us; value 1 */
+        MARK_PROOF = 2,    /* device: last proof test at wall_us, or first heard; value 1 first heard, 2 tried */
+        MARK_BATTERY = 3,  /* device: value percent at wall_us, from which the trend is reckoned */
+        MARK_BOX = 4,      /* device: in a test box until wall_us; value 1, renewed 2; worker */
+        MARK_SHELVED = 5,  /* device: its faults rest until wall_us; value 1; worker */
+        MARK_AWAY = 6,     /* resident: until wall_us; value Away; worker */
+        MARK_KIND_MAX,
+} MarkKind;
+
+typedef struct MarkRow {
+        MarkKind kind;
+        uint32_t id, worker;
+        int64_t value, wall_us;
+} MarkRow;
+
 typedef struct Effect {
         EffectType type;
         Urgency urgency;
@@ -248,6 +289,7 @@ typedef struct Effect {
                         int64_t wall_us;
                         VitalsEvent vitals;
                 } reading;
+                MarkRow mark;
         };
 } Effect;
 
@@ -282,6 +324,12 @@ typedef struct IncidentView {
         uint8_t vital;             /* GROUP_VITAL */
         double value, limit;
         char handed_to[WORD_SIZE]; /* agency, "" none */
+        Reason why;                /* of the newest event that is behind it: LIMIT, LOST, … */
+        int64_t span_us;           /* for how long already; 0: not known */
+        double trend;              /* change in an hour; NAN: not known */
+        uint8_t score;             /* NEWS2; 0: not reckoned */
+        bool partial;              /* … without all of its seven parts */
+        bool area;                 /* many devices of one place */
 } IncidentView;
 
 /* One person who was told of an incident. */

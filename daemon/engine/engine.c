@@ -21,7 +21,8 @@ size_t engine_size(const Limits *limits)
 {
         ASSERT(limits && limits->incidents_max > 0);
         ASSERT(limits->keys_max > 0);
-        return padded(sizeof(Engine)) + table_size(limits) + keys_size(limits) + people_size() + gaps_size();
+        return padded(sizeof(Engine)) + table_size(limits) + keys_size(limits) + people_size() + gaps_size() +
+               supervision_size(limits);
 }
 
 Engine *engine_init(void *memory, size_t size, const Limits *limits, const Policy *policy)
@@ -43,6 +44,7 @@ Engine *engine_init(void *memory, size_t size, const Limits *limits, const Polic
         keys_init(e, &p);
         people_init(e, &p);
         gaps_init(e, &p);
+        supervision_init(e, &p);
         ASSERT(p <= (char *)memory + size);
         return e;
 }
@@ -101,6 +103,8 @@ static void list_begin(Engine *e, Now now, EffectList *list)
         e->list = list;
         e->list_number++;
         now_set(e, now);
+        if (e->sup.armed != e->registry)
+                supervision_arm(e);
 }
 
 static uint64_t biased(int64_t due)
@@ -115,15 +119,19 @@ static bool expire_one(Engine *e)
         HeapKey timer = {.due = UINT64_MAX}, presence = {.due = UINT64_MAX};
         bool any = heap_first(&e->heap, &slot, &timer);
         uint64_t now = (uint64_t)e->at + (UINT64_C(1) << 63);
+        int64_t supervised = supervision_due(e), due;
         Incident *in;
         Timer t;
-        int64_t due;
 
         if (heap_first(&e->presence, &worker, &presence) && presence.due <= now &&
                 presence.due < timer.due && presence.due < biased(e->roster_due))
                 return people_expire(e);
         if (e->roster_due <= e->at && biased(e->roster_due) < timer.due) {
                 people_roster_due(e);
+                return true;
+        }
+        if (supervised <= e->at && (!any || biased(supervised) < timer.due)) {
+                supervision_expire(e);
                 return true;
         }
         if (!any || timer.due > now)
@@ -168,6 +176,7 @@ static void dispatch(Engine *e, const Event *ev)
         case EVENT_ATTEMPT: action_attempt(e, ev); return;
         case EVENT_SYSTEM: system_event(e, ev); return;
         case EVENT_ROSTER:
+                supervision_arm(e);
                 people_look_at_all(e);
                 people_roster_anew(e);
                 return;
@@ -180,6 +189,7 @@ int engine_step(Engine *e, const Event *ev, Now now, EffectList *ret)
         ASSERT(e && ev);
         list_begin(e, now, ret);
         dispatch(e, ev);
+        supervision_heard(e, ev);
         return settle(e);
 }
 
@@ -199,6 +209,7 @@ uint64_t engine_deadline(const Engine *e)
 {
         uint64_t due = UINT64_MAX;
         uint32_t slot;
+        int64_t supervised;
         HeapKey key;
 
         if (heap_first(&e->heap, &slot, &key))
@@ -207,6 +218,9 @@ uint64_t engine_deadline(const Engine *e)
                 due = unbiased(key.due);
         if (e->roster_due != NEVER && unbiased(biased(e->roster_due)) < due)
                 due = unbiased(biased(e->roster_due));
+        supervised = supervision_due(e);
+        if (supervised != NEVER && (uint64_t)(supervised > 0 ? supervised : 0) < due)
+                due = (uint64_t)(supervised > 0 ? supervised : 0);
         return due;
 }
 

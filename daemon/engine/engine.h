@@ -27,6 +27,7 @@ enum {
 typedef struct Limits {
         uint32_t incidents_max; /* open (and resolved, not yet closed) incidents */
         uint32_t keys_max;
+        uint32_t devices_max; /* supervised, and residents; 0: 1,024 */
 } Limits;
 
 typedef struct Tier {
@@ -57,6 +58,14 @@ typedef struct Policy {
         uint64_t presence_grace_us;             /* 60 s after our or the broker's restart: unknown counts as present */
         uint32_t exec_channels;                 /* programs that are called with the tiers; 0: none */
         uint8_t exec_priority;                  /* … for incidents of this priority or more urgent */
+        /* Supervision (supervision.c); 0: off. */
+        uint64_t beat_us[DEVICE_CLASS_MAX]; /* where the registry gives none */
+        uint64_t proof_us;                  /* between two proof tests */
+        uint64_t not_worn_us;               /* a worn device may be off that long */
+        uint64_t mains_us;                  /* … and a fed one without mains */
+        uint64_t no_data_us;                /* a wristband that lives and sends no readings, at least */
+        uint8_t battery_low, battery_empty; /* percent; 0: off */
+        uint8_t signal_weak;                /* so many dBm below 0; 0: off */
 } Policy;
 
 /* One incident's row in the store: the columns that queries need, and the rest as a versioned blob. */
@@ -137,6 +146,20 @@ uint64_t engine_next_held(const Engine *, uint64_t after);
 uint32_t engine_open_count(const Engine *);
 /* True: the worker is on duty (rostered or checked in) and, where a presence is expected, not lost. */
 bool engine_worker_on(const Engine *, uint32_t worker, Now now);
+
+/* What outlived the restart; any order. Ids of another registry are ignored. */
+void engine_restore_mark(Engine *, const MarkRow *);
+
+/* What supervision knows of one device. Wall times, 0: none or never. */
+typedef struct DeviceView {
+        bool supervised, lost, not_worn, in_area, no_data;
+        int64_t heard_us, lost_us, proof_us, shelved_us, boxed_us;
+        int8_t battery;      /* percent; -1: never said */
+        int16_t battery_days; /* at this rate; -1: not known */
+        bool proof_overdue;
+} DeviceView;
+/* False: no such device in the registry. */
+bool engine_device_view(const Engine *, uint32_t device, Now now, DeviceView *ret);
 
 /* Every invariant of SEMANTICS.md section 10 that one state can show, as assertions. O(incidents). */
 void engine_check(const Engine *);

@@ -104,7 +104,7 @@ static bool any_active(const Incident *in)
         return active;
 }
 
-static void level_set(Engine *e, Incident *in, Source *s, uint8_t level)
+static void level_set(Engine *e, Incident *in, Source *s, uint16_t level)
 {
         if (!level)
                 return;
@@ -116,7 +116,7 @@ static void level_set(Engine *e, Incident *in, Source *s, uint8_t level)
         emit_state(e, in);
 }
 
-void incident_condition(Engine *e, Incident *in, const char *source, uint8_t cleared, const Event *ev)
+void incident_condition(Engine *e, Incident *in, const char *source, uint16_t cleared, const Event *ev)
 {
         Source *s = source_find(in, source);
         bool was = in->cond == CONDITION_ACTIVE;
@@ -125,7 +125,7 @@ void incident_condition(Engine *e, Incident *in, const char *source, uint8_t cle
         ASSERT(cleared);
         if (!s || !(s->active & cleared))
                 return; /* the same level again is no news */
-        s->active &= (uint8_t)~cleared;
+        s->active &= (uint16_t)~cleared;
         in->cond = any_active(in) ? CONDITION_ACTIVE : CONDITION_CLEARED;
         row = emit_journal(e, in, in->group == GROUP_SYSTEM ? JOURNAL_SYSTEM : JOURNAL_CONDITION);
         row->reason = REASON_CONDITION;
@@ -142,9 +142,10 @@ void incident_condition(Engine *e, Incident *in, const char *source, uint8_t cle
 
 static JournalRow *matter_row(Engine *e, Incident *in, const Matter *m)
 {
-        JournalKind kind = m->group == GROUP_SYSTEM    ? JOURNAL_SYSTEM
-                           : m->reason == REASON_LIMIT ? JOURNAL_READING
-                                                       : JOURNAL_EVENT;
+        JournalKind kind = m->group == GROUP_SYSTEM               ? JOURNAL_SYSTEM
+                           : m->group == GROUP_VITAL              ? JOURNAL_READING
+                           : m->group == GROUP_FAULT && !m->event ? JOURNAL_DEVICE
+                                                                  : JOURNAL_EVENT;
         JournalRow *row = emit_journal(e, in, kind);
 
         row->event = m->event;
@@ -161,6 +162,8 @@ static JournalRow *matter_row(Engine *e, Incident *in, const Matter *m)
 
 static const char *source_of(const Matter *m)
 {
+        if (m->source)
+                return m->source;
         return m->event && m->group != GROUP_SYSTEM ? m->event->source : "";
 }
 
@@ -177,10 +180,14 @@ static void facts_take(Engine *e, Incident *in, const Matter *m)
         (void)str_copy(in->word, sizeof(in->word), m->word ? m->word : "");
         if (m->place.device)
                 in->device = m->place.device;
-        if (m->reason == REASON_LIMIT) {
+        in->why = m->reason;
+        if (m->group == GROUP_VITAL) {
                 in->vital = m->vital;
                 in->value = m->value;
                 in->limit = m->limit;
+                in->trend = m->trend;
+                in->span_us = m->span_us;
+                in->score = m->score;
         }
         emit_state(e, in);
 }
@@ -250,7 +257,7 @@ static void open_facts(Engine *e, Incident *in, const Matter *m)
         in->grid = m->place.grid;
         in->cause = m->cause;
         in->unknown_source = !m->place.known && m->group != GROUP_SYSTEM;
-        in->opened_wall = e->now.wall_us;
+        in->opened_wall = m->since_wall ? m->since_wall : e->now.wall_us;
         in->round = 1;
         in->presses = 1;
         ladder_snapshot(e, in, (Class)m->class);
@@ -788,6 +795,26 @@ static void close_now(Engine *e, Incident *in, int64_t at)
         row = emit_timed(e, in, JOURNAL_CLOSED, at);
         (void)str_copy(row->outcome, sizeof(row->outcome), in->outcome);
         emit_lamp(e, in); /* looks at the others of the dwelling: before it leaves them */
+        table_unkey(e, in);
+        timer_set(e, in, TIMER_BURY, e->at + BURY_US);
+}
+
+/* Another matter has taken it over (area.c): the only end that no human gives, I4. */
+void incident_fold(Engine *e, Incident *in, Reason reason)
+{
+        JournalRow *row;
+
+        ASSERT(in->state == STATE_ALERTING && in->group == GROUP_FAULT);
+        ASSERT(reason == REASON_AREA);
+        incident_state(e, in, STATE_CLOSED);
+        in->closed_wall = e->now.wall_us;
+        in->reason = (uint8_t)reason;
+        (void)str_copy(in->outcome, sizeof(in->outcome), reason_word(reason));
+        row = emit_journal(e, in, JOURNAL_CLOSED);
+        row->reason = (uint8_t)reason;
+        (void)str_copy(row->outcome, sizeof(row->outcome), in->outcome);
+        emit_alert(e, in);
+        emit_lamp(e, in);
         table_unkey(e, in);
         timer_set(e, in, TIMER_BURY, e->at + BURY_US);
 }

@@ -17,6 +17,7 @@
 #include "base/heap.h"
 #include "base/idmap.h"
 #include "engine/engine.h"
+#include "engine/supervise.h"
 
 #define NEVER            INT64_MAX
 #define NO_SLOT          UINT32_MAX
@@ -95,7 +96,10 @@ typedef enum KeyType {
         KEY_SOURCE,
         KEY_CAUSE,
         KEY_FLOOD,
-        KEY_OVERFLOW
+        KEY_OVERFLOW,
+        KEY_AREA,  /* a grid, or a building of it: hash */
+        KEY_PROOF, /* a grid */
+        KEY_LAST = KEY_PROOF
 } KeyType;
 
 enum {                           /* Recipient.flags */
@@ -118,7 +122,7 @@ typedef struct Recipient {
 typedef struct Source {
         char code[CODE_SIZE];
         uint32_t device;
-        uint8_t active; /* FIRE: bit 0 smoke, 1 heat, 2 gas, 3 co; VITAL: bit Vital; SYSTEM, FAULT: bit 0 */
+        uint16_t active; /* FIRE: bit 0 smoke, 1 heat, 2 gas, 3 co; VITAL: bit Vital; SYSTEM: bit 0; FAULT: LEVEL_x */
 } Source;
 
 /* What came of a (source, id), or of a (worker, nonce). */
@@ -151,6 +155,8 @@ typedef struct Incident {
         uint8_t backup_tier, backup_newest; /* ladder for a backup; 0: none runs */
         uint8_t accept_tier, cause, vital, reason, pending_reason, n_sources;
         uint8_t receipt_done, skip_done; /* bit tier - 1: once per tier and round */
+        uint8_t why;                     /* Reason of the newest event that is behind it */
+        uint8_t score;                   /* NEWS2; bit 7: not all parts */
         uint8_t fire119;                 /* 0 undecided, 1 asked, 2 all called, 3 yes, 4 no */
         bool late, test, cancel_req, cancelled_once, exhausted, unknown_source, pending_late;
         bool extended, handle_reminded, presence_told, more_active, overflow, undated, critical,
@@ -164,7 +170,8 @@ typedef struct Incident {
         int64_t notified_us; /* the reached tiers were last called */
         int64_t press_us[3]; /* newest first; NEVER: none */
         int64_t event_us, reopened_us;
-        double value, limit;
+        double value, limit, trend;
+        int64_t span_us; /* the reading is beyond since so long */
         uint8_t digest[16];     /* of the newest alarm event */
         char source[CODE_SIZE]; /* of the newest alarm event */
         char event_id[EVENT_ID_SIZE], word[WORD_SIZE], outcome[WORD_SIZE], handed_to[WORD_SIZE];
@@ -208,6 +215,7 @@ struct Engine {
         uint32_t *gap_maps;           /* by grid, GAP_MAPS times; [0]: the whole site */
         int64_t flood_us[FLOOD_KEYS]; /* when the last new unknown sources came; NEVER: none */
         int64_t roster_raised_us;
+        Supervision sup;
 };
 
 /* engine.c: effects and timers */
@@ -314,6 +322,7 @@ uint8_t plan_last(const ClassPolicy *);
 uint8_t plan_next(const ClassPolicy *, uint8_t tier); /* 0: it is the last */
 int64_t ladder_distance(const Incident *, uint8_t tier);
 int64_t ladder_by_day(const Engine *, const Incident *, int64_t due);
+int64_t ladder_digest(const Engine *, int64_t due); /* the next 9 o'clock */
 void ladder_snapshot(const Engine *, Incident *, Class);
 void ladder_round(Engine *, Incident *, int64_t at, uint64_t seq);
 void ladder_start(Engine *, Incident *, uint8_t upto, int64_t at, Reason);
@@ -337,12 +346,37 @@ typedef struct Place {
 } Place;
 void device_place(const Engine *, const char *source, Place *ret);
 void device_alarm(Engine *, const Event *);
+struct Matter;
+void device_flood(Engine *, struct Matter *); /* one of many new unknown sources: to the flood's matter */
+void device_row(Engine *, const Event *, JournalKind, const Place *, Reason); /* a row without an incident */
+void system_event(Engine *, const Event *);
+void system_raise(Engine *, SystemCause); /* by the engine itself */
+
+/* supervision.c */
+size_t supervision_size(const Limits *);
+void supervision_init(Engine *, char **memory);
+void supervision_arm(Engine *);                       /* the registry is another */
+void supervision_heard(Engine *, const Event *);      /* after the event itself */
+void supervision_deaf(Engine *, bool deaf);
+int64_t supervision_due(const Engine *);              /* NEVER: nothing */
+void supervision_expire(Engine *);                    /* one step of what is due */
+void supervision_touch(Engine *, uint32_t device);    /* its next deadline may be another */
+void supervision_returns(Engine *, uint32_t device);  /* what is wrong with it is a matter again */
+DeviceState *supervision_of(const Engine *, uint32_t device); /* NULL: beyond the table */
+uint64_t supervision_limit(const Engine *, const Device *);   /* silent that long: lost; 0: not supervised */
+bool supervision_shelved(const Engine *, const DeviceState *);
 void device_status(Engine *, const Event *);
 void device_stranger(
         Engine *, const Event *, uint64_t *ret_incident, uint64_t *ret_seq); /* readings of an unknown one */
 void device_well_formed(Engine *, const Event *); /* what it sends can be read again */
-void system_event(Engine *, const Event *);
-void system_raise(Engine *, SystemCause); /* by the engine itself */
+void mark_put(Engine *, MarkKind, uint32_t id, uint32_t worker, int64_t value, int64_t wall_us);
+
+/* area.c */
+bool area_takes(Engine *, uint32_t device);   /* a loss is part of an outage: no fault of its own */
+void area_back(Engine *, uint32_t device);
+int64_t area_due(const Engine *);
+void area_expire(Engine *);
+bool area_is(const Engine *, uint64_t incident);
 
 /* vitals.c */
 void vitals_event(Engine *, const Event *);
@@ -352,18 +386,23 @@ typedef struct Matter {     /* an alarm event, placed and understood */
         const Event *event; /* NULL: the engine itself */
         Place place;
         uint8_t group, class, kind;
-        uint8_t level;  /* bit for Source.active; 0: an edge, not a level */
+        uint16_t level; /* bits for Source.active; 0: an edge, not a level */
         uint8_t reason; /* REASON_OPENED, UNKNOWN_SOURCE, UNPARSED, STALE, LIMIT */
         uint8_t cause, vital;
         uint8_t priority; /* 0: that of the class */
         bool button, quiet; /* counts for three presses; appended without calling anybody again */
         bool community_first;
-        double value, limit;
+        double value, limit, trend;
+        int64_t span_us;
+        uint8_t score;
+        int64_t since_wall; /* when it began, if before now; 0: now */
+        const char *source; /* the device's code, where there is no event */
         const char *word;
 } Matter;
 Incident *incident_alarm(Engine *, const Matter *, uint64_t *ret_seq); /* opens, attaches or reopens */
 void incident_append(Engine *, Incident *, const Event *, uint64_t *ret_seq);
-void incident_condition(Engine *, Incident *, const char *source, uint8_t cleared, const Event *);
+void incident_condition(Engine *, Incident *, const char *source, uint16_t cleared, const Event *);
+void incident_fold(Engine *, Incident *, Reason); /* closed by a named rule: another matter has taken it over */
 void incident_cancel(Engine *, Incident *, const Event *);
 void incident_timer(Engine *, Incident *, Timer, int64_t due);
 void incident_state(Engine *, Incident *, State);

@@ -74,6 +74,22 @@ int64_t ladder_distance(const Incident *in, uint8_t tier)
         return to > from ? (int64_t)(to - from) : 0;
 }
 
+static int64_t second_of_day(const Engine *e, int64_t due)
+{
+        const int64_t day = 86400;
+        int64_t local = (now_wall_of(e, due) / (int64_t)USEC_PER_SEC + e->now.utc_s) % day;
+
+        return local < 0 ? local + day : local;
+}
+
+int64_t ladder_digest(const Engine *e, int64_t due)
+{
+        const int64_t at = 9 * 3600, day = 86400;
+
+        ASSERT(due != NEVER);
+        return due + (at + day - second_of_day(e, due)) % day * (int64_t)USEC_PER_SEC;
+}
+
 /* P4 and P5 are repeated between 8 and 20 o'clock; they can wait for the morning, people cannot sleep twice. */
 int64_t ladder_by_day(const Engine *e, const Incident *in, int64_t due)
 {
@@ -83,9 +99,7 @@ int64_t ladder_by_day(const Engine *e, const Incident *in, int64_t due)
         ASSERT(due != NEVER);
         if (in->priority < 4)
                 return due;
-        local = (now_wall_of(e, due) / second + e->now.utc_s) % day;
-        if (local < 0)
-                local += day;
+        local = second_of_day(e, due);
         if (local < 8 * 3600)
                 return due + (8 * 3600 - local) * second;
         if (local >= 20 * 3600)
@@ -197,7 +211,7 @@ static void arm(Engine *e, Incident *in, int64_t at)
         timer_set(e, in, TIMER_RENOTIFY,
                 in->plan.renotify_us ? ladder_by_day(e, in, e->at + (int64_t)in->plan.renotify_us) : NEVER);
         if (next && in->plan.receipt_us && !(in->receipt_done & BIT(tier - 1)))
-                timer_set(e, in, TIMER_RECEIPT, e->at + (int64_t)in->plan.receipt_us);
+                timer_set(e, in, TIMER_RECEIPT, ladder_by_day(e, in, e->at) + (int64_t)in->plan.receipt_us);
         else
                 timer_off(e, in, TIMER_RECEIPT);
         if (*newest_of(in) > plan_first(&in->plan) && in->due[TIMER_OLDER] == NEVER)

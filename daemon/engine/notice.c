@@ -19,8 +19,21 @@ static bool is_weak(Reason reason)
         return reason == REASON_NONE || reason == REASON_RENOTIFY || reason == REASON_JOINED;
 }
 
+/*
+ * P4 and P5 are told by day, and what only wants to be planned (battery, proof test) once a day, all together: a
+ * worker who is called for everything answers nothing.
+ */
+static int64_t when(const Engine *e, const Incident *in, uint32_t pending, int64_t due)
+{
+        if (!(pending & ~(PENDING_OWNER | PENDING_HELPERS | PENDING_SUCCESSOR)))
+                return due; /* who has it already */
+        due = ladder_by_day(e, in, due);
+        return in->class == CLASS_BATTERY && in->group == GROUP_FAULT ? ladder_digest(e, due) : due;
+}
+
 static void mark(Engine *e, Incident *in, uint32_t pending, Reason reason, int64_t at, int64_t due)
 {
+        due = when(e, in, pending, due);
         ASSERT(pending && pending <= UINT16_MAX);
         ASSERT(reason < REASON_MAX);
         if (in->flush_seq) /* marked again between two lists of one flush: everybody once more */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * An incident as a row of the store: columns for queries, and the rest as a blob (version 1, big-endian).
+ * An incident as a row of the store: columns for queries, and the rest as a blob (version 2, big-endian).
  *
  * What is restored is what was stored: engine_state_row() of both gives the same bytes. Times within a boot are
  * CLOCK_BOOTTIME; the row says of which boot, and how far the wall clock was ahead of it when it was written,
@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define BLOB_VERSION 1
+#define BLOB_VERSION 2 /* 1: levels of one byte, and not why, score, span and trend */
 
 enum {
         FLAG_LATE = 1 << 0,
@@ -131,7 +131,7 @@ static void put_people(Out *o, const Incident *in)
         put(o, in->n_sources, 1);
         for (unsigned i = 0; i < in->n_sources; i++) {
                 put(o, in->sources[i].device, 4);
-                put(o, in->sources[i].active, 1);
+                put(o, in->sources[i].active, 2);
                 put_text(o, in->sources[i].code);
         }
         put(o, in->n_recipients, 2);
@@ -170,6 +170,10 @@ static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
         put_times(&o, in);
         put_double(&o, in->value);
         put_double(&o, in->limit);
+        put(&o, in->why, 1);
+        put(&o, in->score, 1);
+        put(&o, (uint64_t)in->span_us, 8);
+        put_double(&o, in->trend);
         put_bytes(&o, in->digest, sizeof(in->digest));
         put_text(&o, in->event_id);
         put_text(&o, in->word);
@@ -220,6 +224,7 @@ void state_encode(const Engine *e, const Incident *in, Now now, StateRow *ret)
 typedef struct In {
         const uint8_t *p;
         uint32_t n, at;
+        uint8_t version;
         bool broken;
 } In;
 
@@ -330,7 +335,7 @@ static void get_people(In *i, Incident *in)
         }
         for (unsigned k = 0; k < in->n_sources; k++) {
                 in->sources[k].device = (uint32_t)get(i, 4);
-                in->sources[k].active = (uint8_t)get(i, 1);
+                in->sources[k].active = (uint16_t)get(i, i->version >= 2 ? 2 : 1);
                 get_text(i, in->sources[k].code, CODE_SIZE);
         }
         in->n_recipients = (uint16_t)get(i, 2);
@@ -397,6 +402,12 @@ static void blob_read(In *i, Incident *in)
         get_times(i, in);
         in->value = get_double(i);
         in->limit = get_double(i);
+        if (i->version >= 2) {
+                in->why = (uint8_t)get(i, 1);
+                in->score = (uint8_t)get(i, 1);
+                in->span_us = (int64_t)get(i, 8);
+                in->trend = get_double(i);
+        }
         get_bytes(i, in->digest, sizeof(in->digest));
         get_text(i, in->event_id, sizeof(in->event_id));
         get_text(i, in->word, sizeof(in->word));
@@ -473,11 +484,11 @@ static bool contradicts(const Incident *in)
                                 return true;
         }
         return in->state <= STATE_NONE || in->state >= STATE_CLOSED || in->class >= CLASS_MAX ||
-               !in->key_type || in->key_type > KEY_OVERFLOW || in->priority < 1 || in->priority > 5 ||
+               !in->key_type || in->key_type > KEY_LAST || in->priority < 1 || in->priority > 5 ||
                !tier_present || in->newest > in->tier || !in->newest || owned != (in->owner != 0) ||
                in->round < 1 || in->backup_tier > plan_last(&in->plan) ||
                in->backup_newest > in->backup_tier || (in->backup_tier && !owned) ||
-               in->reason >= REASON_MAX || in->pending_reason >= REASON_MAX ||
+               in->reason >= REASON_MAX || in->why >= REASON_MAX || in->pending_reason >= REASON_MAX ||
                in->accept_tier > plan_last(&in->plan) || in->kind >= ALARM_KIND_MAX ||
                in->cause >= SYSTEM_CAUSE_MAX || in->vital >= VITAL_MAX || in->cond > CONDITION_UNKNOWN ||
                in->round_seq > in->last_seq || in->opening_seq > in->round_seq ||
@@ -637,7 +648,8 @@ int state_decode(Engine *e, const StateRow *row, Incident **ret)
         ASSERT(e->started && ret);
         if (row->blob_size > STATE_BLOB_MAX || row->id == 0 || row->group >= GROUP_MAX)
                 return ENGINE_E_BROKEN;
-        if (get(&i, 1) > BLOB_VERSION)
+        i.version = (uint8_t)get(&i, 1);
+        if (i.version > BLOB_VERSION)
                 return ENGINE_E_VERSION;
         offset = (int64_t)get(&i, 8);
         flags = (uint16_t)get(&i, 2);

@@ -76,7 +76,13 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .cause = (SystemCause)in->cause,
                 .vital = in->vital,
                 .value = in->value,
-                .limit = in->limit};
+                .limit = in->limit,
+                .why = (Reason)in->why,
+                .span_us = in->span_us,
+                .trend = in->trend,
+                .score = in->score & 0x7f,
+                .partial = in->score & 0x80,
+                .area = in->key_type == KEY_AREA};
         view_times(in, now, ret);
         view_texts(in, ret);
         return true;

@@ -85,6 +85,11 @@ static const char *const statement_texts[STATEMENT_MAX] = {
                           " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         [STATEMENT_DUTY] = "INSERT INTO duty(worker, on_duty, t) VALUES(?1, ?2, ?3)"
                            " ON CONFLICT(worker) DO UPDATE SET on_duty = excluded.on_duty, t = excluded.t",
+        [STATEMENT_MARK] =
+                "INSERT INTO mark(kind, id, worker, value, t) VALUES(?1, ?2, ?3, ?4, ?5)"
+                " ON CONFLICT(kind, id) DO UPDATE SET worker = excluded.worker, value = excluded.value,"
+                " t = excluded.t",
+        [STATEMENT_UNMARK] = "DELETE FROM mark WHERE kind = ?1 AND id = ?2",
         [STATEMENT_READING] =
                 "INSERT OR REPLACE INTO reading(t, device, resident, hr, spo2, sys, dia, temp, resp)"
                 " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
@@ -340,6 +345,23 @@ static int apply_duty(Database *d, const OpDuty *duty)
         return statement_run(s);
 }
 
+static int apply_mark(Database *d, const MarkRow *mark)
+{
+        sqlite3_stmt *s;
+        int rc = statement_get(d, mark->value ? STATEMENT_MARK : STATEMENT_UNMARK, &s);
+
+        if (rc != SQLITE_OK)
+                return rc;
+        bind(s, 1, mark->kind);
+        bind(s, 2, mark->id);
+        if (mark->value) {
+                bind(s, 3, mark->worker);
+                bind(s, 4, mark->value);
+                bind(s, 5, mark->wall_us);
+        }
+        return statement_run(s);
+}
+
 /* The columns hr … resp stand in the order of Vital. */
 static int apply_reading(Database *d, const OpReading *reading)
 {
@@ -432,6 +454,7 @@ int database_apply(Database *d, const StoreTxn *t)
                 case OP_STATE: rc = apply_state(d, op_content(op)); break;
                 case OP_KEY: rc = apply_key(d, op_content(op), t->submitted_us); break;
                 case OP_DUTY: rc = apply_duty(d, op_content(op)); break;
+                case OP_MARK: rc = apply_mark(d, op_content(op)); break;
                 case OP_READING: rc = apply_reading(d, op_content(op)); break;
                 case OP_OUTBOX_PUT: rc = apply_outbox(d, STATEMENT_OUTBOX_PUT, op_content(op)); break;
                 case OP_OUTBOX_DROP: rc = apply_outbox(d, STATEMENT_OUTBOX_DROP, op_content(op)); break;

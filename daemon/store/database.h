@@ -17,6 +17,8 @@ typedef enum Statement {
         STATEMENT_STATE,
         STATEMENT_KEY,
         STATEMENT_DUTY,
+        STATEMENT_MARK,
+        STATEMENT_UNMARK,
         STATEMENT_READING,
         STATEMENT_OUTBOX_PUT,
         STATEMENT_OUTBOX_DROP,

@@ -50,6 +50,13 @@ static bool same_duty(const void *content, const void *what)
         return ((const OpDuty *)content)->worker == *(const uint32_t *)what;
 }
 
+static bool same_mark(const void *content, const void *what)
+{
+        const MarkRow *a = content, *b = what;
+
+        return a->kind == b->kind && a->id == b->id;
+}
+
 static int feed_state(void *userdata, const StateRow *row)
 {
         Feed *f = userdata;
@@ -86,6 +93,15 @@ static int feed_duty(void *userdata, uint32_t worker, bool on, int64_t wall_us)
         return SQLITE_OK;
 }
 
+static int feed_mark(void *userdata, const MarkRow *mark)
+{
+        Feed *f = userdata;
+
+        if (!f->queue || !waits(f->queue, OP_MARK, same_mark, mark))
+                engine_restore_mark(f->engine, mark);
+        return SQLITE_OK;
+}
+
 static int feed_outbox(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq)
 {
         Feed *f = userdata;
@@ -107,6 +123,8 @@ int feed_engine(const Database *d, const Queue *queue, Engine *engine, Now now, 
                 rc = restore_keys(d, now, feed_key, &f);
         if (rc == SQLITE_OK)
                 rc = restore_duty(d, feed_duty, &f);
+        if (rc == SQLITE_OK)
+                rc = restore_marks(d, feed_mark, &f);
         if (rc == SQLITE_OK && outbox)
                 rc = restore_outbox(d, feed_outbox, &f);
         if (rc != SQLITE_OK) {

@@ -16,6 +16,7 @@ static const char states_sql[] =
 static const char keys_sql[] =
         "SELECT key, digest, t, incident, seq, owner, result, state, reason, action FROM key"
         " WHERE CASE WHEN boot = ?1 THEN tb >= ?2 ELSE t >= ?3 END ORDER BY n";
+static const char marks_sql[] = "SELECT kind, id, worker, value, t FROM mark ORDER BY kind, id";
 static const char duty_sql[] = "SELECT worker, on_duty, t FROM duty ORDER BY worker";
 static const char outbox_sql[] =
         "SELECT incident, worker, channel, seq FROM outbox ORDER BY seq, incident, worker, channel";
@@ -179,6 +180,31 @@ int restore_duty(const Database *d, int (*fn)(void *, uint32_t, bool, int64_t), 
         return query(d->db, duty_sql, duty_take, &c);
 }
 
+typedef struct MarkContext {
+        int (*fn)(void *, const MarkRow *);
+        void *userdata;
+} MarkContext;
+
+static int mark_take(sqlite3_stmt *s, void *userdata)
+{
+        MarkContext *c = userdata;
+        MarkRow row = {.kind = (MarkKind)sqlite3_column_int(s, 0),
+                .id = (uint32_t)sqlite3_column_int64(s, 1),
+                .worker = (uint32_t)sqlite3_column_int64(s, 2),
+                .value = sqlite3_column_int64(s, 3),
+                .wall_us = sqlite3_column_int64(s, 4)};
+
+        return c->fn(c->userdata, &row);
+}
+
+int restore_marks(const Database *d, int (*fn)(void *, const MarkRow *), void *userdata)
+{
+        MarkContext c = {fn, userdata};
+
+        ASSERT(d->db && fn);
+        return query(d->db, marks_sql, mark_take, &c);
+}
+
 typedef struct OutboxContext {
         int (*fn)(void *, uint64_t, uint32_t, uint8_t, uint64_t);
         void *userdata;
@@ -214,7 +240,7 @@ static int probe_row(sqlite3_stmt *s, void *userdata)
 int restore_probe(sqlite3 *db)
 {
         _cleanup_(registry_unrefp) Registry *registry = NULL;
-        const char *const all[] = {states_sql, keys_sql, duty_sql, outbox_sql};
+        const char *const all[] = {states_sql, keys_sql, duty_sql, marks_sql, outbox_sql};
         int rc = SQLITE_OK;
 
         ASSERT(db);

@@ -8,6 +8,7 @@
  * incident   the engine's state, one row each: columns for queries, the rest in blob, which is NULL once closed.
  *            incident_open is on a column that never changes, so that a transition does not touch it.
  * outbox     messages not yet handed to their channel. key: what was answered, in order of arrival.
+ * mark       the newest fact of each kind about a device or a resident that is no incident (MarkKind in effect.h).
  * duty       who checked in or out last. day: first journal row of each UTC day, instead of an index on time.
  * grid … roster   the registry (registry.h); rows are retired, never deleted, so that ids in the journal keep
  *            their meaning. Codes are unique among those in use.
@@ -123,7 +124,11 @@ static const char version_3[] =
         "CREATE TABLE holiday(date INTEGER PRIMARY KEY, work INTEGER NOT NULL) STRICT;"
         "ALTER TABLE worker ADD COLUMN channels TEXT NOT NULL DEFAULT '';";
 
-const SchemaStep schema_steps[] = {{1, version_1}, {2, version_2}, {3, version_3}};
+static const char version_4[] =
+        "CREATE TABLE mark(kind INTEGER NOT NULL, id INTEGER NOT NULL, worker INTEGER NOT NULL,"
+        " value INTEGER NOT NULL, t INTEGER NOT NULL, PRIMARY KEY(kind, id)) STRICT, WITHOUT ROWID;";
+
+const SchemaStep schema_steps[] = {{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}};
 const size_t schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static int number_get(sqlite3 *db, const char *sql, int *ret)

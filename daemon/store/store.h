@@ -40,7 +40,7 @@ typedef struct StoreStart { /* what a start finds */
  * reads what the engine needs. The thread is not running yet: store_restore() may be called any number of times.
  */
 int store_open(Store **ret, const StoreConfig *, StoreStart *ret_start);
-/* State rows of all incidents not closed, in id order; keys younger than 24 h, oldest first; duty; outbox.
+/* State rows of all incidents not closed, in id order; keys younger than 24 h, oldest first; duty; marks; outbox.
  * 0, STORE_E_PARTIAL, or a negative errno. After STORE_E_DOWN: nothing, 0. */
 int store_restore(Store *, Engine *, Now now,
         void (*outbox)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq),
@@ -70,6 +70,7 @@ void store_txn_journal(StoreTxn *, const JournalRecord *); /* seq contiguous ove
 void store_txn_state(StoreTxn *, const StateRow *);
 void store_txn_key(StoreTxn *, const KeyRow *);
 void store_txn_duty(StoreTxn *, uint32_t worker, bool on, int64_t wall_us);
+void store_txn_mark(StoreTxn *, const MarkRow *);
 void store_txn_reading(StoreTxn *, uint32_t device, uint32_t resident, int64_t wall_us, const VitalsEvent *);
 void store_txn_outbox_put(StoreTxn *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
 void store_txn_outbox_drop(StoreTxn *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);

@@ -116,6 +116,12 @@ void store_txn_duty(StoreTxn *t, uint32_t worker, bool on, int64_t wall_us)
         *op = (OpDuty){.wall_us = wall_us, .worker = worker, .on = on};
 }
 
+void store_txn_mark(StoreTxn *t, const MarkRow *mark)
+{
+        ASSERT(mark->id > 0 && mark->kind > 0);
+        memcpy(op_add(t, OP_MARK, sizeof(*mark)), mark, sizeof(*mark));
+}
+
 void store_txn_reading(
         StoreTxn *t, uint32_t device, uint32_t resident, int64_t wall_us, const VitalsEvent *vitals)
 {

@@ -11,6 +11,7 @@ typedef enum OpType {
         OP_STATE,       /* StateRow up to blob[blob_size] */
         OP_KEY,         /* KeyRow */
         OP_DUTY,        /* OpDuty */
+        OP_MARK,        /* MarkRow */
         OP_READING,     /* OpReading */
         OP_OUTBOX_PUT,  /* OpOutbox */
         OP_OUTBOX_DROP, /* OpOutbox */

@@ -204,6 +204,26 @@ const char *notice_reason(Reason reason, bool english)
         case REASON_UNKNOWN_SOURCE: return PICK("来源未登记", "an unregistered source");
         case REASON_UNPARSED: return PICK("内容无法识别", "an unreadable message");
         case REASON_STALE: return PICK("可能是旧消息, 请核实", "possibly an old message: check");
+        case REASON_LOST: return PICK("设备失联", "the device is silent");
+        case REASON_BATTERY_LOW: return PICK("电量低, 请安排更换", "battery low: plan its replacement");
+        case REASON_BATTERY_EMPTY: return PICK("电量即将耗尽", "the battery is nearly empty");
+        case REASON_MAINS: return PICK("市电断开", "runs on its battery");
+        case REASON_NOT_WORN: return PICK("设备未佩戴", "not worn");
+        case REASON_SIGNAL: return PICK("信号弱", "the signal is weak");
+        case REASON_SKEW: return PICK("设备时钟不准", "the device's clock is wrong");
+        case REASON_NO_DATA: return PICK("没有体征数据", "no readings come");
+        case REASON_PROOF: return PICK("超期未做按键测试", "not tried for too long");
+        case REASON_AREA: return PICK("片区多台设备同时失联", "many devices of one place are silent");
+        case REASON_SHELVED: return PICK("已暂停告警", "put aside for a time");
+        case REASON_BUSY_WORKER:
+                return PICK("网格员手上报警过多, 同时呼叫上级",
+                        "the worker has too many: more are called at once");
+        case REASON_TRIED: return PICK("按键测试", "a test press");
+        case REASON_AWAY: return PICK("住户外出", "the resident is away");
+        case REASON_SUSTAINED: return PICK("体征持续超限", "a vital sign beyond its limit, and again");
+        case REASON_RATE: return PICK("体征变化过快", "a vital sign changes too fast");
+        case REASON_SCORE: return PICK("早期预警评分(NEWS2)升高", "the early warning score (NEWS2) is high");
+        case REASON_INACTIVE: return PICK("长时间无活动", "no activity for long");
         case REASON_NO_INCIDENT:
         case REASON_NOT_YOURS:
         case REASON_WRONG_STATE:

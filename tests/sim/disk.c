@@ -259,6 +259,12 @@ void store_txn_duty(StoreTxn *t, uint32_t worker, bool on, int64_t wall_us)
         op->duty.wall_us = wall_us;
 }
 
+void store_txn_mark(StoreTxn *t, const MarkRow *mark) /* a device has its interval anew, no more */
+{
+        (void)t;
+        (void)mark;
+}
+
 void store_txn_reading(
         StoreTxn *t, uint32_t device, uint32_t resident, int64_t wall_us, const VitalsEvent *v)
 {

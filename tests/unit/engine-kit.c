@@ -187,7 +187,8 @@ void kit_begin_with(Kit *k, uint32_t incidents_max, uint32_t keys_max)
         k->effects = calloc(KIT_EFFECTS, sizeof(Effect));
         k->rows = calloc(ROWS_MAX, sizeof(StateRow));
         k->keys = calloc(KEYS_MAX, sizeof(KeyRow));
-        assert_true(k->effects && k->rows && k->keys);
+        k->marks = calloc(KEYS_MAX, sizeof(MarkRow));
+        assert_true(k->effects && k->rows && k->keys && k->marks);
         k->start_boot_us = 1000 * USEC_PER_SEC;
         k->start_wall_us = (int64_t)1764295200 * 1000000; /* 2025-11-28 02:00 UTC, 10:00 in China */
         k->now = (Now){.wall_us = k->start_wall_us,
@@ -211,6 +212,7 @@ void kit_end(Kit *k)
         free(k->effects);
         free(k->rows);
         free(k->keys);
+        free(k->marks);
 }
 
 static void restore_into(const Kit *k, Engine *e)
@@ -221,6 +223,9 @@ static void restore_into(const Kit *k, Engine *e)
                         assert_int_equal(engine_restore(e, &k->rows[id], k->now), 0);
         for (uint32_t i = 0; i < k->n_keys; i++)
                 engine_restore_key(e, &k->keys[i]);
+        for (uint32_t i = 0; i < k->n_marks; i++)
+                if (k->marks[i].value)
+                        engine_restore_mark(e, &k->marks[i]);
 }
 
 void kit_restart(Kit *k)
@@ -276,6 +281,18 @@ static void take_state(Kit *k, const Effect *e)
                 fail_msg("no state row of incident %llu", (unsigned long long)e->incident);
 }
 
+static void take_mark(Kit *k, const MarkRow *mark)
+{
+        uint32_t i = 0;
+
+        while (i < k->n_marks && (k->marks[i].kind != mark->kind || k->marks[i].id != mark->id))
+                i++;
+        assert_true(i < KEYS_MAX);
+        k->marks[i] = *mark;
+        if (i == k->n_marks)
+                k->n_marks++;
+}
+
 static void check_list(Kit *k)
 {
         const EffectList *l = &k->list;
@@ -313,6 +330,7 @@ static void check_list(Kit *k)
                         assert_int_equal(e->urgency, URGENCY_CALM);
                         assert_true(e->seq < engine_next_seq(k->engine));
                         break;
+                case EFFECT_MARK: take_mark(k, &e->mark); break;
                 case EFFECT_DUTY:
                 case EFFECT_READING: break;
                 }
@@ -516,6 +534,40 @@ void vitals(Kit *k, const char *device, Vital vital, double value)
         ev.vitals.has = 1u << vital;
         ev.vitals.value[vital] = value;
         step(k, &ev);
+}
+
+StatusEvent nothing_said(void)
+{
+        return (StatusEvent){.battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+}
+
+void status_says(Kit *k, const char *device, StatusEvent says)
+{
+        Event ev = {.type = EVENT_STATUS, .via = VIA_MQTT};
+
+        (void)str_copy(ev.source, CODE_SIZE, device);
+        ev.status = says;
+        step(k, &ev);
+}
+
+void status(Kit *k, const char *device)
+{
+        status_says(k, device, nothing_said());
+}
+
+void kit_policy(Kit *k)
+{
+        engine_policy_set(k->engine, &k->policy);
+        roster_changed(k);
+}
+
+uint32_t kit_device(const Kit *k, const char *code)
+{
+        uint32_t id = registry_device_id(&k->registry, code);
+
+        if (!id)
+                fail_msg("no device %s", code);
+        return id;
 }
 
 void presence(Kit *k, const char *worker, bool online)

@@ -29,7 +29,8 @@ typedef struct Kit {
         uint32_t n;
         StateRow *rows; /* the "database": one for each incident number */
         KeyRow *keys;
-        uint32_t n_rows, n_keys;
+        MarkRow *marks; /* the newest of each (kind, id) */
+        uint32_t n_rows, n_keys, n_marks;
         uint64_t next_seq;
         bool phones_off;     /* else every app confirms at once what reaches it */
         bool unchecked_rows; /* clocks were set by hand: stored offsets differ */
@@ -58,6 +59,12 @@ void press(Kit *, const char *device, const char *id);
 void act(Kit *, ActionKind, const char *worker, uint64_t incident);
 void resolve(Kit *, const char *worker, uint64_t incident, const char *outcome);
 void vitals(Kit *, const char *device, Vital, double value);
+void status(Kit *, const char *device); /* {} */
+StatusEvent nothing_said(void);
+void status_says(Kit *, const char *device, StatusEvent);
+/* The policy was changed: in force from now on. */
+void kit_policy(Kit *);
+uint32_t kit_device(const Kit *, const char *code);
 void presence(Kit *, const char *worker, bool online);
 void roster_changed(Kit *);
 

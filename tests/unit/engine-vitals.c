@@ -127,7 +127,7 @@ static void test_a_heartbeat_is_not_journaled(void **state_)
 
         kit_begin(&k);
         (void)str_copy(ev.source, CODE_SIZE, "sos-101");
-        ev.status.tamper = ev.status.mains = ev.status.worn = -1;
+        ev.status = nothing_said();
         step(&k, &ev);
         assert_int_equal(k.n, 0);
         ev.hold = 5;
