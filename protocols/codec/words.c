@@ -3,6 +3,7 @@
  * words. */
 #include "protocols/codec/codec.h"
 
+#include "base/assert.h"
 #include "base/str.h"
 #include "protocols/codec/words.h"
 
@@ -135,10 +136,64 @@ const char *words_state(State state, bool english)
         return "";
 }
 
-/* Why an action was not carried out, or not as it was meant. */
+/* Why somebody is told, and why an action was not carried out, or not as it was meant. */
 static const struct {
         const char *chinese, *english;
-} answers[REASON_MAX] = {
+} reasons[REASON_MAX] = {
+        [REASON_NONE] = {"", ""},
+        [REASON_OPENED] = {"新报警", "new"},
+        [REASON_TIER] = {"前一级未应答, 逐级呼叫", "the tier before has not answered"},
+        [REASON_RENOTIFY] = {"仍无人接单", "still nobody has accepted"},
+        [REASON_PRESSED] = {"再次呼叫", "pressed again"},
+        [REASON_THREE_PRESSES] = {"一分钟内连按三次", "three presses in a minute"},
+        [REASON_UPGRADED] = {"情况升级", "upgraded by a more urgent event"},
+        [REASON_LOOP] = {"各级都未应答, 重新呼叫所有人", "nobody has answered: everybody is called again"},
+        [REASON_EMPTY] = {"这一级无人可呼叫", "nobody of the tier can be reached"},
+        [REASON_NO_RECEIPT] = {"消息没有送达", "the message was not delivered"},
+        [REASON_ALL_DECLINED] = {"这一级都拒绝了", "everybody of the tier has declined"},
+        [REASON_JOINED] = {"现在可以呼叫到", "can be called now"},
+        [REASON_REMIND] = {"提醒: 到场时限已过半", "reminder: half of the time to arrive has gone"},
+        [REASON_ARRIVE_LATE] = {"未按时到场", "did not arrive in time"},
+        [REASON_ARRIVE_MAX] = {"长时间无人到场, 考虑拨打120",
+                "nobody on scene for long: consider calling 120"},
+        [REASON_RECONFIRM] = {"接单后再次呼叫, 未确认", "pressed again after acceptance, no answer"},
+        [REASON_RELEASED] = {"接单人退单", "released by the person who had accepted"},
+        [REASON_HANDLE_LATE] = {"处置超时", "not resolved in time"},
+        [REASON_REOPENED] = {"重新打开", "reopened"},
+        [REASON_STILL_ACTIVE] = {"探测器仍在报警", "the sensor still reports it"},
+        [REASON_CANCELLED] = {"住户已取消, 请电话或上门核实",
+                "cancelled by the resident: confirm by call or visit"},
+        [REASON_CONDITION] = {"探测器状态变化", "the sensor says something else now"},
+        [REASON_BACKUP] = {"请求增援", "backup is asked for"},
+        [REASON_HANDOVER] = {"请求转交", "handover is asked for"},
+        [REASON_LEVEL_UP] = {"上报一级", "raised by one level"},
+        [REASON_FIRE119] = {"请决定是否拨打119", "decide whether to call 119"},
+        [REASON_HANDED_OFF] = {"已转外部机构", "handed to an agency"},
+        [REASON_CATCH_UP] = {"网关停机期间到期, 补发", "due while the gateway was down"},
+        [REASON_TEST] = {"测试", "test"},
+        [REASON_LIMIT] = {"体征超限", "a vital sign beyond its limit"},
+        [REASON_UNKNOWN_SOURCE] = {"来源未登记", "an unregistered source"},
+        [REASON_UNPARSED] = {"内容无法识别", "an unreadable message"},
+        [REASON_STALE] = {"可能是旧消息, 请核实", "possibly an old message: check"},
+        [REASON_LOST] = {"设备失联", "the device is silent"},
+        [REASON_BATTERY_LOW] = {"电量低, 请安排更换", "battery low: plan its replacement"},
+        [REASON_BATTERY_EMPTY] = {"电量即将耗尽", "the battery is nearly empty"},
+        [REASON_MAINS] = {"市电断开", "runs on its battery"},
+        [REASON_NOT_WORN] = {"设备未佩戴", "not worn"},
+        [REASON_SIGNAL] = {"信号弱", "the signal is weak"},
+        [REASON_SKEW] = {"设备时钟不准", "the device's clock is wrong"},
+        [REASON_NO_DATA] = {"没有体征数据", "no readings come"},
+        [REASON_PROOF] = {"超期未做按键测试", "not tried for too long"},
+        [REASON_AREA] = {"片区多台设备同时失联", "many devices of one place are silent"},
+        [REASON_SHELVED] = {"已暂停告警", "put aside for a time"},
+        [REASON_BUSY_WORKER] = {"网格员手上报警过多, 同时呼叫上级",
+                "the worker has too many: more are called at once"},
+        [REASON_TRIED] = {"按键测试", "a test press"},
+        [REASON_AWAY] = {"住户外出", "the resident is away"},
+        [REASON_SUSTAINED] = {"体征持续超限", "a vital sign beyond its limit, and again"},
+        [REASON_RATE] = {"体征变化过快", "a vital sign changes too fast"},
+        [REASON_SCORE] = {"早期预警评分(NEWS2)升高", "the early warning score (NEWS2) is high"},
+        [REASON_INACTIVE] = {"长时间无活动", "no activity for long"},
         [REASON_NO_INCIDENT] = {"没有这个编号", "no such incident"},
         [REASON_NOT_YOURS] = {"没有呼叫您, 或没有权限", "you were not called, or have no right to this"},
         [REASON_WRONG_STATE] = {"当前状态不能这样操作", "not possible in this state"},
@@ -163,88 +218,9 @@ static const struct {
 
 const char *notice_reason(Reason reason, bool english)
 {
-        switch (reason) {
-        case REASON_NONE: return "";
-        case REASON_OPENED: return PICK("新报警", "new");
-        case REASON_TIER: return PICK("前一级未应答, 逐级呼叫", "the tier before has not answered");
-        case REASON_RENOTIFY: return PICK("仍无人接单", "still nobody has accepted");
-        case REASON_PRESSED: return PICK("再次呼叫", "pressed again");
-        case REASON_THREE_PRESSES: return PICK("一分钟内连按三次", "three presses in a minute");
-        case REASON_UPGRADED: return PICK("情况升级", "upgraded by a more urgent event");
-        case REASON_LOOP:
-                return PICK(
-                        "各级都未应答, 重新呼叫所有人", "nobody has answered: everybody is called again");
-        case REASON_EMPTY: return PICK("这一级无人可呼叫", "nobody of the tier can be reached");
-        case REASON_NO_RECEIPT: return PICK("消息没有送达", "the message was not delivered");
-        case REASON_ALL_DECLINED: return PICK("这一级都拒绝了", "everybody of the tier has declined");
-        case REASON_JOINED: return PICK("现在可以呼叫到", "can be called now");
-        case REASON_REMIND:
-                return PICK("提醒: 到场时限已过半", "reminder: half of the time to arrive has gone");
-        case REASON_ARRIVE_LATE: return PICK("未按时到场", "did not arrive in time");
-        case REASON_ARRIVE_MAX:
-                return PICK("长时间无人到场, 考虑拨打120", "nobody on scene for long: consider calling 120");
-        case REASON_RECONFIRM:
-                return PICK("接单后再次呼叫, 未确认", "pressed again after acceptance, no answer");
-        case REASON_RELEASED: return PICK("接单人退单", "released by the person who had accepted");
-        case REASON_HANDLE_LATE: return PICK("处置超时", "not resolved in time");
-        case REASON_REOPENED: return PICK("重新打开", "reopened");
-        case REASON_STILL_ACTIVE: return PICK("探测器仍在报警", "the sensor still reports it");
-        case REASON_CANCELLED:
-                return PICK("住户已取消, 请电话或上门核实",
-                        "cancelled by the resident: confirm by call or visit");
-        case REASON_CONDITION: return PICK("探测器状态变化", "the sensor says something else now");
-        case REASON_BACKUP: return PICK("请求增援", "backup is asked for");
-        case REASON_HANDOVER: return PICK("请求转交", "handover is asked for");
-        case REASON_LEVEL_UP: return PICK("上报一级", "raised by one level");
-        case REASON_FIRE119: return PICK("请决定是否拨打119", "decide whether to call 119");
-        case REASON_HANDED_OFF: return PICK("已转外部机构", "handed to an agency");
-        case REASON_CATCH_UP: return PICK("网关停机期间到期, 补发", "due while the gateway was down");
-        case REASON_TEST: return PICK("测试", "test");
-        case REASON_LIMIT: return PICK("体征超限", "a vital sign beyond its limit");
-        case REASON_UNKNOWN_SOURCE: return PICK("来源未登记", "an unregistered source");
-        case REASON_UNPARSED: return PICK("内容无法识别", "an unreadable message");
-        case REASON_STALE: return PICK("可能是旧消息, 请核实", "possibly an old message: check");
-        case REASON_LOST: return PICK("设备失联", "the device is silent");
-        case REASON_BATTERY_LOW: return PICK("电量低, 请安排更换", "battery low: plan its replacement");
-        case REASON_BATTERY_EMPTY: return PICK("电量即将耗尽", "the battery is nearly empty");
-        case REASON_MAINS: return PICK("市电断开", "runs on its battery");
-        case REASON_NOT_WORN: return PICK("设备未佩戴", "not worn");
-        case REASON_SIGNAL: return PICK("信号弱", "the signal is weak");
-        case REASON_SKEW: return PICK("设备时钟不准", "the device's clock is wrong");
-        case REASON_NO_DATA: return PICK("没有体征数据", "no readings come");
-        case REASON_PROOF: return PICK("超期未做按键测试", "not tried for too long");
-        case REASON_AREA: return PICK("片区多台设备同时失联", "many devices of one place are silent");
-        case REASON_SHELVED: return PICK("已暂停告警", "put aside for a time");
-        case REASON_BUSY_WORKER:
-                return PICK("网格员手上报警过多, 同时呼叫上级",
-                        "the worker has too many: more are called at once");
-        case REASON_TRIED: return PICK("按键测试", "a test press");
-        case REASON_AWAY: return PICK("住户外出", "the resident is away");
-        case REASON_SUSTAINED: return PICK("体征持续超限", "a vital sign beyond its limit, and again");
-        case REASON_RATE: return PICK("体征变化过快", "a vital sign changes too fast");
-        case REASON_SCORE: return PICK("早期预警评分(NEWS2)升高", "the early warning score (NEWS2) is high");
-        case REASON_INACTIVE: return PICK("长时间无活动", "no activity for long");
-        case REASON_NO_INCIDENT:
-        case REASON_NOT_YOURS:
-        case REASON_WRONG_STATE:
-        case REASON_NO_PROOF:
-        case REASON_BAD_OUTCOME:
-        case REASON_STILL_BURNING:
-        case REASON_SEVERAL:
-        case REASON_TOO_EARLY:
-        case REASON_RETAINED:
-        case REASON_OPEN_MATTERS:
-        case REASON_OLD_ROUND:
-        case REASON_NOT_ARRIVED:
-        case REASON_TWICE:
-        case REASON_UNKNOWN_ACTION:
-        case REASON_UNKNOWN_WORKER:
-        case REASON_BUSY:
-        case REASON_HELPER:
-        case REASON_BAD_REQUEST: return PICK(answers[reason].chinese, answers[reason].english);
-        case REASON_MAX: break;
-        }
-        return "";
+        ASSERT(reason < REASON_MAX);
+        ASSERT(reasons[reason].chinese); /* a test goes through all of them */
+        return PICK(reasons[reason].chinese, reasons[reason].english);
 }
 
 const char *notice_journal_kind(JournalKind kind, bool english)
