@@ -306,6 +306,35 @@ static void context_contacts(const Outbox *o, const IncidentView *v, NoticeConte
         }
 }
 
+static const char *told_state(const RecipientView *rv)
+{
+        return rv->owner       ? "owner"
+               : rv->helper    ? "helper"
+               : rv->declined  ? "declined"
+               : rv->seen      ? "seen"
+               : rv->delivered ? "delivered"
+               : rv->failed    ? "failed"
+                               : "sent";
+}
+
+/* Who else has been told: a person on two channels once. */
+static void context_told(const Outbox *o, const IncidentView *v, uint32_t reader, Now now, NoticeContext *c)
+{
+        RecipientView rv;
+
+        for (uint32_t n = 0; engine_recipient(o->engine, v->id, n, now, &rv) && c->n_told < NOTICE_TOLD_MAX;
+                n++) {
+                const Worker *w = rv.worker != reader ? registry_worker(o->registry, rv.worker) : NULL;
+                bool known = !w;
+
+                for (uint32_t i = 0; w && i < c->n_told; i++)
+                        known |= c->told[i].code == w->code;
+                if (!known)
+                        c->told[c->n_told++] =
+                                (NoticeTold){.code = w->code, .name = w->name, .state = told_state(&rv)};
+        }
+}
+
 /* True: a port has it in hand and will report by sent(). */
 static bool ports_alert(const Outbox *o, const PortAlert *a)
 {
@@ -336,6 +365,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
                 return; /* left the registry: the ladder calls others */
         context_fill(o, v, w, &c);
         context_contacts(o, v, &c);
+        context_told(o, v, s->told->worker, now, &c);
         c.needs = s->told->worker == 0
                           ? ""
                           : needs_of(v, s->told->worker, is_helper(o, v->id, s->told->worker, now));

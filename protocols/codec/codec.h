@@ -64,12 +64,18 @@ void codec_read_words(Codec *, Event *);
 bool codec_read_presence(Event *);
 
 #define NOTICE_CONTACTS_MAX 6
+#define NOTICE_TOLD_MAX     8
 
 /* Somebody near the resident whom the reader may ring. */
 typedef struct NoticeContact {
         Role role;
         const char *name, *phone;
 } NoticeContact;
+
+/* Somebody else who was told, and what is known of him: owner, helper, declined, seen, delivered, sent, failed. */
+typedef struct NoticeTold {
+        const char *code, *name, *state;
+} NoticeTold;
 
 /* Names for what is written. Pointers may be NULL: unknown. */
 typedef struct NoticeContext {
@@ -85,7 +91,8 @@ typedef struct NoticeContext {
         int64_t notice_seq;
         Reason reason;
         NoticeContact contacts[NOTICE_CONTACTS_MAX];
-        uint32_t n_contacts;
+        NoticeTold told[NOTICE_TOLD_MAX];
+        uint32_t n_contacts, n_told;
 } NoticeContext;
 
 /*
@@ -93,7 +100,7 @@ typedef struct NoticeContext {
  *
  * null: device, event, name, address, grid, phone, notes, owner when there is none. Left out: age when the birth is
  * not known, access unless accessible, condition when no sensor has one, vital, value and limit unless kind is
- * "vital", cause unless kind is "system", owner_name and contacts when there are none, and those of limits that do not
+ * "vital", cause unless kind is "system", owner_name, contacts and told when there are none, and those of limits that do not
  * run. sent is when it was written. links is the number of other open
  * incidents of the dwelling. kind is the device's word, or vital, inactivity, system, battery. reason is the
  * context's, or the incident's newest.

@@ -417,6 +417,20 @@ static void json_contacts(Str *s, const NoticeContext *context)
                 str_add(s, "]");
 }
 
+static void json_told(Str *s, const NoticeContext *context)
+{
+        ASSERT(context->n_told <= NOTICE_TOLD_MAX);
+        for (uint32_t i = 0; i < context->n_told; i++) {
+                const char *name = context->told[i].name;
+
+                str_addf(s, "%s{\"state\":\"%s\"", i > 0 ? "," : ",\"told\":[", context->told[i].state);
+                add_member(s, "name", name && name[0] != '\0' ? name : context->told[i].code, 64);
+                str_add(s, "}");
+        }
+        if (context->n_told > 0)
+                str_add(s, "]");
+}
+
 static const char *flag(bool value)
 {
         return value ? "true" : "false";
@@ -438,6 +452,7 @@ bool notice_json(
         if (context->owner_name && context->owner_name[0] != '\0')
                 add_member(&s, "owner_name", context->owner_name, 64);
         json_contacts(&s, context);
+        json_told(&s, context);
         json_limits(&s, view);
         str_addf(&s, ",\"links\":%u", view->others);
         add_member(&s, "reason", reason_word(reason), WORD_SIZE);

@@ -7,6 +7,7 @@ Screenshots of every screen go to $HUYING_BUILD/screens.
 
 import csv
 import gzip
+import re
 import shutil
 import urllib.request
 from urllib.parse import quote
@@ -315,7 +316,7 @@ def test_it_starts_without_a_network(phones):
     w01.offline(yes=False)
     cut.restore()
     w01.see_not("断网")
-    w01.see("值班中")
+    w01.until("() => Huying.link.state === 'online' && Huying.app.synced")
 
 
 def test_off_duty_names_the_taker(phones):
@@ -367,6 +368,79 @@ def test_the_first_load_is_small(app_folder):
     assert len(first) > 10 and size < 200 * 1024, f"{size} bytes compressed"
     for path in first:
         assert gzip.decompress(path.read_bytes()) == path.with_suffix("").read_bytes()
+
+
+def test_the_app_is_plain_enough_for_an_old_phone():
+    """Nothing later than ECMAScript 2019 in what is served as it stands."""
+    later = re.compile(r"\?\.[a-zA-Z_\[(]|\?\?|\bimport\(|\*\*=|\|\|=|&&=|\b\d+n\b|\.replaceAll\(|\.at\(|\bstatic\s*\{|#[a-z]+\s*=")
+    for path in (net.SOURCE / "tools/worker-app").glob("*.js"):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            code = re.sub(r"'(?:\\.|[^'\\])*'|//.*$|/(?:\\.|[^/\\\n])+/[a-z]*", "''", line)
+            assert not later.search(code), f"{path.name}:{number}: {line}"
+
+
+def test_one_file_does_it_all(phones, app_folder):
+    """As a file, without our web server: log in, be called, accept."""
+    link = phones.link("w01")
+    w01 = phones.open("w01", url=f"file://{app_folder}.html#{link.split('#')[1]}")
+    w01.press("开始值班")
+    w01.press("听到了")
+    bed, _ = press(phones)
+    w01.click(selector=".card")
+    w01.press("接单")
+    lamp(phones, bed, "accepted")
+
+
+def test_the_gateway_is_killed_and_the_phone_goes_on(phones):
+    w01 = phones.on_duty("w01")
+    bed, _ = press(phones)
+    w01.click(selector=".card")
+    w01.see("接单")
+    phones.site.daemon.kill9()
+    w01.see("网关离线")
+    w01.press("接单")
+    w01.see("“接单”还没有得到网关确认")
+    phones.site.daemon.start()
+    lamp(phones, bed, "accepted")
+    w01.see("已到达")
+    w01.see_not("网关离线")
+
+
+def test_log_out_forgets_everything(phones):
+    w01 = phones.on_duty("w01", more={"n": "赵示例"})
+    press(phones)
+    w01.see("张虚构")
+    w01.press("我")
+    w01.press("退出登录")
+    w01.click(selector="#sheet .danger")
+    w01.see("登录链接")
+    w01.reload()
+    w01.see("登录链接")
+    assert "张虚构" not in w01.text()
+    left = w01.js("() => new Promise(r => { const o = indexedDB.open('huying'); o.onsuccess = () => { const names = Array.from(o.result.objectStoreNames);"
+                  "const tx = o.result.transaction(names); let n = 0; names.forEach(s => { tx.objectStore(s).count().onsuccess = e => { n += e.target.result; }; });"
+                  "tx.oncomplete = () => r(n); }; })")
+    assert left == 0
+
+
+def test_the_resident_presses_again_and_the_owner_answers(phones):
+    w01 = phones.on_duty("w01")
+    bed, _ = press(phones)
+    w01.click(selector=".card")
+    w01.press("接单")
+    w01.see("已到达")
+    phones.site.press(bed, "sos-101", "e-2")
+    w01.see("按了 2 次")
+    w01.press("更多")
+    w01.press("我在路上")
+    w01.see("“在路上”已确认")
+    w01.press("更多")
+    since = bed.mark()
+    w01.press("退单，叫别人")
+    bed.wait(phones.site.topic("down/sos-101/lamp"), lambda m: m.payload == b"received", since)
+    w01.see("“退单”已确认")
+    w01.see("请接单")
+    w01.see("还通知了谁")
 
 
 def test_the_gateways_own_pages(phones):

@@ -31,8 +31,9 @@ def missing():
 
 
 def bundle(folder):
-    """The app as it is served."""
-    subprocess.run([sys.executable, str(net.SOURCE / "tools/worker-app/bundle.py"), str(folder), "--node", str(NODE)], check=True)
+    """The app as it is served, and beside the folder the same as one file."""
+    subprocess.run([sys.executable, str(net.SOURCE / "tools/worker-app/bundle.py"), str(folder), "--node", str(NODE),
+                    "--single", str(folder) + ".html"], check=True)
     return folder
 
 

@@ -234,6 +234,9 @@ static void test_alert_hostile(void **state)
                 for (context.n_contacts = 0; context.n_contacts < NOTICE_CONTACTS_MAX; context.n_contacts++)
                         context.contacts[context.n_contacts] =
                                 (NoticeContact){.role = ROLE_PROPERTY_GUARD, .name = huge, .phone = huge};
+                for (context.n_told = 0; context.n_told < NOTICE_TOLD_MAX; context.n_told++)
+                        context.told[context.n_told] =
+                                (NoticeTold){.code = huge, .name = huge, .state = "delivered"};
                 (void)str_copy(view.event_id, sizeof(view.event_id), huge);
                 (void)str_copy(view.source, sizeof(view.source), huge);
                 (void)str_copy(view.word, sizeof(view.word), huge);
@@ -267,12 +270,15 @@ static void test_alert_names_whom_to_ring(void **state)
         context.contacts[1] =
                 (NoticeContact){.role = ROLE_BUILDING_HEAD, .name = NULL, .phone = "000-0000-1202"};
         context.n_contacts = 2;
+        context.told[0] = (NoticeTold){.code = "w02", .name = "钱示例", .state = "seen"};
+        context.n_told = 1;
         alert(&view, &context);
         assert_json(json, "$.owner_name", "\"钱示例\"");
         assert_json(json, "$.contacts[0]",
                 "{\"role\":\"family\",\"name\":\"张样例\",\"phone\":\"000-0000-1101\"}");
         assert_json(json, "$.contacts[1].role", "\"building-head\"");
         assert_json(json, "$.contacts[1].name", "null");
+        assert_json(json, "$.told", "[{\"state\":\"seen\",\"name\":\"钱示例\"}]");
 }
 
 static void test_alert_does_not_fit(void **state)

@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Puts the app's folder together: our files as they are, mqtt.js from npm, and a compressed copy of each.
 
-    bundle.py OUT [--node FOLDER]…
+    bundle.py OUT [--node FOLDER]… [--single FILE]
 
 FOLDER holds node_modules with mqtt; the first that has it counts. Without it OUT stays empty, a line says so, and the
-exit code is 0: the gateway needs no app.
+exit code is 0: the gateway needs no app. --single: besides, the whole app in one HTML file, for a place that serves
+nothing else (it cannot start without a network, and its scripts stand in the page).
 """
 
 import argparse
+import base64
 import gzip
 import hashlib
 import re
@@ -24,10 +26,22 @@ def put(path, data):
         path.write_bytes(data)
 
 
+def single(files):
+    """index.html with everything in it."""
+    page = files["index.html"].decode()
+    page = re.sub(r'<link rel="(manifest|apple-touch-icon)"[^>]*>\n', "", page)
+    icon = "data:image/svg+xml;base64," + base64.b64encode(files["icon.svg"]).decode()
+    page = page.replace('href="icon.svg"', f'href="{icon}"')
+    page = re.sub(r'<link rel="stylesheet" href="([^"]+)">', lambda m: f"<style>\n{files[m[1]].decode()}</style>", page)
+    return re.sub(r'<script src="([^"]+)" defer></script>',
+                  lambda m: "<script>\n" + files[m[1]].decode().replace("</script", "<\\/script") + "</script>", page).encode()
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out", type=Path)
     parser.add_argument("--node", type=Path, action="append", default=[])
+    parser.add_argument("--single", type=Path)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
     found = [p for p in (n / "node_modules/mqtt/dist/mqtt.min.js" for n in arguments.node) if p.is_file()]
@@ -45,6 +59,8 @@ def main():
     for name, data in files.items():
         put(arguments.out / name, data)
         put(arguments.out / (name + ".gz"), gzip.compress(data, 9, mtime=0))
+    if arguments.single:
+        put(arguments.single, single(files))
     for path in arguments.out.iterdir():
         if path.name not in files and path.name.removesuffix(".gz") not in files:
             path.unlink()

@@ -203,6 +203,7 @@
         h('a', {class: 'button plain', href: H.map_link(a.address), target: '_blank', rel: 'noopener'}, t('map'))) : null,
       fact(t('happened'), happened(a)),
       fact(t('condition'), a.condition ? t('cond_' + a.condition) : ''),
+      fact(t('told_who'), (a.told || []).map(function (p) { return p.name + ' ' + H.told(p.state); }).join('，')),
       fact(t('opened'), H.time(a.opened, true)),
       fact(t('device'), a.device),
       h('p', {class: 'quiet', lang: 'zh-CN'}, a.text),

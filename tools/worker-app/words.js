@@ -107,6 +107,7 @@
     cond_active: ['仍在报警', 'still alarming'],
     cond_cleared: ['已恢复，仍需核实', 'clear; check all the same'],
     cond_unknown: ['状态不明', 'unknown'],
+    told_who: ['还通知了谁', 'Who else was told'],
     timeline: ['经过', 'What this phone has heard'],
     device: ['设备', 'Device'],
     opened: ['报警时间', 'Raised at'],
@@ -224,6 +225,10 @@
   const states = {
     alerting: ['呼叫中', 'calling'], accepted: ['已接单', 'accepted'], on_scene: ['已到场', 'on scene'], resolved: ['已办结', 'resolved'], closed: ['已关闭', 'closed']
   };
+  const told = {
+    sent: ['已通知', 'told'], delivered: ['已送达', 'received'], seen: ['已看到', 'seen'], declined: ['去不了', 'cannot go'],
+    helper: ['来帮忙', 'helps'], owner: ['已接单', 'has it'], failed: ['没有送到', 'not reached']
+  };
   const reasons = {
     opened: ['新警报', 'new'], tier: ['叫到下一级', 'next tier called'], renotify: ['还没有人接单', 'nobody has accepted yet'], pressed: ['又按了一次', 'pressed again'],
     three_presses: ['一分钟内按了三次', 'three presses in a minute'], upgraded: ['情况升级', 'more serious now'], loop: ['全部重新呼叫', 'everybody is called again'],
@@ -263,6 +268,7 @@
   H.kind = look(kinds);
   H.role = look(roles);
   H.state = look(states);
+  H.told = look(told);
   H.reason = look(reasons);
   H.outcome = function (word) { return words['o_' + word] ? H.t('o_' + word) : String(word); };
   H.action = function (word) { return words['a_' + word] ? H.t('a_' + word) : String(word); };
