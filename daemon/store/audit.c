@@ -5,7 +5,7 @@
  * Each slice is a transaction of its own: between slices the gateway may move its write-ahead log. Rows of the journal
  * never change, so the slices fit together whatever happens in between.
  */
-#include "store/audit.h"
+#include "store/audit-db.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -21,11 +21,6 @@
 #include <errno.h>
 
 #define PATH_SIZE 4096 /* <limits.h> would be ours, not libc's */
-#define SLICE_ROWS 20000u
-
-struct Audit {
-        sqlite3 *db;
-};
 
 static int refuse(Audit *a, int rc, const char *what, char ret_why[128])
 {
@@ -38,14 +33,21 @@ static int refuse(Audit *a, int rc, const char *what, char ret_why[128])
 
 int audit_open(Audit **ret, const char *state_directory, char ret_why[128])
 {
+        char path[PATH_SIZE];
+
+        ASSERT(state_directory);
+        if (snprintf(path, sizeof(path), "%s/journal.db", state_directory) < (int)sizeof(path))
+                return audit_open_file(ret, path, ret_why);
+        return refuse(NULL, SQLITE_CANTOPEN, "journal.db", ret_why);
+}
+
+int audit_open_file(Audit **ret, const char *path, char ret_why[128])
+{
         Audit *a = calloc(1, sizeof(*a));
         sqlite3_stmt *s = NULL;
-        char path[PATH_SIZE];
         int rc, version = 0;
 
-        ASSERT(a && state_directory);
-        if (snprintf(path, sizeof(path), "%s/journal.db", state_directory) >= (int)sizeof(path))
-                return refuse(a, SQLITE_CANTOPEN, "journal.db", ret_why);
+        ASSERT(a && path);
         rc = sqlite3_open_v2(path, &a->db, SQLITE_OPEN_READONLY | SQLITE_OPEN_EXRESCODE, NULL);
         if (rc == SQLITE_OK)
                 rc = sqlite3_busy_timeout(a->db, 2000);
@@ -79,7 +81,7 @@ Audit *audit_free(Audit *a)
         return NULL;
 }
 
-static int failed(int rc)
+int audit_failed(int rc)
 {
         return rc == SQLITE_OK || rc == SQLITE_DONE
                        ? 0
@@ -99,7 +101,7 @@ static void row_read(sqlite3_stmt *s, AuditRow *row)
                 .body_size = (size_t)sqlite3_column_bytes(s, 7)};
 }
 
-/* Up to SLICE_ROWS rows; *ret_next is where the next slice begins, 0 when there is none. */
+/* Up to AUDIT_SLICE_ROWS rows; *ret_next is where the next slice begins, 0 when there is none. */
 static int slice(sqlite3_stmt *s, uint64_t incident, uint64_t first, uint64_t last,
         bool (*fn)(void *, const AuditRow *), void *userdata, uint64_t *ret_next)
 {
@@ -121,7 +123,7 @@ static int slice(sqlite3_stmt *s, uint64_t incident, uint64_t first, uint64_t la
                 rc = SQLITE_OK;
                 if (!fn(userdata, &row))
                         break;
-                if (++n == SLICE_ROWS) {
+                if (++n == AUDIT_SLICE_ROWS) {
                         *ret_next = row.seq < last ? row.seq + 1 : 0;
                         break;
                 }
@@ -149,7 +151,7 @@ int audit_rows(Audit *a, uint64_t incident, uint64_t first, uint64_t last,
         for (bool more = true; rc == SQLITE_OK && more; more = next != 0)
                 rc = slice(s, incident, next, last, fn, userdata, &next);
         (void)sqlite3_finalize(s); /* repeats the error of the step */
-        return failed(rc);
+        return audit_failed(rc);
 }
 
 static int incidents(
@@ -169,7 +171,7 @@ static int incidents(
                 rc = fn(userdata, &row) ? SQLITE_OK : SQLITE_DONE;
         }
         (void)sqlite3_finalize(s); /* repeats the error of the step */
-        return failed(rc);
+        return audit_failed(rc);
 }
 
 int audit_incidents(Audit *a, bool all, bool (*fn)(void *, const StateRow *), void *userdata)
@@ -211,7 +213,7 @@ bool audit_incident(Audit *a, uint64_t incident, StateRow *ret)
 int audit_registry(Audit *a, Registry **ret)
 {
         ASSERT(a && ret);
-        return failed(registry_db_read(a->db, ret));
+        return audit_failed(registry_db_read(a->db, ret));
 }
 
 int audit_verify(Audit *a, uint64_t first, uint64_t last, AuditVerdict *ret)
@@ -223,7 +225,7 @@ int audit_verify(Audit *a, uint64_t first, uint64_t last, AuditVerdict *ret)
         ASSERT(a && ret && first > 0);
         rc = journal_head(a->db, &head);
         if (rc != SQLITE_OK)
-                return failed(rc);
+                return audit_failed(rc);
         if (head.empty) {
                 *ret = verdict;
                 return 0;
@@ -232,11 +234,11 @@ int audit_verify(Audit *a, uint64_t first, uint64_t last, AuditVerdict *ret)
                 last = head.seq; /* what comes while we look is another matter */
         for (uint64_t from = first; from <= last && verdict.good;) {
                 JournalVerdict v;
-                uint64_t to = last - from < SLICE_ROWS ? last : from + SLICE_ROWS - 1;
+                uint64_t to = last - from < AUDIT_SLICE_ROWS ? last : from + AUDIT_SLICE_ROWS - 1;
 
                 rc = journal_verify(a->db, from, to, &v);
                 if (rc != SQLITE_OK)
-                        return failed(rc);
+                        return audit_failed(rc);
                 if (v.n > 0 && verdict.first == 0)
                         verdict.first = v.first;
                 if (v.n > 0)

@@ -16,6 +16,8 @@ enum { AUDIT_E_NONE = 1 }; /* there is no journal.db, or it cannot be read: see 
 
 /* ret_why: one English line, at least 128 bytes; filled with AUDIT_E_NONE. */
 int audit_open(Audit **ret, const char *state_directory, char ret_why[128]);
+/* Any file of ours: a backup, an archive. */
+int audit_open_file(Audit **ret, const char *path, char ret_why[128]);
 Audit *audit_free(Audit *); /* NULL */
 DEFINE_CLEANUP(Audit *, audit_free)
 
@@ -40,6 +42,23 @@ int audit_incidents(Audit *, bool all, bool (*fn)(void *userdata, const StateRow
 bool audit_incident(Audit *, uint64_t incident, StateRow *ret);
 /* The registry as the database holds it; one reference. */
 int audit_registry(Audit *, Registry **ret);
+
+/* A value of a query; what a number is not is 0, what is no text has its spelling. */
+typedef struct AuditCell {
+        bool null;
+        int64_t number;
+        double real;
+        const char *text; /* NULL in an argument: the number counts */
+        size_t n;
+} AuditCell;
+
+/* Any reading SQL, in one transaction: for what touches few rows. fn returns false to stop. 0 or a negative errno. */
+int audit_query(Audit *, const char *sql, const AuditCell *args, unsigned n_args,
+        bool (*fn)(void *userdata, const AuditCell *cells), void *userdata);
+/* The same for numbers from … to, which the SQL takes as BETWEEN ?1 AND ?2 (the arguments are ?3 …), one transaction
+ * for each 20,000 of them, so that the writer's log can be reused in between. */
+int audit_query_slices(Audit *, const char *sql, uint64_t from, uint64_t to, const AuditCell *args,
+        unsigned n_args, bool (*fn)(void *userdata, const AuditCell *cells), void *userdata);
 
 typedef struct AuditVerdict {
         bool good;

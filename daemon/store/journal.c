@@ -160,6 +160,12 @@ static void row_verify(sqlite3_stmt *s, JournalVerdict *v)
 
 int journal_verify(sqlite3 *db, uint64_t first, uint64_t last, JournalVerdict *ret)
 {
+        return journal_verify_each(db, first, last, NULL, NULL, ret);
+}
+
+int journal_verify_each(sqlite3 *db, uint64_t first, uint64_t last,
+        void (*leaf)(void *, uint64_t, const uint8_t *), void *userdata, JournalVerdict *ret)
+{
         JournalVerdict v = {.good = true, .first = first};
         sqlite3_stmt *s = NULL;
         int rc;
@@ -185,6 +191,8 @@ int journal_verify(sqlite3 *db, uint64_t first, uint64_t last, JournalVerdict *r
                 if (v.n == 0)
                         v.first = (uint64_t)sqlite3_column_int64(s, 0);
                 row_verify(s, &v);
+                if (leaf && v.good)
+                        leaf(userdata, v.head.seq, v.head.hash);
                 rc = SQLITE_OK;
         }
         (void)sqlite3_finalize(s); /* repeats the error of the step */

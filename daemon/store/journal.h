@@ -47,3 +47,7 @@ typedef struct JournalVerdict {
  * verdict covers what is there: SQLITE_OK with good = false when a row does not fit or one is missing in between.
  */
 int journal_verify(sqlite3 *, uint64_t first, uint64_t last, JournalVerdict *ret);
+/* The same, and tells the hash of each row that fits. */
+int journal_verify_each(sqlite3 *, uint64_t first, uint64_t last,
+        void (*leaf)(void *userdata, uint64_t seq, const uint8_t hash[HASH_SIZE]), void *userdata,
+        JournalVerdict *ret);

@@ -92,7 +92,7 @@ static BusResult call(const Ctl *ctl, char **ret_json, const char *method, const
         if (r >= 0 && signature[0])
                 r = sd_bus_message_appendv(m, signature, ap);
         if (r >= 0)
-                r = sd_bus_call(bus, m, ANSWER_US, &error, &answer);
+                r = sd_bus_call(bus, m, ctl->answer_us ? ctl->answer_us : ANSWER_US, &error, &answer);
         if (r >= 0)
                 r = sd_bus_message_read(answer, "s", &text);
         if (r >= 0) {

@@ -29,7 +29,17 @@ static const Verb verbs[] = {
                 0, 0, verb_list},
         {"show", "N", "一件警情的全过程", "one incident's whole timeline; works while the daemon is down", 1,
                 1, verb_show},
-        {"verify", "", "核对全部记录的散列链", "checks the chain of the whole journal", 0, 0, verb_verify},
+        {"verify", "[--from --to | --incident N]", "核对记录：散列链、树、签名",
+                "checks chain, tree and signed checkpoints", 0, 0, verb_verify},
+        {"prove", "SEQ | --checkpoint F", "一条记录的证明；检查点的延续证明",
+                "a proof of one row, or that a checkpoint's journal goes on in ours", 0, 1, verb_prove},
+        {"export", "[--from --to]", "导出为 JSONL，供独立核验", "JSONL for an independent verifier", 0, 0,
+                verb_export},
+        {"erase", "RESIDENT --reason R", "依法删除某人的记录内容",
+                "lawful erasure of what a person's rows say", 1, 1, verb_erase},
+        {"backup", "FILE", "在线备份", "copies the database while it is in use", 1, 1, verb_backup},
+        {"restore", "--check FILE", "备份演练：核对备份可用", "proves that a backup can be used", 1, 1,
+                verb_restore},
         {"duty", "[--all] | on | off", "谁在岗；以 --as 上岗、离岗",
                 "who is on; on, off: checks --as in or out", 0, 1, verb_duty},
         {"accept", "N", "接单", "accepts", 1, 1, verb_act},
@@ -53,6 +63,31 @@ static const Verb verbs[] = {
         {"drill", "DEVICE [--call --yes]", "演练：默认只记录，不叫人", "a test of a device; see below", 1, 1,
                 verb_drill},
 };
+
+#define OPTION_BASE 1000 /* beyond any character */
+
+#define WITH(name, option)                                                                                  \
+        {                                                                                                   \
+                name, required_argument, NULL, OPTION_BASE + (option)                                       \
+        }
+#define FLAG(name, option)                                                                                  \
+        {                                                                                                   \
+                name, no_argument, NULL, OPTION_BASE + (option)                                             \
+        }
+
+#define AUDIT_OPTIONS                                                                                       \
+        WITH("from", OPTION_FROM), WITH("to", OPTION_TO), WITH("incident", OPTION_INCIDENT),                \
+                WITH("checkpoint", OPTION_CHECKPOINT), WITH("key", OPTION_KEY),                             \
+                WITH("resident", OPTION_RESIDENT), WITH("dwelling", OPTION_DWELLING),                       \
+                WITH("bed", OPTION_DWELLING), WITH("device", OPTION_DEVICE), WITH("worker", OPTION_WORKER), \
+                WITH("grid", OPTION_GRID), WITH("community", OPTION_GRID), WITH("since", OPTION_SINCE),     \
+                WITH("until", OPTION_UNTIL), WITH("kind", OPTION_KIND), WITH("outcome", OPTION_OUTCOME),    \
+                FLAG("open", OPTION_OPEN), FLAG("late", OPTION_LATE), FLAG("events", OPTION_EVENTS),        \
+                FLAG("access", OPTION_ACCESS), FLAG("csv", OPTION_CSV), FLAG("jsonl", OPTION_JSONL),        \
+                FLAG("unmask", OPTION_UNMASK), WITH("reason", OPTION_REASON), WITH("role", OPTION_ROLE),    \
+                FLAG("pseudonymise", OPTION_PSEUDONYMISE), WITH("month", OPTION_MONTH),                     \
+                WITH("by", OPTION_BY), WITH("format", OPTION_FORMAT), WITH("output", OPTION_OUTPUT),        \
+                FLAG("no-pager", OPTION_NO_PAGER), FLAG("check", OPTION_CHECK)
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 
@@ -145,6 +180,7 @@ int main(int argc, char **argv)
                 {"yes", no_argument, NULL, 'y'},
                 {"call", no_argument, NULL, 'C'},
                 {"unclaimed", no_argument, NULL, 'u'},
+                AUDIT_OPTIONS,
                 {"version", no_argument, NULL, 'v'},
                 {"help", no_argument, NULL, 'h'},
                 {0},
@@ -164,7 +200,10 @@ int main(int argc, char **argv)
                 case 'u': ctl.unclaimed = true; break;
                 case 'v': (void)puts("huyingctl " HUYING_VERSION); return EXIT_OK;
                 case 'h': print_help(stdout); return EXIT_OK;
-                default: return EXIT_USAGE;
+                default:
+                        if (c < OPTION_BASE)
+                                return EXIT_USAGE;
+                        ctl.option[c - OPTION_BASE] = optarg ? optarg : "";
                 }
         if (optind == argc) {
                 print_help(stderr);

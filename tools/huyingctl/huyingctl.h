@@ -21,10 +21,48 @@ typedef enum Exit {
         EXIT_NOT_WELL = 3, /* the answer is known, and it is not good */
 } Exit;
 
+/* Options of the auditor's verbs; a flag without a value is "". */
+typedef enum Option {
+        OPTION_FROM,
+        OPTION_TO,
+        OPTION_INCIDENT,
+        OPTION_CHECKPOINT,
+        OPTION_KEY,
+        OPTION_RESIDENT,
+        OPTION_DWELLING,
+        OPTION_DEVICE,
+        OPTION_WORKER,
+        OPTION_GRID,
+        OPTION_SINCE,
+        OPTION_UNTIL,
+        OPTION_KIND,
+        OPTION_OUTCOME,
+        OPTION_OPEN,
+        OPTION_LATE,
+        OPTION_EVENTS,
+        OPTION_ACCESS,
+        OPTION_CSV,
+        OPTION_JSONL,
+        OPTION_UNMASK,
+        OPTION_REASON,
+        OPTION_ROLE,
+        OPTION_PSEUDONYMISE,
+        OPTION_MONTH,
+        OPTION_BY,
+        OPTION_FORMAT,
+        OPTION_OUTPUT,
+        OPTION_NO_PAGER,
+        OPTION_CHECK,
+        OPTION_MAX,
+} Option;
+
 typedef struct Ctl {
         const char *config_path;
         Config config;
         const char *as; /* worker code; NULL: not said */
+        const char *option[OPTION_MAX]; /* NULL: not given */
+        uint64_t answer_us;             /* how long to wait for the gateway's answer; 0: as usual */
+        bool unmasked;                  /* names may be shown: journaled by unmask() */
         bool json, all, yes, call, unclaimed;
 } Ctl;
 
@@ -40,6 +78,17 @@ typedef enum BusResult {
 BusResult bus_call(const Ctl *, char **ret_json, const char *method, const char *signature, ...);
 /* The same, and complains when nobody listens. */
 Exit bus_ask(const Ctl *, char **ret_json, const char *method, const char *signature, ...);
+
+/* What auditors do not get to see unasked (mask.c). "张虚构" → "张*构", "000-0000-1001" → "***1001". */
+void mask_name(const char *name, char *ret, size_t cap);
+void mask_phone(const char *phone, char *ret, size_t cap);
+/* The name, masked unless ctl->unmasked. */
+const char *name_shown(const Ctl *, const char *name, char *buffer, size_t cap);
+/* With --unmask: has the access journaled by the gateway, with --role and --reason, before anything is shown.
+ * resident: whose data, "" when many. Without: EXIT_OK, and names stay masked. */
+Exit unmask(Ctl *, const char *what, const char *resident);
+/* The journal, or a complaint. */
+Exit journal_open(const Ctl *, Audit **ret);
 
 /* Tables (table.c). Titles are "中文 ENGLISH"; right-aligned when they begin with '>'. */
 typedef struct libscols_table Table;
@@ -62,6 +111,11 @@ int verb_import(Ctl *, int argc, char **argv);
 int verb_duty(Ctl *, int argc, char **argv);
 int verb_act(Ctl *, int argc, char **argv);
 int verb_drill(Ctl *, int argc, char **argv);
+int verb_prove(Ctl *, int argc, char **argv);
+int verb_export(Ctl *, int argc, char **argv);
+int verb_erase(Ctl *, int argc, char **argv);
+int verb_backup(Ctl *, int argc, char **argv);
+int verb_restore(Ctl *, int argc, char **argv);
 int verb_profile(Ctl *, int argc, char **argv);
 int verb_devices(Ctl *, int argc, char **argv);
 int verb_bind(Ctl *, int argc, char **argv);

@@ -10,7 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-static Exit journal_open(const Ctl *ctl, Audit **ret)
+Exit journal_open(const Ctl *ctl, Audit **ret)
 {
         char why[128];
         int r = audit_open(ret, ctl->config.state_directory, why);
@@ -24,6 +24,7 @@ static Exit journal_open(const Ctl *ctl, Audit **ret)
 typedef struct Timeline {
         Table *table;
         const Registry *registry;
+        const Ctl *ctl;
         bool json;
         unsigned n;
 } Timeline;
@@ -80,11 +81,13 @@ static void detail(const AuditRow *row, Str *s)
 static void who(const Timeline *t, const AuditRow *row, Str *s)
 {
         const char *worker = BODY("$.worker"), *source = BODY("$.source"), *device = BODY("$.device");
+        char name[64];
         const Worker *w;
 
         if (worker[0]) {
                 w = registry_worker(t->registry, registry_worker_id(t->registry, worker));
-                str_addf(s, "%s%s%s", worker, w && w->name ? " " : "", w && w->name ? w->name : "");
+                str_addf(s, "%s%s%s", worker, w && w->name ? " " : "",
+                        w ? name_shown(t->ctl, w->name, name, sizeof(name)) : "");
         } else if (BODY("$.via")[0]) /* a device's own doing; else it was a timer's */
                 str_add(s, source[0] ? source : device);
 }
@@ -135,10 +138,11 @@ static bool on_row(void *userdata, const AuditRow *row)
         return true;
 }
 
-static void head_print(const StateRow *row, const Registry *registry)
+static void head_print(const Ctl *ctl, const StateRow *row, const Registry *registry)
 {
         const Dwelling *d = registry_dwelling(registry, row->dwelling);
         const Worker *w = registry_worker(registry, row->owner);
+        char name[64];
         const char *class = class_word((Class)row->class), *state = state_word((State)row->state);
 
         (void)printf("%" PRIu64 " 号 / incident %" PRIu64
@@ -146,7 +150,7 @@ static void head_print(const StateRow *row, const Registry *registry)
                 row->id, row->id, class_zh(class), class, row->priority, state_zh(state), state,
                 d ? d->code : "-", row->source[0] ? row->source : "-");
         if (w)
-                (void)printf("  承办 owner %s %s", w->code, w->name ? w->name : "");
+                (void)printf("  承办 owner %s %s", w->code, name_shown(ctl, w->name, name, sizeof(name)));
         if (row->outcome[0])
                 (void)printf("  结果 outcome %s", row->outcome);
         (void)putchar('\n');
@@ -156,7 +160,7 @@ static Exit timeline_print(const Ctl *ctl, Audit *audit, const Registry *registr
 {
         static const char *const titles[] = {
                 ">序号 SEQ", "时间 TIME", "事 WHAT", "谁 WHO", "级/轮 TIER", "晚 LATE", "说明 DETAIL", NULL};
-        Timeline t = {.registry = registry, .json = ctl->json};
+        Timeline t = {.registry = registry, .ctl = ctl, .json = ctl->json};
         int r;
 
         t.table = table_new(titles);
@@ -166,7 +170,7 @@ static Exit timeline_print(const Ctl *ctl, Audit *audit, const Registry *registr
                         row->id, class_word((Class)row->class), row->priority,
                         state_word((State)row->state));
         else
-                head_print(row, registry);
+                head_print(ctl, row, registry);
         r = audit_rows(audit, row->id, 0, UINT64_MAX, on_row, &t);
         if (r < 0) {
                 scols_unref_table(t.table);
@@ -199,38 +203,10 @@ int verb_show(Ctl *ctl, int argc, char **argv)
                 complain("没有这件警情", "no such incident: %s", argv[1]);
                 return EXIT_ERROR;
         }
+        e = unmask(ctl, argv[1], "");
+        if (e != EXIT_OK)
+                return e;
         if (audit_registry(audit, &registry) != 0 && registry_new(&registry) < 0)
                 return EXIT_ERROR;
         return timeline_print(ctl, audit, registry, &row);
-}
-
-int verb_verify(Ctl *ctl, int argc, char **argv)
-{
-        _cleanup_(audit_freep) Audit *audit = NULL;
-        AuditVerdict v;
-        Exit e;
-        int r;
-
-        e = journal_open(ctl, &audit);
-        if (e != EXIT_OK)
-                return e;
-        r = audit_verify(audit, 1, UINT64_MAX, &v);
-        if (r < 0) {
-                complain("读不了记录", "%s", strerror(-r));
-                return EXIT_ERROR;
-        }
-        if (ctl->json) {
-                (void)printf("{\"good\":%s,\"first\":%" PRIu64 ",\"last\":%" PRIu64 ",\"erased\":%" PRIu64
-                             ",\"bad\":%" PRIu64 ",\"head\":\"%s\"}\n",
-                        v.good ? "true" : "false", v.first, v.last, v.erased, v.good ? 0 : v.bad, v.head);
-        } else if (v.good) {
-                (void)printf("记录完好：%" PRIu64 "–%" PRIu64 "，依法删除 %" PRIu64
-                             " 条 / the journal is whole: rows %" PRIu64 " to %" PRIu64 ", %" PRIu64
-                             " lawfully erased\n",
-                        v.first, v.last, v.erased, v.first, v.last, v.erased);
-                (void)printf("  链头 head %s\n", v.head);
-        } else
-                (void)printf(
-                        "！第 %" PRIu64 " 条不符 / row %" PRIu64 " does not fit: %s\n", v.bad, v.bad, v.why);
-        return v.good ? EXIT_OK : EXIT_NOT_WELL;
 }
