@@ -77,3 +77,23 @@ build() {
         say "building $dir"
         ninja -C "$dir" --quiet "$@" >&2
 }
+
+# A second CoAP client that shares nothing with libcoap; the library of the workers' app; a browser's remote control
+NODE_PACKAGES=(coap@1.5.0 mqtt@5.16.0 playwright-core@1.65.1 axe-core@4.14.1)
+
+# Gets them into build/node.
+get_node_packages() {
+        local node=$BUILD_DIR/node
+        need_packages_for_command node nodejs || return 1
+        need_packages_for_command npm npm || return 1
+        [ -f "$node/.complete" ] && [ "$(cat "$node/.complete")" = "${NODE_PACKAGES[*]}" ] && return 0
+        say "getting from npm: ${NODE_PACKAGES[*]}"
+        mkdir -p "$node"
+        npm install --prefix "$node" --no-audit --no-fund --no-save --loglevel=error "${NODE_PACKAGES[@]}" >&2 ||
+                return 1
+        echo "${NODE_PACKAGES[*]}" >"$node/.complete"
+}
+
+need_packages_for_command() {
+        command -v "$1" >/dev/null || need_packages "$2"
+}
