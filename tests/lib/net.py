@@ -599,3 +599,63 @@ class Site:
         for client in self.clients:
             client.close()
         self.clients = []
+
+
+class ShippedBroker(Broker):
+    """A broker with the files of config/mosquitto, as an installation has them, but for paths and ports."""
+
+    def __init__(self, **options):
+        super().__init__(anonymous=False, **options)
+        self.passwords = {}
+        self.accounts.touch(mode=0o600)
+        for name in "huying-demo-alarm", "huying-demo-vitals", "huying-demo-out":
+            subprocess.run(["mosquitto_passwd", "-b", str(self.accounts), name, "of-the-gateway"], check=True,
+                           capture_output=True)
+        (self.folder / "gateway-password").write_text("of-the-gateway\n")
+        shutil.copy(SOURCE / "config" / "mosquitto" / "acl", self.folder / "acl")
+
+    @property
+    def accounts(self):
+        return self.folder / "passwd"
+
+    def enroll(self, kind, code):
+        """A credential from huyingctl; the broker hears of it at the next reload()."""
+        done = subprocess.run([str(BUILD / "tools" / "huyingctl" / "huyingctl"), "--config", os.devnull, "--accounts",
+                               str(self.accounts), "--json", "enroll", kind, code],
+                              capture_output=True, text=True, check=True)
+        self.passwords[code] = json.loads(done.stdout)["password"]
+        return self.passwords[code]
+
+    def write_config(self):
+        text = (SOURCE / "config" / "mosquitto" / "mosquitto.conf").read_text()
+        text = text.replace("listener 1883 127.0.0.1", f"listener {self.port} {self.host}")
+        text = re.sub(r"^listener 9001 .*\nprotocol websockets\nuse_username_as_clientid true\n", "", text, flags=re.M)
+        for place in "/etc/mosquitto/", "/var/lib/mosquitto/", "/run/mosquitto/":
+            text = text.replace(place, f"{self.folder}/")
+        if os.geteuid() == 0:
+            text += "user root\n"
+        (self.folder / "mosquitto.conf").write_text(text + "log_type all\n")
+
+    def reload(self):
+        self.signal(signal.SIGHUP)
+
+    def client(self, code, client_id=None):
+        return Client(self, client_id=client_id or code, user=code, password=self.passwords[code])
+
+    def knock(self, client_id="", user=None, password=None, clean=True):
+        """The broker's answer to a CONNECT: 0 welcome, 4 or 5 refused."""
+        options = {"client_id": client_id, "clean_session": clean}
+        if hasattr(paho, "CallbackAPIVersion"):
+            options["callback_api_version"] = paho.CallbackAPIVersion.VERSION1
+        client = paho.Client(**options)
+        if user:
+            client.username_pw_set(user, password)
+        codes = []
+        client.on_connect = lambda _client, _userdata, _flags, code: codes.append(code)
+        client.connect_async(self.host, self.port)
+        client.loop_start()
+        try:
+            return wait_for(lambda: [str(c) for c in codes], what="an answer to CONNECT")[0]
+        finally:
+            client.disconnect()
+            client.loop_stop()

@@ -60,6 +60,10 @@ static const Verb verbs[] = {
                 "devices that were heard and are not registered", 0, 0, verb_devices},
         {"bind", "DEVICE HOME [CLASS [PROFILE]]", "登记设备到住户或老人",
                 "registers a device with a dwelling or a resident", 2, 4, verb_bind},
+        {"enroll", "device|worker CODE", "发凭证：密码、链接、二维码", "gives a credential: password, link, QR code", 2,
+                2, verb_enroll},
+        {"revoke", "CODE", "撤销凭证", "takes the credential away", 1, 1, verb_revoke},
+        {"doctor", "", "体检：说明哪里不妥、该怎么办", "looks for what is wrong, and says what to do", 0, 0, verb_doctor},
         {"drill", "DEVICE [--call --yes]", "演练：默认只记录，不叫人", "a test of a device; see below", 1, 1,
                 verb_drill},
 };
@@ -115,6 +119,11 @@ static void print_help(FILE *f)
                     "(role\n"
                     "                 community or night-desk) of the registry; with several desks it must "
                     "be said\n"
+                    "  --accounts F   MQTT 密码文件 / the broker's password file [/etc/mosquitto/passwd] (enroll, "
+                    "revoke)\n"
+                    "  --keys F       CoAP 密钥文件 / keys for DTLS [/etc/huyingd/credentials/coap-psk, where there "
+                    "is one]\n"
+                    "  --app URL      App 网址，用于链接 / where the workers' app is, for the link\n"
                     "  --json         原样输出 JSON / JSON as it comes\n"
                     "  --all          全部 / everything (list, duty)\n"
                     "  --version, --help\n\n"
@@ -175,6 +184,9 @@ int main(int argc, char **argv)
         static const struct option options[] = {
                 {"config", required_argument, NULL, 'c'},
                 {"as", required_argument, NULL, 'w'},
+                {"accounts", required_argument, NULL, 'A'},
+                {"keys", required_argument, NULL, 'K'},
+                {"app", required_argument, NULL, 'L'},
                 {"json", no_argument, NULL, 'j'},
                 {"all", no_argument, NULL, 'a'},
                 {"yes", no_argument, NULL, 'y'},
@@ -193,6 +205,9 @@ int main(int argc, char **argv)
                 switch (c) {
                 case 'c': ctl.config_path = optarg; break;
                 case 'w': ctl.as = optarg; break;
+                case 'A': ctl.accounts = optarg; break;
+                case 'K': ctl.keys = optarg; break;
+                case 'L': ctl.app = optarg; break;
                 case 'j': ctl.json = true; break;
                 case 'a': ctl.all = true; break;
                 case 'y': ctl.yes = true; break;

@@ -63,6 +63,7 @@ typedef struct Ctl {
         const char *option[OPTION_MAX]; /* NULL: not given */
         uint64_t answer_us;             /* how long to wait for the gateway's answer; 0: as usual */
         bool unmasked;                  /* names may be shown: journaled by unmask() */
+        const char *accounts, *keys, *app; /* enroll, revoke; NULL: not said */
         bool json, all, yes, call, unclaimed;
 } Ctl;
 
@@ -92,6 +93,7 @@ Exit journal_open(const Ctl *, Audit **ret);
 
 /* Tables (table.c). Titles are "中文 ENGLISH"; right-aligned when they begin with '>'. */
 typedef struct libscols_table Table;
+#define table_new column_table_new /* the engine has a function of this name */
 Table *table_new(const char *const *titles);
 void table_row(Table *, const char *const *cells); /* as many as there are titles; NULL: empty */
 Exit table_print(Table *);                         /* frees it */
@@ -119,3 +121,6 @@ int verb_restore(Ctl *, int argc, char **argv);
 int verb_profile(Ctl *, int argc, char **argv);
 int verb_devices(Ctl *, int argc, char **argv);
 int verb_bind(Ctl *, int argc, char **argv);
+int verb_enroll(Ctl *, int argc, char **argv);
+int verb_revoke(Ctl *, int argc, char **argv);
+int verb_doctor(Ctl *, int argc, char **argv);
