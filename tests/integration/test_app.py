@@ -9,6 +9,8 @@ import csv
 import gzip
 import re
 import shutil
+import signal
+import subprocess
 import urllib.request
 from urllib.parse import quote
 
@@ -258,17 +260,51 @@ def test_delivered_and_seen_say_themselves(phones):
     wait_for(lambda: "seen" in told(), what=told)
 
 
-def test_a_wrong_token_is_said_and_not_tried_for_ever(make_phones, tmp_path):
-    import subprocess
-    passwords = tmp_path / "passwd"
-    passwords.write_text("")
-    passwords.chmod(0o644)
-    for user in ("w01", "huying-demo-alarm", "huying-demo-vitals", "huying-demo-out", "watch"):
-        subprocess.run(["mosquitto_passwd", "-b", str(passwords), user, "right"], check=True)
+def passwords(tmp_path, *users):
+    """A password file in which all of them have the password "right", and the gateway's secret."""
+    file, secret = tmp_path / "passwd", tmp_path / "secret"
     tmp_path.chmod(0o755)
-    secret = tmp_path / "secret"
+    file.write_text("")
+    for user in ("huying-demo-alarm", "huying-demo-vitals", "huying-demo-out", *users):
+        subprocess.run(["mosquitto_passwd", "-b", str(file), user, "right"], check=True)
+    file.chmod(0o644)
     secret.write_text("right\n")
-    phones = make_phones(config=f"password_file {passwords}", anonymous=True,
+    return file, secret
+
+
+def test_a_login_is_handed_out_renewed_and_revoked(make_phones, tmp_path):
+    """tools/worker-app/enrol: the link logs in; revoked, the phone is told and stays out."""
+    file, secret = passwords(tmp_path)
+    phones = make_phones(config=f"password_file {file}", settings={"MQTT": {"PasswordFile": str(secret)}})
+
+    def enrol(*arguments):
+        done = subprocess.run([net.SOURCE / "tools/worker-app/enrol", "w01", "--passwords", file, *arguments], check=True,
+                              capture_output=True, text=True)
+        file.chmod(0o644)
+        before = phones.site.broker.output().count("Reloading config")
+        phones.site.broker.signal(signal.SIGHUP)
+        wait_for(lambda: phones.site.broker.output().count("Reloading config") > before)
+        return done.stdout.splitlines()[0] if done.stdout else ""
+    link = enrol("--url", phones.http, "--name", "赵示例", "--phone", "000-0000-2001")
+    w01 = phones.open("w01", url=link)
+    w01.see("您好，赵示例")
+    w01.press("开始值班")
+    w01.see("线路通了")
+    w01.press("听到了")
+    w01.cut_allowed = True
+    enrol("--revoke")
+    w01.js("() => Huying.link.leave().then(() => Huying.app.connect(true))")
+    w01.see("登录被拒绝")
+    w01.press("换一个账号登录")
+    w01.fill(selector="#login-link", value=enrol("--url", phones.http))
+    w01.press("登录")
+    w01.press("开始值班")
+    w01.see("线路通了")
+
+
+def test_a_wrong_token_is_said_and_not_tried_for_ever(make_phones, tmp_path):
+    file, secret = passwords(tmp_path, "w01")
+    phones = make_phones(config=f"password_file {file}",
                          settings={"MQTT": {"PasswordFile": str(secret)}})
     w01 = phones.open("w01", more={"token": "wrong"})
     w01.press("开始值班")
