@@ -200,6 +200,7 @@ struct Engine {
         uint32_t free;          /* first free slot below `high` */
         uint32_t first, last;   /* in id order */
         uint32_t open, n_used;
+        bool twins; /* two incidents may have one key: after a merge */
         IdMap by_id, by_key, by_dwelling;
         Heap heap;
 

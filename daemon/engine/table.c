@@ -100,7 +100,9 @@ static void order_remove(Engine *e, Incident *in)
 static void bury_one(Engine *e)
 {
         for (Incident *in = table_first(e); in; in = table_next(e, in))
-                if (in->state == STATE_CLOSED && !in->overflow) {
+                /* Not one that was closed just now: its row is still to be written. */
+                if (in->state == STATE_CLOSED && !in->overflow &&
+                        !(e->list && in->state_list == e->list_number)) {
                         table_free(e, in);
                         return;
                 }
@@ -183,8 +185,12 @@ void table_place(Engine *e, Incident *in)
 
         ASSERT(in->id && in->key_type);
         ASSERT(in->place_next == NO_SLOT && in->place_prev == NO_SLOT);
-        if (!in->overflow)
-                ASSERT(idmap_set(&e->by_key, key_hash(in->group, in->key_type, in->key_id), in->slot));
+        if (!in->overflow) {
+                uint64_t key = key_hash(in->group, in->key_type, in->key_id);
+
+                e->twins = e->twins || idmap_get(&e->by_key, key, &head);
+                ASSERT(idmap_set(&e->by_key, key, in->slot));
+        }
         if (!in->dwelling)
                 return;
         if (idmap_get(&e->by_dwelling, in->dwelling, &head)) {
@@ -194,13 +200,28 @@ void table_place(Engine *e, Incident *in)
         ASSERT(idmap_set(&e->by_dwelling, in->dwelling, in->slot));
 }
 
+/* Of two matters of one key (what a database knew came into a running engine) the other is found again. */
+static void twin_key(Engine *e, const Incident *gone)
+{
+        for (Incident *in = table_first(e); in; in = table_next(e, in))
+                if (in != gone && in->state != STATE_CLOSED && !in->overflow && in->group == gone->group &&
+                        in->key_type == gone->key_type && in->key_id == gone->key_id) {
+                        ASSERT(idmap_set(
+                                &e->by_key, key_hash(in->group, in->key_type, in->key_id), in->slot));
+                        return;
+                }
+}
+
 void table_unkey(Engine *e, Incident *in)
 {
         uint64_t key = key_hash(in->group, in->key_type, in->key_id);
         uint32_t slot;
 
-        if (!in->overflow && idmap_get(&e->by_key, key, &slot) && slot == in->slot)
+        if (!in->overflow && idmap_get(&e->by_key, key, &slot) && slot == in->slot) {
                 idmap_unset(&e->by_key, key);
+                if (e->twins)
+                        twin_key(e, in);
+        }
         if (in->dwelling && idmap_get(&e->by_dwelling, in->dwelling, &slot)) {
                 if (slot == in->slot && in->place_next == NO_SLOT)
                         idmap_unset(&e->by_dwelling, in->dwelling);

@@ -15,7 +15,7 @@
 typedef struct Press {
         char id[32], json[96];
         uint32_t device, tries, calm_tries;
-        uint64_t made_us;
+        uint64_t made_us, receipted_us;
         bool receipted, heard;
 } Press;
 
@@ -85,6 +85,21 @@ static void presses_again(uint64_t device)
                 press_new((uint32_t)device, "sos");
 }
 
+/* Since the newest press with this id had its receipt; 0: one still waits. */
+static uint64_t id_age(const char *id)
+{
+        uint64_t newest = 0;
+
+        for (uint32_t i = 0; i < n_presses; i++)
+                if (str_equal(presses[i].id, id)) {
+                        if (!presses[i].receipted)
+                                return 0;
+                        if (presses[i].receipted_us > newest)
+                                newest = presses[i].receipted_us;
+                }
+        return world.now_us - newest;
+}
+
 /* The battery was changed: the counter begins anew, with ids that were used days ago; or it stands still. */
 static bool id_again(uint32_t device)
 {
@@ -94,11 +109,10 @@ static bool id_again(uint32_t device)
                 return false; /* by a clock that was wrong nobody can tell a day */
         for (uint32_t i = 0; i < n_presses; i++) {
                 const Press *p = &presses[i];
-                uint64_t age = world.now_us - p->made_us;
+                uint64_t age = id_age(p->id);
                 char id[32];
 
-                if (p->device != device || !p->receipted ||
-                        age < (old ? 25 * USEC_PER_HOUR : 20 * USEC_PER_MIN) ||
+                if (p->device != device || age < (old ? 25 * USEC_PER_HOUR : 20 * USEC_PER_MIN) ||
                         (!old && age > 2 * USEC_PER_HOUR) || !strstr(p->json, "sos"))
                         continue;
                 (void)str_copy(id, sizeof(id), p->id);
@@ -181,6 +195,16 @@ static void measures(uint64_t device)
         later(rnd_between(s, 5 * USEC_PER_MIN, 2 * USEC_PER_HOUR), measures, device);
 }
 
+static void beats(uint64_t device)
+{
+        uint32_t i = (uint32_t)device;
+
+        if (!fault(FAULT_SILENT, 0.2))
+                (void)daemon_status(
+                        device_code(i), chance(STREAM_DEVICE + i, 0.9) ? "{\"battery\":80}" : "{}");
+        later(starts(i, "band") ? 50 * USEC_PER_MIN : 12 * USEC_PER_HOUR, beats, device);
+}
+
 static void stranger_speaks(uint64_t n)
 {
         char name[32];
@@ -209,6 +233,7 @@ void devices_receipt(const PortReceipt *r)
         for (uint32_t i = n_presses; i-- > 0;)
                 if (!presses[i].receipted && str_equal(presses[i].id, r->event_id) && presses[i].heard) {
                         presses[i].receipted = true;
+                        presses[i].receipted_us = world.now_us;
                         return;
                 }
 }
@@ -228,6 +253,7 @@ void devices_begin(void)
         n_presses = 0;
         for (uint32_t i = 0; device_code(i); i++) {
                 later(rnd_between(STREAM_DEVICE + i, USEC_PER_SEC, 6 * USEC_PER_HOUR), device_lives, i);
+                later(rnd_between(STREAM_DEVICE + i, USEC_PER_SEC, 30 * USEC_PER_MIN), beats, i);
                 if (starts(i, "band"))
                         later(rnd_between(STREAM_DEVICE + i, USEC_PER_SEC, USEC_PER_HOUR), measures, i);
         }

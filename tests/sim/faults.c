@@ -22,7 +22,7 @@ static uint32_t asked[FAULT_MAX];
 static const char *const words[] = {"crash", "kill", "outage", "reboot", "no-clock", "clock-step",
         "disk-slow", "disk-hang", "disk-fail", "disk-anew", "disk-down", "loss", "twice", "broker", "signal",
         "sleep", "decline", "forget", "release", "odd", "off", "press", "more", "garbage", "reuse",
-        "stranger", "flood", "vitals"};
+        "stranger", "flood", "vitals", "silent"};
 
 const char *fault_word(FaultKind k)
 {
@@ -163,6 +163,8 @@ void faults_draw(void)
         if (doses[FAULT_FLOOD] < 1)
                 doses[FAULT_FLOOD] = 0;
         world.incidents_max = rnd(STREAM_WORLD) % 8 == 0 ? 4 : 192;
+        if (world.incidents_max < 64)
+                doses[FAULT_DISK_DOWN] = 0; /* two tables do not fit into one: no gateway is that small */
         world.presence = doses[FAULT_SIGNAL] > 0 && rnd(STREAM_WORLD) % 2;
         if (doses[FAULT_KILL] > 0)
                 later(rnd_between(FAULT_KILL, 1, USEC_PER_HOUR), kill_maybe, 0);

@@ -4,9 +4,8 @@
  * knows only the rows that were journaled, the messages that left, the disk, and true time. What the engine says
  * about itself (engine_check()) is asked besides, after every turn.
  *
- * Deadlines are kept in true time, so a clock that jumps moves none of them (I10), and a restart neither (I7). Where
- * the rules change a ladder (cancelled by the resident, a database that was lost) the watch is loose until the next
- * row that says where the ladder stands.
+ * Deadlines are kept in true time, so a clock that jumps moves none of them (I10), and a restart neither (I7). What
+ * was not on the disk when the daemon died is taken anew from what was restored.
  */
 #include "tests/sim/sim.h"
 
@@ -24,10 +23,12 @@
 #define NONE_DUE  UINT64_MAX
 
 typedef struct Watch {
-        uint64_t id, last_seq, deadline_us, called_us, since_us, burst_us;
+        uint64_t id, last_seq, mark_seq, deadline_us, called_us, since_us, mark_us, tier_us, burst_us,
+                pressed_us;
+        uint64_t arrive_us, max_us; /* owner on site, anybody on site, at the latest */
         uint64_t delay[TIERS_MAX], loop_us;
         uint32_t roles[TIERS_MAX], round, burst;
-        bool present[TIERS_MAX], loose, jumped, human, resync, dirty, owned;
+        bool present[TIERS_MAX], slow, jumped, human, resync, dirty, owned, may_hand;
         uint8_t state, tier, class, priority;
 } Watch;
 
@@ -122,7 +123,24 @@ static uint64_t distance(const Watch *w, unsigned tier)
 
         if (!next || tier < 1)
                 return w->loop_us;
+        if (w->slow)
+                return sim_policy.classes[CLASS_FALL].tiers[TIERS_MAX - 1].delay_us;
         return w->delay[next - 1] > w->delay[tier - 1] ? w->delay[next - 1] - w->delay[tier - 1] : 0;
+}
+
+/* Acceptance and opening: until when somebody must be there. */
+static void expect_arrival(Watch *w)
+{
+        uint64_t most = sim_policy.classes[w->class].arrive_by_us;
+
+        w->arrive_us = most ? world.now_us + most : NONE_DUE;
+}
+
+static void expect_anybody(Watch *w)
+{
+        uint64_t most = sim_policy.classes[w->class].arrive_max_us;
+
+        w->max_us = most ? world.now_us + most : NONE_DUE;
 }
 
 static void expect_step(Watch *w, uint64_t from_us)
@@ -141,9 +159,8 @@ static void opened(Watch *w, const JournalRow *j, bool again)
         w->round = j->round;
         w->tier = j->tier ? j->tier : 1;
         w->since_us = world.now_us;
-        w->loose = false;
-        w->human = false;
-        w->owned = false;
+        w->slow = w->human = w->owned = false;
+        w->pressed_us = 0;
         w->jumped = true;
         if (!again) {
                 plan_take(w, (Class)j->class, false);
@@ -151,6 +168,7 @@ static void opened(Watch *w, const JournalRow *j, bool again)
                 w->called_us = world.now_us;
         }
         expect_step(w, world.now_us);
+        expect_anybody(w);
 }
 
 static bool all_tiers(uint8_t reason)
@@ -171,7 +189,7 @@ static void tier_reached(Watch *w, const JournalRow *j)
                 if (w->present[k - 1] && !w->jumped && !all_tiers(j->reason))
                         broken("I7: no tier is skipped", "incident %" PRIu64 ": tier %u after %u", w->id,
                                 j->tier, w->tier);
-        if (j->reason == REASON_TIER && !w->loose && w->deadline_us < from)
+        if (j->reason == REASON_TIER && w->deadline_us < from)
                 from = w->deadline_us; /* counted from when it was due */
         w->tier = j->tier;
         expect_step(w, from);
@@ -179,15 +197,20 @@ static void tier_reached(Watch *w, const JournalRow *j)
 
 static void accepted(Watch *w, const JournalRow *j)
 {
+        const Worker *who = registry_worker(sim_registry, j->worker);
+
         if (!j->worker)
                 broken("only a human stops the ladder", "incident %" PRIu64, w->id);
-        if (w->owned && !w->resync && j->reason != REASON_HANDOVER)
+        if (!who || !(role_rights(who->role) & RIGHT_ACCEPT))
+                broken("only who answers for it takes it", "incident %" PRIu64 " by %u", w->id, j->worker);
+        if (w->owned && !w->resync && !w->may_hand)
                 broken("nobody takes a matter that somebody else owns", "incident %" PRIu64 " by %u", w->id,
                         j->worker);
         w->owned = true;
         if (w->state == STATE_ALERTING)
                 w->state = STATE_ACCEPTED;
         w->deadline_us = NONE_DUE;
+        expect_arrival(w);
 }
 
 static void resumed(Watch *w, const JournalRow *j)
@@ -196,13 +219,17 @@ static void resumed(Watch *w, const JournalRow *j)
         w->owned = false;
         w->since_us = w->called_us = world.now_us;
         w->tier = j->tier;
-        w->loose = false;
         w->jumped = true;
         expect_step(w, world.now_us);
 }
 
 static void closed(Watch *w)
 {
+        IncidentView v;
+
+        if (engine_view(daemon_engine(), w->id, clock_now(), &v) && v.group == GROUP_FIRE &&
+                v.condition == CONDITION_ACTIVE)
+                broken("what still burns is not closed", "incident %" PRIu64, w->id);
         if (!w->resync && (w->state != STATE_RESOLVED || !w->human))
                 broken("I4: closed only by a human or a named rule", "incident %" PRIu64, w->id);
         w->state = STATE_CLOSED;
@@ -216,7 +243,9 @@ static void upgraded(Watch *w, const JournalRow *j)
 
         plan_take(w, (Class)j->class, true);
         w->priority = j->priority;
-        w->loose = false;
+        w->slow = false;
+        if (w->state == STATE_ALERTING || w->state == STATE_ACCEPTED)
+                expect_anybody(w);
         next = tier_after(w, w->tier);
         if (w->state != STATE_ALERTING)
                 return;
@@ -227,6 +256,48 @@ static void upgraded(Watch *w, const JournalRow *j)
         else if (due == NONE_DUE)
                 due = world.now_us + (next ? w->delay[next - 1] : w->loop_us);
         w->deadline_us = due;
+}
+
+static void resolved(Watch *w, const JournalRow *j)
+{
+        const Worker *who = registry_worker(sim_registry, j->worker);
+
+        if (!who || !(role_rights(who->role) & RIGHT_RESOLVE))
+                broken("only who may says that it is over", "incident %" PRIu64 " by %u", w->id, j->worker);
+        w->state = STATE_RESOLVED;
+        w->human = true;
+        w->owned = w->may_hand = false;
+        w->deadline_us = w->max_us = NONE_DUE;
+        w->pressed_us = 0;
+}
+
+/* By the resident: less of a hurry, never none. */
+static void cancelled(Watch *w)
+{
+        uint64_t due;
+
+        if (w->state != STATE_ALERTING || w->deadline_us == NONE_DUE)
+                return;
+        w->slow = true;
+        due = world.now_us + distance(w, w->tier);
+        if (due > w->deadline_us)
+                w->deadline_us = due;
+}
+
+static void hurries(Watch *w)
+{
+        if (!w->slow)
+                return;
+        w->slow = false;
+        if (w->deadline_us != NONE_DUE && world.now_us + distance(w, w->tier) < w->deadline_us)
+                w->deadline_us = world.now_us + distance(w, w->tier);
+}
+
+/* From a button that numbers its presses. */
+static bool is_press(const JournalRow *j)
+{
+        return j->kind == JOURNAL_EVENT && j->event && j->event->type == EVENT_ALARM &&
+               j->event->alarm.kind == ALARM_SOS && j->event->id[0] && !j->event->retained;
 }
 
 static void step(Watch *w, const JournalRow *j)
@@ -240,28 +311,30 @@ static void step(Watch *w, const JournalRow *j)
                         return;
                 w->round = j->round;
                 w->tier = j->tier;
-                w->loose = false;
                 w->deadline_us = w->priority >= 4 ? NONE_DUE : world.now_us + w->loop_us;
                 return;
         case JOURNAL_ACCEPTED: accepted(w, j); return;
         case JOURNAL_ARRIVED:
                 if (j->state != STATE_ON_SCENE)
                         return; /* a helper, who was there first */
-                w->deadline_us = NONE_DUE;
+                w->deadline_us = w->max_us = NONE_DUE;
                 w->owned = true;
                 w->state = STATE_ON_SCENE;
                 return;
         case JOURNAL_RESUMED: resumed(w, j); return;
-        case JOURNAL_RESOLVED:
-                w->state = STATE_RESOLVED;
-                w->human = j->worker != 0;
-                w->owned = false;
-                w->deadline_us = NONE_DUE;
-                return;
+        case JOURNAL_RESOLVED: resolved(w, j); return;
         case JOURNAL_CLOSED: closed(w); return;
-        case JOURNAL_CANCEL: w->loose = true; return;
+        case JOURNAL_CANCEL: cancelled(w); return;
+        case JOURNAL_PRESSED: hurries(w); return;
+        case JOURNAL_HANDOVER:
+        case JOURNAL_RELEASED: w->may_hand = true; return;
+        case JOURNAL_EXTENDED: w->arrive_us += sim_policy.classes[w->class].arrive_by_us / 2; return;
+        case JOURNAL_ARRIVE_MAX: w->max_us = NONE_DUE; return;
         case JOURNAL_UPGRADED: upgraded(w, j); return;
-        case JOURNAL_NOTIFIED: w->called_us = world.now_us; return;
+        case JOURNAL_NOTIFIED:
+                w->called_us = world.now_us;
+                w->pressed_us = 0;
+                return;
         }
 }
 
@@ -308,6 +381,13 @@ void watch_row(const Effect *e)
                 broken("I11: no step happens in zero time again and again", "incident %" PRIu64, w->id);
         w->last_seq = e->seq;
         w->dirty = true;
+        if (is_press(&e->journal) && w->state == STATE_ALERTING && !w->pressed_us)
+                w->pressed_us = world.now_us;
+        if (e->journal.kind == JOURNAL_OPENED || e->journal.kind == JOURNAL_REOPENED ||
+                e->journal.kind == JOURNAL_RESUMED || e->journal.kind == JOURNAL_LOOP)
+                w->mark_seq = e->seq, w->mark_us = w->tier_us = world.now_us;
+        if (e->journal.kind == JOURNAL_TIER)
+                w->tier_us = world.now_us;
         step(w, &e->journal);
 }
 
@@ -433,7 +513,7 @@ static void judge_rate(const Watch *w, const IncidentView *v, Now now)
         const ClassPolicy *p = &sim_policy.classes[w->class];
         uint64_t from = w->called_us > started_us ? w->called_us : started_us;
 
-        if (v->priority != 1 || w->loose || !p->renotify_us)
+        if (v->priority != 1 || !p->renotify_us)
                 return;
         checks++;
         if (world.now_us > from + 2 * p->renotify_us + 5 * USEC_PER_SEC && newest_can_be_called(w, v, now))
@@ -444,12 +524,14 @@ static void judge_rate(const Watch *w, const IncidentView *v, Now now)
 
 static void judge_tiers(const Watch *w, const IncidentView *v, Now now)
 {
+        /* Called again at the step itself; whoever comes on duty later and has had his call waits for the next. */
+        uint64_t since = w->mark_us == world.now_us ? w->mark_seq : 0;
         bool told[PEOPLE_MAX + 1] = {false};
         RecipientView r;
 
         for (uint32_t n = 0; engine_recipient(daemon_engine(), w->id, n, now, &r); n++)
                 if (r.worker <= PEOPLE_MAX)
-                        told[r.worker] = told[r.worker] || r.seq > 0;
+                        told[r.worker] = told[r.worker] || r.seq > since || r.declined || r.owner;
         checks++;
         for (uint32_t id = 1; id < sim_registry->n_workers; id++) {
                 const Worker *who = registry_worker(sim_registry, id);
@@ -487,6 +569,24 @@ static void judge_human(const Watch *w, const IncidentView *v)
                         (uint64_t)((world.now_us - from) / USEC_PER_SEC));
 }
 
+static void judge_press(const Watch *w, const IncidentView *v, Now now)
+{
+        checks++;
+        if (w->pressed_us && world.now_us > w->pressed_us + 12 * USEC_PER_SEC &&
+                started_us < w->pressed_us && newest_can_be_called(w, v, now))
+                broken("who presses again is heard again", "incident %" PRIu64, w->id);
+}
+
+static void judge_promises(const Watch *w, const IncidentView *v)
+{
+        checks++;
+        if (v->state == STATE_ACCEPTED && w->arrive_us != NONE_DUE && world.now_us > w->arrive_us + SLACK_US)
+                broken("an owner who does not come is not waited for", "incident %" PRIu64, w->id);
+        if (v->state != STATE_ON_SCENE && v->state != STATE_RESOLVED && w->max_us != NONE_DUE &&
+                world.now_us > w->max_us + SLACK_US)
+                broken("nobody there in the longest time: everybody is called", "incident %" PRIu64, w->id);
+}
+
 static void judge_alerting(Watch *w, const IncidentView *v, Now now)
 {
         if (v->round == w->round && v->tier < w->tier && !w->jumped)
@@ -499,15 +599,16 @@ static void judge_alerting(Watch *w, const IncidentView *v, Now now)
         }
         w->jumped = false;
         checks++;
-        if (!w->loose && w->deadline_us != NONE_DUE && world.now_us > w->deadline_us + SLACK_US)
+        if (w->deadline_us != NONE_DUE && world.now_us > w->deadline_us + SLACK_US)
                 broken(world.clocks_wrong ? "I10: a clock that jumps delays no step"
                                           : "I7: by D[k] all tiers up to k have been attempted",
                         "incident %" PRIu64 " (%s) at tier %u, round %u: %" PRIu64 " s late", w->id,
                         class_word((Class)w->class), v->tier, v->round,
                         (uint64_t)((world.now_us - w->deadline_us) / USEC_PER_SEC));
         judge_rate(w, v, now);
+        judge_press(w, v, now);
         judge_human(w, v);
-        if (w->dirty)
+        if (w->dirty && v->priority <= 3 && w->tier_us == world.now_us) /* P4 and P5 wait for the day */
                 judge_tiers(w, v, now);
         w->dirty = false;
 }
@@ -523,8 +624,14 @@ static void resync(Watch *w, const IncidentView *v)
         w->owned = v->owner != 0;
         w->human = v->state == STATE_RESOLVED;
         w->since_us = world.now_us;
-        w->loose = v->cancel_req;
+        w->slow = v->cancel_req;
+        w->mark_seq = 0;
+        w->pressed_us = 0;
+        w->may_hand = true; /* it may have been said in a row that is lost */
         plan_take(w, v->class, true);
+        expect_arrival(w);
+        w->max_us = NONE_DUE; /* it may have been and gone */
+        w->arrive_us += (w->arrive_us - world.now_us) / 2;
         w->deadline_us = NONE_DUE;
         if (v->state == STATE_ALERTING) {
                 uint64_t most = w->loop_us;
@@ -556,6 +663,7 @@ void watch_turn(void)
                 if (w->state != v.state)
                         broken("I1: every step has its row", "incident %" PRIu64 " is %s, its rows say %s",
                                 id, state_word(v.state), state_word((State)w->state));
+                judge_promises(w, &v);
                 if (v.state == STATE_ALERTING)
                         judge_alerting(w, &v, now);
         }

@@ -160,12 +160,12 @@ static void person_acts(uint32_t i, Alert a)
                 act(i, a.incident, a.seq, fault(FAULT_DECLINE, 0.3) ? "decline" : "accept",
                         eta ? ",\"eta\":300" : "");
         } else if (str_equal(a.needs, "arrive")) {
-                if (!fault(FAULT_FORGET, 0.6))
+                if (!fault(FAULT_FORGET, 0.5))
                         act(i, a.incident, a.seq, fault(FAULT_RELEASE, 0.3) ? "release" : "arrived",
                                 ",\"proof\":\"bed\"");
         } else if (str_equal(a.needs, "resolve") && chance(STREAM_PERSON + i, 0.3)) {
                 act(i, a.incident, a.seq, "fire119", ",\"yes\":false");
-        } else if (str_equal(a.needs, "resolve") && !fault(FAULT_FORGET, 0.6)) {
+        } else if (str_equal(a.needs, "resolve") && !fault(FAULT_FORGET, 0.5)) {
                 act(i, a.incident, a.seq, "resolve", ",\"outcome\":\"helped\",\"note\":\"all is well\"");
         }
 }
@@ -208,8 +208,7 @@ static void person_lives(uint64_t who)
         Person *p = &people[i];
         uint64_t silence = rnd_between(STREAM_PERSON + i, 1, 120) * USEC_PER_MIN;
 
-        later(rnd_between(STREAM_PERSON + i, USEC_PER_SEC, (world.calm ? 2 : 5) * USEC_PER_MIN),
-                person_lives, i);
+        later(rnd_between(STREAM_PERSON + i, USEC_PER_SEC, 2 * USEC_PER_MIN), person_lives, i);
         if (fault(FAULT_SIGNAL, 0.003)) {
                 trace("%s has no signal", person_code(i));
                 p->silent_until_us = world.now_us + silence;
@@ -220,7 +219,7 @@ static void person_lives(uint64_t who)
                 duty(i, p->off);
                 return;
         }
-        if (!fault(FAULT_SLEEP, 0.8))
+        if (!fault(FAULT_SLEEP, 0.7))
                 person_looks(i);
 }
 

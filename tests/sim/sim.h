@@ -60,6 +60,7 @@ typedef enum FaultKind {
         FAULT_STRANGER,
         FAULT_FLOOD,  /* many strangers */
         FAULT_VITALS, /* readings beyond their limits */
+        FAULT_SILENT, /* a device misses its heartbeat */
         FAULT_MAX,
 } FaultKind;
 
