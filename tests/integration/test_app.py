@@ -415,6 +415,17 @@ def test_the_app_is_plain_enough_for_an_old_phone():
             assert not later.search(code), f"{path.name}:{number}: {line}"
 
 
+def test_every_word_of_the_gateway_can_be_read():
+    """Reasons, causes, kinds, roles, states and outcomes, as the engine spells them, have words for people."""
+    engine = (net.SOURCE / "daemon/engine/words.c").read_text(encoding="utf-8")
+    words = (net.SOURCE / "tools/worker-app/words.js").read_text(encoding="utf-8")
+    for table, name in (("reason", "reasons"), ("system", "causes"), ("alarm", "kinds"), ("role", "roles"), ("vital", "vitals")):
+        spelled = re.findall(r'\] = "([^"]+)"', re.search(rf"{table}_words\[.*?\n}};", engine, re.S)[0])
+        have = re.search(rf"const {name} = {{(.*?)\n  }};", words, re.S)[1]
+        missing = [w for w in spelled if not re.search(rf"(^|[\s,{{'])'?{re.escape(w)}'?: \[", have)]
+        assert len(spelled) > 3 and not missing, f"{name} lacks {missing}"
+
+
 def test_one_file_does_it_all(phones, app_folder):
     """As a file, without our web server: log in, be called, accept."""
     link = phones.link("w01")
@@ -600,3 +611,69 @@ def test_the_desk_and_the_wall(make_phones):
     wall.see("网关离线")
     desk.see("网关离线")
     looked_at(desk, "desk-offline")
+
+
+def test_every_trouble_is_shown(make_phones):
+    """What a phone shows when something is wrong, as large as it must be."""
+    phones = make_phones(settings={"Ladder sos": {"Receipt": "0", "Tier2": "0s backup"}})
+    cut = phones.cut()
+    w01 = phones.on_duty("w01", cut.port, more={"n": "赵示例", "p": "000-0000-2001"})
+    w01.cut_allowed = True
+    bed, _ = press(phones)
+    w01.see("张虚构")
+    cut.cut()
+    w01.see("已断网")
+    w01.see("打电话给值班台")
+    looked_at(w01, "offline-list")
+    w01.click(selector=".card")
+    w01.press("接单")
+    w01.see("联网后自动发出")
+    looked_at(w01, "offline-alert")
+    w01.reload()
+    w01.see("断网前的情况")
+    looked_at(w01, "offline-start")
+    cut.restore()
+    lamp(phones, bed, "accepted")
+    w01.see_not("已断网")
+    again = phones.on_duty("w01")
+    w01.see("另一个窗口或手机登录了您的账号")
+    looked_at(w01, "taken")
+    again.click(selector=".card")
+    again.press("已到达")
+    lamp(phones, bed, "arrived")
+    again.press("办结")
+    again.press("确认办结")
+    again.see("结果?")
+    again.check(text="其他")
+    again.press("确认办结")
+    again.see("“其他”请写备注")
+    looked_at(again, "resolve-wrong")
+    again.press("取消")
+    phones.site.daemon.stop()
+    again.see("网关离线")
+    looked_at(again, "gateway-offline")
+
+
+def test_smoke_asks_about_119(make_phones):
+    phones = make_phones()
+    w01 = phones.on_duty("w01")
+    phones.site.press(phones.site.device("smoke-101"), "smoke-101", "s-1", kind="smoke")
+    w01.see("烟雾报警")
+    w01.click(selector=".card")
+    w01.press("接单")
+    w01.see("已到达")
+    w01.press("更多")
+    w01.press("已打 119")
+    w01.see("“联系外援”已确认")
+    w01.press("已到达")
+    w01.press("办结")
+    w01.check(text="误报")
+    w01.press("确认办结")
+    w01.see("探测器还没有恢复，不能办结")
+    looked_at(w01, "smoke-refused")
+    phones.site.press(phones.site.device("smoke-101"), "smoke-101", "s-2", kind="smoke_clear")
+    w01.see("已恢复，仍需核实")
+    w01.press("办结")
+    w01.check(text="误报")
+    w01.press("确认办结")
+    w01.see("现在没有警报")

@@ -177,6 +177,8 @@
         H.bell.silence(0);
       if (first)
         H.say(t('new_alert', a.text));
+      if (first && a.priority > 3 && app.duty)
+        H.bell.once(3); // said once; nobody runs for it
       if (!app.calm(a))
         H.bell.notify(a, H.what(a) + ' ' + H.who(a), (H.near(a) || a.text) + ' ' + t('number', a.incident));
       if (app.screen === 'test' && !a.test)
@@ -287,9 +289,9 @@
     if (ok && action.action === 'off')
       duty_end();
     else if (ok && action.action !== 'on')
-      H.toast(t('confirmed', H.action(action.action)) + (reply.reason ? '：' + H.reason(reply.reason) : ''));
+      H.toast(t('confirmed', H.action(action.action)) + (H.reason(reply.reason) ? '：' + H.reason(reply.reason) : ''));
     else if (!ok) {
-      const text = t('not_done', H.action(action.action), reply.reason ? H.reason(reply.reason) : reply.text || reply.result);
+      const text = t('not_done', H.action(action.action), H.reason(reply.reason) || reply.text || reply.result);
       H.toast(text, true);
       H.say(text);
     }
@@ -346,8 +348,8 @@
       list.push(h('div', {class: 'banner bad', role: 'alert'}, t('offline_banner'), phone ? H.phone(phone, t('call_desk'), 'light') : null));
     else if (app.duty && H.link.gateway === 'offline')
       list.push(h('div', {class: 'banner bad', role: 'alert'}, t('gateway_banner'), phone ? H.phone(phone, t('call_desk'), 'light') : null));
-    if (app.account && app.duty && !H.bell.unlocked())
-      list.push(h('button', {type: 'button', class: 'banner sound', onclick: function () { H.bell.unlock(); }}, '🔇 ', t('sound_off')));
+    if (app.account && app.duty && !H.bell.unlocked() && ['refused', 'taken'].indexOf(H.link.state) < 0)
+      list.push(h('button', {type: 'button', class: 'banner sound', onclick: function () { H.bell.unlock(); }}, t('sound_off')));
     const box = document.getElementById('banner');
     const text = list.map(function (e) { return e.textContent; }).join('|');
     if (box.drawn === text)

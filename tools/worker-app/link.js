@@ -131,7 +131,7 @@
     if (link.state === 'online')
       state_set('lost');
     if (link.state === 'connecting' && !lost_timer)
-      lost_timer = setTimeout(function () { lost_timer = null; if (link.state === 'connecting') state_set('lost'); }, 3000);
+      lost_timer = setTimeout(function () { lost_timer = null; if (link.state === 'connecting') state_set('lost'); }, navigator.onLine === false ? 0 : 3000);
     dial_later();
   }
 

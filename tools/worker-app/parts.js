@@ -38,6 +38,8 @@
       const v = H.vital(a.vital);
       return v.name + ' ' + a.value + ' ' + v.unit;
     }
+    if (a.kind === 'system' && a.cause)
+      return H.cause(a.cause);
     return H.kind(a.kind);
   };
 

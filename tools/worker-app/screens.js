@@ -64,7 +64,7 @@
 
   screens.test = function () {
     const test = H.app.test;
-    const line = test.reply ? (test.reply.result === 'ok' ? t('test_ok') : t('not_done', t('a_on'), H.reason(test.reply.reason))) :
+    const line = test.reply ? (test.reply.result === 'ok' ? t('test_ok') : t('not_done', t('a_on'), H.reason(test.reply.reason) || test.reply.text || '')) :
       H.link.state === 'online' && Date.now() - test.began < 8000 ? t('test_wait') : Date.now() - test.began < 8000 ? t('connecting') : t('test_no');
     const good = test.reply && test.reply.result === 'ok';
     return h('main', {class: 'page narrow'},

@@ -207,7 +207,7 @@
   };
 
   const kinds = {
-    sos: ['呼救', 'SOS'], fall: ['跌倒', 'Fall'], smoke: ['烟雾报警', 'Smoke'], heat: ['高温报警', 'Heat'], gas: ['燃气报警', 'Gas'],
+    sos: ['呼救', 'SOS'], smoke_clear: ['烟雾恢复', 'Smoke cleared'], heat_clear: ['高温恢复', 'Heat cleared'], gas_clear: ['燃气恢复', 'Gas cleared'], co_clear: ['一氧化碳恢复', 'CO cleared'], fall: ['跌倒', 'Fall'], smoke: ['烟雾报警', 'Smoke'], heat: ['高温报警', 'Heat'], gas: ['燃气报警', 'Gas'],
     co: ['一氧化碳报警', 'Carbon monoxide'], tamper: ['设备被拆动', 'Tampering'], fault: ['设备故障', 'Device fault'], request: ['求助', 'Request'],
     vital: ['体征异常', 'Vital sign'], inactivity: ['长时间无活动', 'No activity'], battery: ['电量低', 'Battery low'], system: ['系统故障', 'System'],
     unknown: ['不明报警', 'Unknown alarm'], unparsed: ['看不懂的报警', 'Unreadable alarm'], cancel: ['取消', 'Cancelled'], test: ['测试', 'Test']
@@ -243,7 +243,18 @@
     no_proof: ['缺少到场凭据', 'proof of arrival missing'], bad_outcome: ['结果不对', 'no such outcome'], still_burning: ['探测器还没有恢复，不能办结', 'the sensor still alarms'],
     several: ['有多条，请带编号', 'several are open'], too_early: ['太早了', 'too early'], open_matters: ['还有未办结的警报', 'open matters'], old_round: ['警报已更新，请再看一次', 'the alert has changed, look again'],
     not_arrived: ['还没有到达，不能办结', 'not arrived yet'], twice: ['只能延时一次', 'only once'], unknown_action: ['网关不认识这个操作', 'unknown action'], unknown_worker: ['名册里没有您', 'you are not in the registry'],
-    busy: ['您手上还有一条特急，这条算帮忙', 'you have another urgent one; counted as help'], helper: ['同事已接，您算帮忙', 'a colleague has it; counted as help'], bad_request: ['内容不对', 'bad request'], retained: ['旧消息', 'retained']
+    busy: ['您手上还有一条特急，这条算帮忙', 'you have another urgent one; counted as help'], helper: ['同事已接，您算帮忙', 'a colleague has it; counted as help'], bad_request: ['内容不对', 'bad request'], retained: ['旧消息', 'retained'],
+    lost: ['设备失联', 'the device is silent'], battery_low: ['电量低，请安排更换', 'battery low: plan its replacement'], battery_empty: ['电量快用完了', 'the battery is nearly empty'],
+    mains: ['断电了，在用电池', 'runs on its battery'], not_worn: ['没有戴', 'not worn'], signal: ['信号弱', 'weak signal'], skew: ['设备时间不准', 'its clock is wrong'],
+    no_data: ['没有体征数据', 'no readings come'], proof: ['很久没有测试', 'not tried for too long'], area: ['一片设备同时失联', 'many devices of one place are silent'],
+    shelved: ['已暂停', 'put aside for a time'], busy_worker: ['网格员手上太多，同时叫了上级', 'the worker has too many: more are called'], tried: ['按键测试', 'a test press'],
+    away: ['老人外出', 'the resident is away'], sustained: ['持续超限', 'beyond the limit, and again'], rate: ['变化太快', 'changes too fast'],
+    score: ['早期预警评分高', 'the early warning score is high'], inactive: ['长时间没有动静', 'no sign of life at home']
+  };
+  const causes = {
+    broker: ['消息服务器连不上', 'the broker cannot be reached'], store: ['数据库故障', 'the database fails'], roster: ['有一级没有人可叫', 'a tier has nobody who can be called'],
+    takeover: ['网关的连接被占用', 'somebody else uses the gateway’s connection'], channel: ['外呼通道故障', 'a program channel fails'], table: ['登记表满了', 'a table is full'],
+    clock: ['时钟不可信', 'the clock cannot be trusted'], canary: ['自检报警没有返回', 'the synthetic alarm did not come back'], drill: ['演练', 'drill']
   };
 
   H.english = false;
@@ -269,7 +280,9 @@
   H.role = look(roles);
   H.state = look(states);
   H.told = look(told);
-  H.reason = look(reasons);
+  // A word that came after us says nothing: the alert's own line stands beside it.
+  H.reason = function (word) { return reasons[word] ? look(reasons)(word) : ''; };
+  H.cause = look(causes);
   H.outcome = function (word) { return words['o_' + word] ? H.t('o_' + word) : String(word); };
   H.action = function (word) { return words['a_' + word] ? H.t('a_' + word) : String(word); };
   H.vital = function (name) {
