@@ -12,10 +12,11 @@
  * - Acknowledgement after the disk. libmosquitto queues the PUBACK before it shows us the message. Marked as
  *   threaded, it only queues, and mosquitto_loop_write() alone reaches the socket. So on a connection with
  * `hold`, nothing at all is written between the first byte read and the moment when the host has committed
- * what the turn asked for: the acknowledgements cannot be told apart from the rest. No reading either, so
- * that what waits is bounded, and no mosquitto_loop_misc(), whose keep-alive check would take our own
- * silence for the broker's. If the disk takes longer than the broker's patience, the broker drops us and
- * sends everything again: that is safe.
+ * what the turn asked for: the acknowledgements cannot be told apart from the rest. Reading goes on, so that
+ * a press never waits for the flush of somebody else's, up to HELD_MAX messages, so that what waits is
+ * bounded; but no mosquitto_loop_misc(), whose keep-alive check would take our own silence for the
+ * broker's. If the disk takes longer than the broker's patience, the broker drops us and sends everything
+ * again: that is safe.
  * - A new library handle for each dial. An old one would carry stale acknowledgements and, worse, old
  * retained alerts over into the new connection, after the matter has long been closed.
  * - No work on the library's handle inside its own callbacks beyond queueing (`inside`). A loss that shows
@@ -53,6 +54,7 @@
 #define DIAL_MAX_US         (10 * USEC_PER_SEC) /* from dialling to ready */
 #define RESOLVE_POLL_US     (20 * USEC_PER_MSEC)
 #define STOP_MAX_MS         200
+#define HELD_MAX            200 /* messages taken while the disk is awaited: as many as a broker sends unacknowledged */
 #define READS_DIALLING      4 /* a TLS handshake reads in steps that look like nothing to read */
 
 typedef enum LinkState {
@@ -74,6 +76,7 @@ struct Link {
         PortWatch *watch;
         PortTimer *again;
         uint64_t need;         /* journal number that must be durable before anything leaves; 0: none */
+        unsigned held;         /* messages taken since something has left */
         uint64_t since_us;     /* in this state, or not ready */
         uint64_t dial_us;      /* when this attempt began */
         uint64_t connected_us; /* CONNACK of this connection; 0: not yet */
@@ -108,6 +111,12 @@ bool link_taken_over(const Link *l)
         return l->quick_losses >= TAKEOVERS;
 }
 
+/* Something may be read now. */
+static bool link_takes(const Link *l)
+{
+        return !link_held(l) || l->held < HELD_MAX;
+}
+
 void link_need(Link *l, uint64_t seq)
 {
         if (l->settings.hold && seq > l->need)
@@ -129,6 +138,7 @@ static void link_close(Link *l)
         l->m = NULL;
         l->resolve = resolve_free(l->resolve);
         l->lost = l->more = l->announce = false;
+        l->held = 0;
 }
 
 /* Up to a quarter more or less, so that a thousand gateways do not return to a broker as one. */
@@ -248,6 +258,7 @@ static void on_message(struct mosquitto *m, void *userdata, const struct mosquit
 {
         Link *l = userdata;
 
+        l->held++;
         if (!l->lost) /* condemned: what follows comes again as well */
                 l->handler.message(l->handler.userdata,
                         &(LinkMessage){.topic = message->topic,
@@ -286,14 +297,16 @@ static void link_arm(Link *l)
 
         if (!link_alive(l))
                 return;
-        if (!link_held(l))
-                events = EPOLLIN | (mosquitto_want_write(l->m) ? (uint32_t)EPOLLOUT : 0);
+        if (!link_held(l) && mosquitto_want_write(l->m))
+                events |= EPOLLOUT;
+        if (link_takes(l))
+                events |= EPOLLIN;
         if (l->watch)
                 r = l->host->watch_set(l->watch, events);
         else
                 r = l->host->watch(l->host, &l->watch, mosquitto_socket(l->m), events, l->settings.priority,
                         link_io, l);
-        if (r >= 0 && l->more && !link_held(l))
+        if (r >= 0 && l->more && link_takes(l))
                 r = l->host->timer_set(l->again, 0);
         if (r < 0)
                 link_lose(l);
@@ -308,6 +321,7 @@ static void link_write(Link *l)
         errno = 0;
         (void)mosquitto_loop_write(l->m, 1); /* a loss has shown itself in on_disconnect() */
         l->inside = false;
+        l->held = 0;
 }
 
 void link_flush(Link *l)
@@ -326,19 +340,27 @@ void link_wake(Link *l)
 
 static void link_drain(Link *l)
 {
+        unsigned most = !l->connected_us    ? READS_DIALLING
+                        : l->settings.drain ? l->settings.drain
+                                            : LIMIT_DRAIN;
+        uint64_t need;
+
         l->more = false;
         l->inside = true;
         for (unsigned i = 0; !l->lost && mosquitto_socket(l->m) >= 0; i++) {
-                if (i >= (l->connected_us ? LIMIT_DRAIN : READS_DIALLING)) {
-                        l->more = l->connected_us != 0;
+                if (i >= most || (l->held >= HELD_MAX && link_held(l))) {
+                        /* What TLS has read and we have not, epoll cannot see; what is in the socket, it can. */
+                        l->more = l->connected_us && l->settings.ca_file && l->settings.ca_file[0];
                         break;
                 }
                 errno = 0;
                 if (mosquitto_loop_read(l->m, 1) != MOSQ_ERR_SUCCESS || errno == EAGAIN)
                         break;
         }
+        /* Still inside: the turn may release what was awaited before, and these messages have no number yet. */
+        need = l->host->run(l->host);
         l->inside = false;
-        link_need(l, l->host->run(l->host));
+        link_need(l, need);
 }
 
 /* One visit of the loop. Never from within a turn: it runs one. */
@@ -363,7 +385,7 @@ static void link_io(void *userdata, uint32_t revents)
 {
         Link *l = userdata;
 
-        if (link_held(l)) {
+        if (!link_takes(l)) {
                 /* We asked for no event; these two cannot be declined, and would come for ever. */
                 if (revents & (EPOLLHUP | EPOLLERR))
                         link_lose(l);
@@ -517,7 +539,7 @@ static void link_again(void *userdata)
         case LINK_DIALLING:
         case LINK_CONNECTED:
         case LINK_READY:
-                if (!link_held(l))
+                if (link_takes(l))
                         link_visit(l, true);
                 break;
         case LINK_STOPPED: break;

@@ -20,6 +20,7 @@ typedef struct LinkSettings {
         uint32_t port, keepalive_s;
         bool clean; /* no session at the broker */
         bool hold;  /* nothing leaves before what came in is durable */
+        unsigned drain; /* messages in one visit; 0: LIMIT_DRAIN */
         PortPriority priority;
         const char *filters[LINK_FILTERS_MAX]; /* subscribed with QoS 1; NULL ends */
         const char *will_topic;                /* retained will "offline" */
@@ -71,7 +72,7 @@ void link_tick(Link *);
 void link_stop(Link *);
 
 bool link_ready(const Link *);
-/* Waits for the disk: neither read nor written. */
+/* Waits for the disk: not written, and after so many messages not read either. */
 bool link_held(const Link *);
 /* CLOCK_BOOTTIME since when it has not been ready; 0: it is. */
 uint64_t link_down_since(const Link *);

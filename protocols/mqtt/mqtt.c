@@ -29,7 +29,8 @@
 
 #define TICK_US        USEC_PER_SEC
 #define BROKER_LOST_US (5 * USEC_PER_SEC)
-#define HOLD_ANY       1 /* MQTT answers by topic: the hold only says that somebody waits */
+#define VITALS_DRAIN   32 /* readings in one visit: a press waits for no more than these */
+#define HOLD_ANY       1  /* MQTT answers by topic: the hold only says that somebody waits */
 
 struct Mqtt {
         PortHost *host;
@@ -510,6 +511,7 @@ static int mqtt_links(Mqtt *q, const Config *config)
         for (size_t i = 0; i < 4; i++)
                 alarm.filters[i] = q->filters[i];
         alarm.hold = true;
+        vitals.drain = VITALS_DRAIN;
         alarm.will_topic = q->status;
         vitals.filters[0] = q->filters[4];
         vitals.filters[1] = q->filters[5];
