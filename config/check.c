@@ -84,17 +84,36 @@ static int check_ladder(Reader *r, unsigned class)
         return 0;
 }
 
+/* Member by member: padding stays zero, so that equal policies are equal bytes. */
+static void channel_take(Policy *policy, unsigned i, const ConfigChannel *c)
+{
+        PersonChannel *p = &policy->channels[i];
+
+        (void)str_copy(p->name, sizeof(p->name), c->name); /* same sizes */
+        p->personal = c->to != 0;
+        p->roles = c->to & ~CHANNEL_TO_NAMED;
+        p->priority = (uint8_t)c->priority;
+        p->receipt_us = c->receipt_us;
+        p->gap_us = c->gap_us;
+}
+
 static int check_channels(Reader *r)
 {
         Config *c = r->config;
 
-        c->policy.exec_channels = c->n_channels;
+        _Static_assert(CONFIG_CHANNELS_MAX <= PERSON_CHANNELS_MAX, "each has a place in the policy");
+
+        c->policy.exec_channels = 0;
         for (unsigned i = 0; i < c->n_channels; i++) {
                 if (c->channels[i].exec[0] == '\0')
                         return reader_fail_at(r, settings_origin(r, SECTION_CHANNEL, i, "Exec"),
                                 "[Channel %s] has no Exec; write the program, as in "
                                 "\"Exec=/usr/local/bin/siren\"",
                                 c->channels[i].name);
+                channel_take(&c->policy, i, &c->channels[i]);
+                if (c->channels[i].to)
+                        continue;
+                c->policy.exec_channels++;
                 if (c->channels[i].priority > c->policy.exec_priority)
                         c->policy.exec_priority = (uint8_t)c->channels[i].priority;
         }

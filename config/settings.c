@@ -46,6 +46,7 @@ static int parse_time(Reader *, const Setting *, void *, char *);
 static int parse_time_or_auto(Reader *, const Setting *, void *, char *);
 static int parse_tier(Reader *, const Setting *, void *, char *);
 static int parse_outcomes(Reader *, const Setting *, void *, char *);
+static int parse_to(Reader *, const Setting *, void *, char *);
 
 #define FIELD(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
 #define GATEWAY(key, parse, member, min, max, standard, help)                                               \
@@ -78,6 +79,11 @@ static int parse_outcomes(Reader *, const Setting *, void *, char *);
 #define CHANNEL(key, parse, member, min, max, standard, help)                                               \
         {                                                                                                   \
                 SECTION_CHANNEL, key, parse, FIELD(ConfigChannel, member), min, max, false, standard, help  \
+        }
+#define CHANNEL_TIME(key, member, max, off, standard, help)                                                  \
+        {                                                                                                   \
+                SECTION_CHANNEL, key, parse_time, FIELD(ConfigChannel, member), USEC_PER_SEC, max, off, standard,  \
+                        help                                                                                \
         }
 #define LADDER(key, parse, member, min, max, off, help)                                                     \
         {                                                                                                   \
@@ -135,6 +141,10 @@ static const Setting settings[] = {
         CHANNEL("Exec", parse_path, exec, 2, 0, "", "program and arguments, split at spaces; gets the notice as JSON on standard input"),
         CHANNEL("Priority", parse_number, priority, 1, 5, "2", "called for incidents of this priority or more urgent; 1 to 5"),
         CHANNEL("Timeout", parse_time, timeout_us, USEC_PER_SEC, 10 * USEC_PER_MIN, "30s", "a program that runs longer is ended and has failed"),
+
+        CHANNEL("To", parse_to, to, 0, 0, "", "reaches one person when his first way is not confirmed: roles, or named for those with exec:NAME in workers.csv; empty: called with the tiers"),
+        CHANNEL_TIME("Receipt", receipt_us, USEC_PER_HOUR, false, "30s", "To: so long a receipt (the program's success) is awaited before the person's next channel, then the next tier"),
+        CHANNEL_TIME("Gap", gap_us, USEC_PER_DAY, true, "2min", "To: not sooner again to the same person, whatever for; 0: at once"),
 
         LADDER("Priority", parse_number, priority, 1, 5, false, "1 is the most urgent"),
         LADDER("Tier1", parse_tier, tiers[0], 0, 0, false, "when and whom: time from the start of a round, then roles; empty: no such tier"),
@@ -530,6 +540,28 @@ static int parse_outcomes(Reader *r, const Setting *s, void *field, char *value)
         if (bits == 0)
                 return reader_fail(r,
                         "%s needs at least one word, as in \"helped hospital false_alarm other\"", s->key);
+        *(uint32_t *)field = bits;
+        return 0;
+}
+
+static int parse_to(Reader *r, const Setting *s, void *field, char *value)
+{
+        const char *known[ROLE_MAX + 1] = {"named"};
+        uint32_t bits = 0;
+        char *word;
+        Role role;
+
+        for (unsigned i = 0; i < ROLE_MAX; i++)
+                known[i + 1] = role_word((Role)i);
+        while ((word = parse_word(&value))) {
+                if (str_equal(word, "named"))
+                        bits |= CHANNEL_TO_NAMED;
+                else if (role_parse(word, &role))
+                        bits |= 1u << role;
+                else
+                        return fail_unknown(r, "role", word, known, ROLE_MAX + 1);
+        }
+        ASSERT(s->size == sizeof(bits));
         *(uint32_t *)field = bits;
         return 0;
 }

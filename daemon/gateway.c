@@ -33,6 +33,7 @@
 #include "report.h"
 #include "roster-check.h"
 #include "store/registry.h"
+#include "timewatch.h"
 #include "turn.h"
 #include "watchdog.h"
 
@@ -75,6 +76,8 @@ struct Gateway {
         BoardFeed *board;
         Control *control;
         PortWatch *store_watch;
+        Timewatch *timewatch;
+        int64_t trusted_floor_us;
         PortTimer *timer;
         Watchdog *watchdog; /* NULL: nobody watches */
         Counters counters;
@@ -172,7 +175,11 @@ static void checkpoint_tell(Gateway *g)
 
 static uint64_t gateway_turn(Gateway *g)
 {
-        uint64_t need = turn_run(g->turn);
+        uint64_t need;
+
+        if (g->timewatch)
+                timewatch_look(g->timewatch);
+        need = turn_run(g->turn);
 
         if (admin_store(&g->admin)) /* the turn has looked at the store, and its descriptor is quiet now */
                 checkpoint_tell(g);
@@ -642,6 +649,7 @@ static int open_store(Gateway *g, StoreStart *ret_start)
                 g->anew = true;
         }
         clock_boot_set(ret_start->boot);
+        g->trusted_floor_us = ret_start->trusted_wall_us;
         if (!clock_trust(ret_start->trusted_wall_us))
                 log_warning("the wall clock cannot be trusted yet; deadlines go by the time since boot");
         return 0;
@@ -791,7 +799,9 @@ static int make_ports(Gateway *g)
         if (r < 0)
                 return error_trace(r);
         board_registry_set(g->board, g->registry);
-        r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
+        r = timewatch_new(&g->timewatch, &g->host, g->turn, g->trusted_floor_us);
+        if (r == 0)
+                r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
         g->admin.control = g->control;
         if (r == 0 && g->config.n_channels > 0)
                 r = exec_new(&g->exec, &g->host, &g->config, port_add(g));
@@ -925,6 +935,7 @@ Gateway *gateway_free(Gateway *g)
         codec_free(g->codec);
         devices_free(g->devices);
         loop_watch_free(g->store_watch);
+        timewatch_free(g->timewatch);
         loop_timer_free(g->timer);
         watchdog_free(g->watchdog);
         turn_free(g->turn);

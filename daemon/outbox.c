@@ -211,7 +211,7 @@ static Told *told_add(Outbox *o, uint64_t incident, uint32_t worker, uint8_t cha
         *t = (Told){.incident = incident, .worker = worker, .channel = channel, .next = first};
         ASSERT(idmap_set(&o->head, incident, i));
         ASSERT(idmap_set(&o->by_key, told_key(incident, worker, channel), i));
-        if (worker < o->n_open)
+        if (channel < CHANNEL_EXEC && worker < o->n_open)
                 o->open[worker]++;
         return t;
 }
@@ -374,6 +374,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         c.now_us = now.wall_us;
         c.notice_seq = (int64_t)(s->raise || s->told->seq > v->last_seq ? s->told->seq : v->last_seq);
         c.reason = s->reason;
+        c.to_phone = w && s->told->channel >= CHANNEL_PERSON ? w->phone : NULL;
         ASSERT(notice_json(v, &c, o->json, sizeof(o->json), &n)); /* fits: NOTICE_JSON_MAX */
         (void)notice_text(v, &c, o->text, sizeof(o->text));       /* cut at its end, still a line */
         a = (PortAlert){
@@ -458,7 +459,7 @@ static void alert_clear(Outbox *o, const Told *t)
 {
         const Worker *w = registry_worker(o->registry, t->worker);
 
-        if (t->worker < o->n_open && o->open[t->worker] > 0)
+        if (t->channel < CHANNEL_EXEC && t->worker < o->n_open && o->open[t->worker] > 0)
                 o->open[t->worker]--;
         if (!w)
                 return;
@@ -484,7 +485,7 @@ static void incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                 next = t->next;
                 if (!open)
                         alert_clear(o, t);
-                else if (t->channel != CHANNEL_EXEC)
+                else if (t->channel < CHANNEL_EXEC)
                         alert_send(
                                 o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = changed}, now);
         }
@@ -566,7 +567,7 @@ void outbox_resend(Outbox *o, Now now)
                         Told *t = &o->told[i];
                         bool wait = is_calming(o, &v, t->worker, now) && o->released < v.last_seq;
 
-                        if (!wait && (t->channel != CHANNEL_EXEC || t->waiting))
+                        if (!wait && (t->channel < CHANNEL_EXEC || t->waiting))
                                 alert_send(o,
                                         &(Send){.view = &v,
                                                 .told = t,

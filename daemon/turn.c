@@ -582,7 +582,7 @@ void turn_sent(Turn *t, uint64_t incident, uint32_t worker, uint8_t channel, uin
         if (!outbox_sent(t->outbox, incident, worker, channel, seq, t->txn))
                 return;
         txn_touch(t, false, clock_now().boot_us);
-        if (ok && channel != CHANNEL_EXEC)
+        if (ok && channel < CHANNEL_EXEC)
                 return; /* the broker has it; only the person's receipt says more */
         e = inbox_event(t->inbox);
         if (!e)

@@ -611,6 +611,8 @@ void action_event(Engine *e, const Event *ev)
                 refuse(e, ev, 0, NULL, refused(REASON_UNKNOWN_WORKER));
                 return;
         }
+        if (ev->via == VIA_MQTT && !ev->retained)
+                people_acts(e, worker);
         switch (ev->action.kind) {
         case ACTION_DELIVERED:
         case ACTION_SEEN: act_receipt(e, ev, worker); return;
@@ -658,7 +660,7 @@ void action_attempt(Engine *e, const Event *ev)
         if (!r || r->seq > attempt->seq)
                 return; /* over, or there is a newer attempt */
         if (attempt->delivered) {
-                if (attempt->channel != CHANNEL_EXEC || (r->flags & TOLD_DELIVERED))
+                if (attempt->channel < CHANNEL_EXEC || (r->flags & TOLD_DELIVERED))
                         return;
                 r->flags |= TOLD_DELIVERED;
                 row = emit_journal(e, in, JOURNAL_DELIVERED);
@@ -670,6 +672,11 @@ void action_attempt(Engine *e, const Event *ev)
         row->worker = attempt->worker;
         row->channel = attempt->channel;
         row->tier = r->tier;
-        if (!attempt->delivered && state_open(in->state))
-                ladder_check_empty(e, in, e->at, REASON_EMPTY);
+        if (attempt->delivered || !state_open(in->state))
+                return;
+        r = recipient_of(in, attempt->worker);
+        if (r && (ladder_runs(in) || in->owner == attempt->worker) &&
+                !recipient_delivered(in, attempt->worker) && channel_left(e, in, attempt->worker))
+                channel_mark(e, in, r, REASON_NO_RECEIPT);
+        ladder_check_empty(e, in, e->at, REASON_EMPTY);
 }

@@ -68,8 +68,10 @@ static void check_facts(const Engine *e, const Incident *in)
 
                 ASSERT(r->seq < e->next_seq);
                 ASSERT(r->worker || r->channel == CHANNEL_EXEC);
+                ASSERT(r->channel < CHANNEL_MAX);
                 for (unsigned j = 0; j < i; j++)
-                        ASSERT(in->recipients[j].worker != r->worker);
+                        ASSERT(in->recipients[j].worker != r->worker ||
+                                in->recipients[j].channel != r->channel);
         }
 }
 

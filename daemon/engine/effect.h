@@ -43,7 +43,16 @@ typedef enum Class {
 typedef enum State { STATE_NONE, STATE_ALERTING, STATE_ACCEPTED, STATE_ON_SCENE, STATE_RESOLVED, STATE_CLOSED, STATE_MAX } State;
 typedef enum Condition { CONDITION_NONE, CONDITION_ACTIVE, CONDITION_CLEARED, CONDITION_UNKNOWN } Condition;
 typedef enum Lamp { LAMP_IDLE, LAMP_RECEIVED, LAMP_ACCEPTED, LAMP_ARRIVED, LAMP_RESOLVED, LAMP_FAILED, LAMP_MAX } Lamp;
-typedef enum Channel { CHANNEL_APP, CHANNEL_PLAIN, CHANNEL_EXEC, CHANNEL_MAX } Channel; /* one append-only list */
+#define PERSON_CHANNELS_MAX 8
+
+/* One append-only list. CHANNEL_PERSON + i is a person's further channel: the i-th [Channel NAME] of the policy. */
+typedef enum Channel {
+        CHANNEL_APP,
+        CHANNEL_PLAIN,
+        CHANNEL_EXEC, /* the programs that are called with the tiers */
+        CHANNEL_PERSON,
+        CHANNEL_MAX = CHANNEL_PERSON + PERSON_CHANNELS_MAX
+} Channel;
 
 /* Why somebody is told, or why something happened: one short word each in the journal and in the alert. */
 typedef enum Reason {

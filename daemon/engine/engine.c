@@ -36,7 +36,9 @@ Engine *engine_init(void *memory, size_t size, const Limits *limits, const Polic
                 .next_incident = 1,
                 .next_seq = 1,
                 .roster_raised_us = NEVER,
-                .roster_due = NEVER};
+                .roster_due = NEVER,
+                .grace_until = NEVER,
+                .grace_due = NEVER};
         e->policy = *policy;
         for (unsigned i = 0; i < FLOOD_KEYS; i++)
                 e->flood_us[i] = NEVER;
@@ -91,6 +93,8 @@ static void now_set(Engine *e, Now now)
         e->now = now;
         if ((int64_t)now.boot_us > e->at)
                 e->at = (int64_t)now.boot_us;
+        if (!e->started)
+                people_grace_begin(e);
         e->started = true;
         if (becomes_trusted)
                 state_redate(e);
@@ -126,6 +130,10 @@ static bool expire_one(Engine *e)
         if (heap_first(&e->presence, &worker, &presence) && presence.due <= now &&
                 presence.due < timer.due && presence.due < biased(e->roster_due))
                 return people_expire(e);
+        if (e->grace_due <= e->at) {
+                people_grace_due(e);
+                return true;
+        }
         if (e->roster_due <= e->at && biased(e->roster_due) < timer.due) {
                 people_roster_due(e);
                 return true;
@@ -216,6 +224,8 @@ uint64_t engine_deadline(const Engine *e)
                 due = unbiased(key.due);
         if (heap_first(&e->presence, &slot, &key) && unbiased(key.due) < due)
                 due = unbiased(key.due);
+        if (e->grace_due != NEVER && e->n_used && unbiased(biased(e->grace_due)) < due)
+                due = unbiased(biased(e->grace_due));
         if (e->roster_due != NEVER && unbiased(biased(e->roster_due)) < due)
                 due = unbiased(biased(e->roster_due));
         supervised = supervision_due(e);

@@ -50,6 +50,16 @@ typedef struct ClassPolicy {
         uint32_t outcomes;      /* bit: index into Policy.outcomes */
 } ClassPolicy;
 
+/* A program that reaches one person: SMS, voice. Opened when the first way to him has not been confirmed. */
+typedef struct PersonChannel {
+        char name[32];       /* workers name it exec:NAME */
+        bool personal;       /* false: one of the programs that are called with the tiers */
+        uint32_t roles;      /* bit Role: theirs without being named */
+        uint8_t priority;    /* for incidents of this priority or more urgent */
+        uint64_t receipt_us; /* a receipt is awaited for so long */
+        uint64_t gap_us;     /* between two to the same person, whatever for */
+} PersonChannel;
+
 typedef struct Policy {
         ClassPolicy classes[CLASS_MAX];
         char outcomes[OUTCOMES_MAX][WORD_SIZE]; /* "" = unused */
@@ -66,6 +76,7 @@ typedef struct Policy {
         uint64_t no_data_us;                /* a wristband that lives and sends no readings, at least */
         uint8_t battery_low, battery_empty; /* percent; 0: off */
         uint8_t signal_weak;                /* so many dBm below 0; 0: off */
+        PersonChannel channels[PERSON_CHANNELS_MAX]; /* by [Channel NAME], in the order of the file */
 } Policy;
 
 /* One incident's row in the store: the columns that queries need, and the rest as a versioned blob. */

@@ -881,6 +881,8 @@ void incident_owner_lost(Engine *e, Incident *in)
         in->presence_told = true;
         if (in->state == STATE_ACCEPTED) {
                 notice_mark(e, in, PENDING_OWNER, REASON_RECONFIRM, e->at);
+                if (recipient_of(in, in->owner))
+                        channel_mark(e, in, recipient_of(in, in->owner), REASON_RECONFIRM);
                 reconfirm(e, in, REASON_RECONFIRM);
         } else if (in->state == STATE_ON_SCENE && in->due[TIMER_HANDLE_BY] != NEVER) {
                 timer_set(

@@ -88,6 +88,7 @@ typedef enum Timer {
 #define PENDING_EXEC      BIT(9)  /* the program channels */
 #define PENDING_FORMER    BIT(10) /* the previous owner of a reopened incident */
 #define PENDING_SUCCESSOR BIT(11) /* to whom the owner wants to hand over */
+#define PENDING_CHANNEL   BIT(12) /* who has TOLD_NEXT, on his next channel */
 
 typedef enum KeyType {
         KEY_RESIDENT = 1,
@@ -110,6 +111,7 @@ enum {                           /* Recipient.flags */
         TOLD_HELPER = 1 << 4,
         TOLD_ON_SITE = 1 << 5, /* has arrived */
         TOLD_FORMER = 1 << 6,  /* accepted once and did not arrive: his next accept makes him a helper */
+        TOLD_NEXT = 1 << 7,    /* is to be called on his next channel */
 };
 
 typedef struct Recipient {
@@ -134,6 +136,8 @@ typedef struct KeyEntry {
 typedef struct WorkerState {
         int64_t beat_us; /* presence: the last sign of life; valid with `seen` */
         int64_t duty_wall_us;
+        int64_t acted_us; /* did something while nothing was known of him; 0: nothing */
+        int64_t channel_us[PERSON_CHANNELS_MAX]; /* when he was last called there; 0: never */
         int8_t duty; /* checked in 1, out -1, 0: never said */
         bool seen, lost;
 } WorkerState;
@@ -210,6 +214,7 @@ struct Engine {
 
         WorkerState *workers;
         Heap presence;
+        int64_t grace_until, grace_due; /* until then who has never been heard counts as present; NEVER: it is over */
         int64_t roster_due;           /* the duty table changes, or a gap of it is to be told; NEVER: no table */
         bool roster_anew;             /* the whole day ahead is to be looked at */
         uint32_t gap_point, gap_grid; /* how far the look at gaps has come */
@@ -296,6 +301,9 @@ bool people_owns(const Engine *, uint32_t worker, bool p1_only, uint32_t but_dwe
 void people_presence(Engine *, const Event *);
 bool people_expire(Engine *); /* one loss of presence that is due; false: none */
 void people_forget(Engine *);
+void people_grace_begin(Engine *);
+void people_grace_due(Engine *);
+void people_acts(Engine *, uint32_t worker); /* a sign of life that is no beat */
 void people_look_at_all(Engine *); /* every open incident is due a look at the roster */
 void people_duty(Engine *, uint32_t worker, bool on);
 void people_roster_anew(Engine *); /* the roster, the registry or the clock is another one */
@@ -311,7 +319,17 @@ Recipient *recipient_of(Incident *, uint32_t worker);                          /
 Recipient *recipient_add(Engine *, Incident *, uint32_t worker, uint8_t tier); /* NULL: full */
 uint32_t recipients_helping(const Incident *);
 
+/* channels.c: a person's further channels. A person has a recipient for each; the first is the app's or plain. */
+bool channel_left(const Engine *, Incident *, uint32_t worker); /* one that was not used in this round */
+bool channel_call(Engine *, Incident *, Recipient *, Reason);   /* his next one now; false: the list is full */
+void channel_mark(Engine *, Incident *, Recipient *, Reason);   /* … with the next flush */
+bool recipient_delivered(const Incident *, uint32_t worker);    /* on any channel */
+bool recipient_failed(const Incident *, uint32_t worker);       /* on all of his */
+int64_t channel_receipt(const Engine *);                        /* the longest time that a receipt may take */
+void channel_stop(Incident *);
+
 /* notice.c: who is called */
+bool notice_call(Engine *, Incident *, Recipient *, Reason);
 void notice_mark(Engine *, Incident *, uint32_t pending, Reason, int64_t at);
 void notice_mark_after(Engine *, Incident *, uint32_t pending, Reason, int64_t due);
 void notice_flush(Engine *, Incident *);

@@ -140,11 +140,24 @@ void ladder_snapshot(const Engine *e, Incident *in, Class class)
         in->priority = in->plan.priority;
 }
 
+/* A further channel was tried in this round, and has not failed. */
+static bool channel_runs(const Incident *in, uint32_t worker)
+{
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                const Recipient *r = &in->recipients[i];
+
+                if (r->worker == worker && r->channel >= CHANNEL_PERSON && r->seq >= in->round_seq &&
+                        !(r->flags & TOLD_FAILED))
+                        return true;
+        }
+        return false;
+}
+
 /* Who of the newest group can be expected to accept? */
 static bool can_accept(
         const Engine *e, Incident *in, uint32_t id, const Worker *w, uint8_t from, uint8_t upto)
 {
-        const uint8_t out = TOLD_DECLINED | TOLD_FAILED | TOLD_FORMER | TOLD_HELPER;
+        const uint8_t out = TOLD_DECLINED | TOLD_FORMER | TOLD_HELPER;
         bool member = false;
         const Recipient *r;
 
@@ -152,10 +165,14 @@ static bool can_accept(
                 return false;
         for (uint8_t k = from; k <= upto && !member; k++)
                 member = people_in_tier(e, in, w, k);
-        if (!member || !people_on_duty(e, id) || !people_reachable(e, id))
+        if (!member || !people_on_duty(e, id))
                 return false;
         r = recipient_of(in, id);
-        return !r || !(r->flags & out);
+        if (r && (r->flags & out))
+                return false;
+        if (people_reachable(e, id) && !recipient_failed(in, id))
+                return true;
+        return channel_left(e, in, id) || channel_runs(in, id);
 }
 
 static bool group_empty(const Engine *e, Incident *in)
@@ -196,6 +213,16 @@ static void exec_mark(Engine *e, Incident *in, bool loop, int64_t at, Reason rea
                 notice_mark(e, in, PENDING_EXEC, reason, at);
 }
 
+/* Above the last tier it leads on; in the last it still opens second channels. */
+static void receipt_arm(Engine *e, Incident *in, uint8_t tier, bool next)
+{
+        bool wanted = next ? !(in->receipt_done & BIT(tier - 1)) : channel_receipt(e) > 0;
+
+        timer_set(e, in, TIMER_RECEIPT,
+                wanted && in->plan.receipt_us ? ladder_by_day(e, in, e->at) + (int64_t)in->plan.receipt_us
+                                              : NEVER);
+}
+
 /* The timers of a tier that was entered at `at`. */
 static void arm(Engine *e, Incident *in, int64_t at)
 {
@@ -210,10 +237,7 @@ static void arm(Engine *e, Incident *in, int64_t at)
         timer_off(e, in, TIMER_LOOP);
         timer_set(e, in, TIMER_RENOTIFY,
                 in->plan.renotify_us ? ladder_by_day(e, in, e->at + (int64_t)in->plan.renotify_us) : NEVER);
-        if (next && in->plan.receipt_us && !(in->receipt_done & BIT(tier - 1)))
-                timer_set(e, in, TIMER_RECEIPT, ladder_by_day(e, in, e->at) + (int64_t)in->plan.receipt_us);
-        else
-                timer_off(e, in, TIMER_RECEIPT);
+        receipt_arm(e, in, tier, next != 0);
         if (*newest_of(in) > plan_first(&in->plan) && in->due[TIMER_OLDER] == NEVER)
                 timer_set(e, in, TIMER_OLDER, older);
 }
@@ -314,7 +338,7 @@ static void loop(Engine *e, Incident *in, int64_t at)
         notice_mark(e, in, ladder_reached(in), REASON_LOOP, at);
         exec_mark(e, in, true, at, REASON_LOOP);
         timer_off(e, in, TIMER_TIER);
-        timer_off(e, in, TIMER_RECEIPT);
+        receipt_arm(e, in, *tier_of(in), false);
         timer_off(e, in, TIMER_OLDER);
         timer_set(e, in, TIMER_LOOP, ladder_by_day(e, in, at + (int64_t)in->plan.loop_us));
         timer_set(e, in, TIMER_RENOTIFY,
@@ -367,7 +391,7 @@ void ladder_resume(Engine *e, Incident *in, uint8_t tier, int64_t at, Reason rea
         if (in->exhausted || tier == last) {
                 in->exhausted = true;
                 timer_off(e, in, TIMER_TIER);
-                timer_off(e, in, TIMER_RECEIPT);
+                receipt_arm(e, in, tier, false);
                 timer_set(e, in, TIMER_LOOP, ladder_by_day(e, in, at + (int64_t)in->plan.loop_us));
         }
         ladder_check_empty(e, in, at, REASON_EMPTY);
@@ -382,6 +406,7 @@ void ladder_stop(Engine *e, Incident *in)
                 timer_off(e, in, own[i]);
         in->pending &= (uint16_t) ~(PENDING_TIERS | PENDING_JOINED | PENDING_EXEC | PENDING_FORMER);
         in->backup_tier = in->backup_newest = 0;
+        channel_stop(in);
         if (!in->pending)
                 timer_off(e, in, TIMER_NOTIFY);
         emit_state(e, in);
@@ -431,34 +456,43 @@ void ladder_check_empty(Engine *e, Incident *in, int64_t at, Reason reason)
 }
 
 /*
- * Nobody of the newest group has confirmed that it arrived. Persons whose client sends no receipts cannot: of
- * them only the first tier advances, later ones by their time.
+ * RECEIPT: whoever of the newest group has not confirmed that it arrived is called on his next channel. When
+ * nobody has confirmed and nobody has one left, the next tier is called now, once per tier and round. Persons
+ * whose client sends no receipts cannot confirm: of them only the first tier leads on, later ones by their time.
  */
 static void receipt_due(Engine *e, Incident *in, int64_t due)
 {
-        uint8_t tier = *tier_of(in);
-        bool app = false, plain = false;
+        uint8_t tier = *tier_of(in), next = plan_next(&in->plan, tier);
+        bool app = false, plain = false, delivered = false, opened = false;
 
         timer_off(e, in, TIMER_RECEIPT);
-        if (in->receipt_done & BIT(tier - 1))
-                return;
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                const Recipient *r = &in->recipients[i];
+                Recipient *r = &in->recipients[i];
                 const Worker *w = registry_worker(e->registry, r->worker);
 
-                if (!w || r->tier < *newest_of(in) || r->tier > tier || r->seq < in->round_seq ||
-                        !(role_rights(w->role) & RIGHT_ACCEPT))
+                if (!w || r->channel >= CHANNEL_EXEC || r->tier < *newest_of(in) || r->tier > tier ||
+                        r->seq < in->round_seq || !(role_rights(w->role) & RIGHT_ACCEPT))
                         continue;
-                if (r->flags & TOLD_DELIVERED)
-                        return;
+                if (recipient_delivered(in, r->worker)) {
+                        delivered = true;
+                        continue;
+                }
                 app = app || r->channel == CHANNEL_APP;
                 plain = plain || r->channel == CHANNEL_PLAIN;
+                if ((r->flags & TOLD_DECLINED) || !channel_left(e, in, r->worker))
+                        continue;
+                channel_mark(e, in, r, REASON_NO_RECEIPT);
+                opened = true;
         }
-        if (!app && !(plain && *newest_of(in) == plan_first(&in->plan)))
+        if (opened) {
+                timer_set(e, in, TIMER_RECEIPT, e->at + channel_receipt(e));
+                return;
+        }
+        if (delivered || !next || in->due[TIMER_LOOP] != NEVER || (in->receipt_done & BIT(tier - 1)) ||
+                (!app && !(plain && *newest_of(in) == plan_first(&in->plan))))
                 return;
         in->receipt_done |= (uint8_t)BIT(tier - 1);
-        if (plan_next(&in->plan, tier))
-                enter(e, in, plan_next(&in->plan, tier), due, REASON_NO_RECEIPT, false);
+        enter(e, in, next, due, REASON_NO_RECEIPT, false);
 }
 
 static void renotify_due(Engine *e, Incident *in, bool newest, int64_t due)

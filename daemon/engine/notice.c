@@ -59,24 +59,17 @@ void notice_mark_after(Engine *e, Incident *in, uint32_t pending, Reason reason,
         mark(e, in, pending, reason, e->at, due > e->at ? due : e->at);
 }
 
-/* False: the list is full. */
-static bool call(Engine *e, Incident *in, uint32_t worker, uint8_t tier, Reason reason)
+bool notice_call(Engine *e, Incident *in, Recipient *r, Reason reason)
 {
-        Recipient *r;
         JournalRow *row;
         bool late = in->pending_late;
 
         if (emit_room(e) < CALL_ROOM)
                 return false;
-        r = recipient_add(e, in, worker, tier);
-        if (!r)
-                return true; /* as many as can be told of one incident have been told */
         if (late && !is_weak(reason))
                 reason = REASON_CATCH_UP;
-        if (!r->tier || !worker)
-                r->tier = tier; /* the desk may have been called before its tier was reached */
         row = emit_journal(e, in, JOURNAL_NOTIFIED);
-        row->worker = worker;
+        row->worker = r->worker;
         row->tier = r->tier;
         row->channel = r->channel;
         row->reason = (uint8_t)reason;
@@ -84,7 +77,25 @@ static bool call(Engine *e, Incident *in, uint32_t worker, uint8_t tier, Reason 
         r->seq = e->next_seq - 1;
         r->sent_us = e->now.wall_us / 1000 * 1000;
         r->flags &= (uint8_t)~TOLD_FAILED;
-        emit_notify(e, in, worker, r->channel, r->tier, reason, late, r->seq);
+        emit_notify(e, in, r->worker, (Channel)r->channel, r->tier, reason, late, r->seq);
+        return true;
+}
+
+/* False: the list is full. Whoever cannot be reached there is called on his next channel as well. */
+static bool call(Engine *e, Incident *in, uint32_t worker, uint8_t tier, Reason reason)
+{
+        Recipient *r;
+
+        if (emit_room(e) < 2 * CALL_ROOM)
+                return false;
+        r = recipient_add(e, in, worker, tier);
+        if (!r)
+                return true; /* as many as can be told of one incident have been told */
+        if (!r->tier || !worker)
+                r->tier = tier; /* the desk may have been called before its tier was reached */
+        ASSERT(notice_call(e, in, r, reason));
+        if (worker && !people_reachable(e, worker) && !recipient_delivered(in, worker))
+                return channel_call(e, in, r, reason);
         return true;
 }
 
@@ -166,6 +177,15 @@ static bool call_helpers(Engine *e, Incident *in, Reason reason)
         return true;
 }
 
+static bool call_channels(Engine *e, Incident *in, Reason reason)
+{
+        for (unsigned i = 0; i < in->n_recipients; i++)
+                if ((in->recipients[i].flags & TOLD_NEXT) &&
+                        !channel_call(e, in, &in->recipients[i], reason))
+                        return false;
+        return true;
+}
+
 /* In the order of urgency: who is on the way, programs, the tiers, then those who have become eligible. */
 static bool call_all(Engine *e, Incident *in, uint32_t pending, Reason reason)
 {
@@ -174,6 +194,8 @@ static bool call_all(Engine *e, Incident *in, uint32_t pending, Reason reason)
         if ((pending & PENDING_OWNER) && !call_one(e, in, in->owner, reason))
                 return false;
         if ((pending & PENDING_SUCCESSOR) && !call_one(e, in, in->successor, reason))
+                return false;
+        if ((pending & PENDING_CHANNEL) && !call_channels(e, in, reason))
                 return false;
         if ((pending & PENDING_HELPERS) && !call_helpers(e, in, reason))
                 return false;

@@ -10,10 +10,10 @@
  * The duty table is a timer of the engine (roster_due), at the next moment at which somebody's duty may change
  * or a gap of the table is to be told: nobody looks at the table in between.
  *
- * Presence is expected of the app only. Before the first sign of life since our start, or since the broker was
- * away, nothing is known, which counts as present, for as long as it takes (Policy.presence_grace_us is thereby
- * covered): a phone that never answers is found by its missing delivery receipt. A person whose presence is lost is still called (the message costs nothing, and waits at
- * the broker), but a tier of such people counts as empty.
+ * Presence is expected of the app only. After our start, or since the broker was away, nothing is known, which
+ * counts as present for Policy.presence_grace_us; who has then given no sign of life is lost, until he does. A
+ * person whose presence is lost is still called (the message costs nothing, and waits at the broker), and on his
+ * next channel at once, but a tier of such people without one counts as empty.
  */
 #include "base/str.h"
 #include "engine/internal.h"
@@ -100,7 +100,11 @@ bool people_reachable(const Engine *e, uint32_t worker)
         const Worker *who = registry_worker(e->registry, worker);
         const WorkerState *w = people_state(e, worker);
 
-        return who && !(who->client == CLIENT_APP && w && w->seen && w->lost);
+        if (!who)
+                return false;
+        if (who->client != CLIENT_APP || !w)
+                return true;
+        return w->seen ? !w->lost : e->at < e->grace_until;
 }
 
 bool people_owns(const Engine *e, uint32_t worker, bool p1_only, uint32_t but_dwelling)
@@ -121,6 +125,54 @@ void people_look_at_all(Engine *e)
                         timer_set(e, in, TIMER_LOOK, e->at);
 }
 
+static void seen_from(Engine *e, uint32_t worker, int64_t beat_us)
+{
+        WorkerState *w = people_state(e, worker);
+
+        ASSERT(w);
+        w->beat_us = beat_us;
+        w->seen = true;
+        w->lost = false;
+        heap_set(&e->presence, worker,
+                (HeapKey){.due = (uint64_t)(beat_us + (int64_t)e->policy.presence_lost_us) +
+                                 (UINT64_C(1) << 63),
+                        .id = worker});
+}
+
+/* Who does something is there; from then on his beats are expected. */
+void people_acts(Engine *e, uint32_t worker)
+{
+        const Worker *who = registry_worker(e->registry, worker);
+        WorkerState *w = people_state(e, worker);
+        JournalRow *row;
+
+        if (!w || !who || who->client != CLIENT_APP || w->seen)
+                return;
+        w->acted_us = e->at;
+        if (e->at < e->grace_until)
+                return;
+        seen_from(e, worker, e->at);
+        row = emit_journal(e, NULL, JOURNAL_PRESENCE);
+        row->worker = worker;
+        row->on = true;
+        people_look_at_all(e);
+}
+
+void people_grace_begin(Engine *e)
+{
+        e->grace_until = e->grace_due = e->at + (int64_t)e->policy.presence_grace_us;
+}
+
+void people_grace_due(Engine *e)
+{
+        ASSERT(e->grace_due <= e->at);
+        e->grace_due = NEVER;
+        for (uint32_t id = 1; e->registry && id < e->registry->n_workers && id < WORKERS_MAX; id++)
+                if (e->workers[id].acted_us && !e->workers[id].seen)
+                        seen_from(e, id, e->workers[id].acted_us);
+        people_look_at_all(e);
+}
+
 void people_presence(Engine *e, const Event *ev)
 {
         uint32_t id = registry_worker_id(e->registry, ev->source);
@@ -138,13 +190,10 @@ void people_presence(Engine *e, const Event *ev)
         } else {
                 w->beat_us = e->at;
         }
-        was_lost = w->lost;
-        w->seen = true;
-        w->lost = false;
-        heap_set(&e->presence, id,
-                (HeapKey){.due = (uint64_t)(w->beat_us + (int64_t)e->policy.presence_lost_us) +
-                                 (UINT64_C(1) << 63),
-                        .id = id});
+        was_lost = w->seen ? w->lost : e->at >= e->grace_until;
+        if (!ev->presence.online && was_lost)
+                return; /* gone, which we knew */
+        seen_from(e, id, w->beat_us);
         if (was_lost) {
                 JournalRow *row = emit_journal(e, NULL, JOURNAL_PRESENCE);
 
@@ -160,8 +209,10 @@ void people_forget(Engine *e)
         ASSERT(e->workers);
         for (uint32_t id = 1; e->registry && id < e->registry->n_workers && id < WORKERS_MAX; id++) {
                 e->workers[id].seen = e->workers[id].lost = false;
+                e->workers[id].acted_us = 0;
                 heap_unset(&e->presence, id);
         }
+        people_grace_begin(e);
         people_look_at_all(e);
 }
 

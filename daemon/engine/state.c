@@ -480,7 +480,8 @@ static bool contradicts(const Incident *in)
                 if (!in->recipients[i].worker && in->recipients[i].channel != CHANNEL_EXEC)
                         return true;
                 for (unsigned j = 0; j < i; j++)
-                        if (in->recipients[i].worker == in->recipients[j].worker)
+                        if (in->recipients[i].worker == in->recipients[j].worker &&
+                                in->recipients[i].channel == in->recipients[j].channel)
                                 return true;
         }
         return in->state <= STATE_NONE || in->state >= STATE_CLOSED || in->class >= CLASS_MAX ||

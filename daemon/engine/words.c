@@ -172,6 +172,14 @@ static const char *const channel_words[CHANNEL_MAX] = {
         [CHANNEL_APP] = "app",
         [CHANNEL_PLAIN] = "plain",
         [CHANNEL_EXEC] = "exec",
+        [CHANNEL_PERSON] = "exec1",
+        [CHANNEL_PERSON + 1] = "exec2",
+        [CHANNEL_PERSON + 2] = "exec3",
+        [CHANNEL_PERSON + 3] = "exec4",
+        [CHANNEL_PERSON + 4] = "exec5",
+        [CHANNEL_PERSON + 5] = "exec6",
+        [CHANNEL_PERSON + 6] = "exec7",
+        [CHANNEL_PERSON + 7] = "exec8",
 };
 
 static const char *const condition_words[] = {

@@ -90,6 +90,7 @@ typedef struct NoticeContext {
         int64_t now_us;
         int64_t notice_seq;
         Reason reason;
+        const char *to_phone; /* not NULL: for a program that reaches worker_code at this number */
         NoticeContact contacts[NOTICE_CONTACTS_MAX];
         NoticeTold told[NOTICE_TOLD_MAX];
         uint32_t n_contacts, n_told;
@@ -100,7 +101,8 @@ typedef struct NoticeContext {
  *
  * null: device, event, name, address, grid, phone, notes, owner when there is none. Left out: age when the birth is
  * not known, access unless accessible, condition when no sensor has one, vital, value and limit unless kind is
- * "vital", cause unless kind is "system", owner_name, contacts and told when there are none, and those of limits that do not
+ * "vital", cause unless kind is "system", to (worker, phone) but for a person's program, owner_name, contacts and told
+ * when there are none, and those of limits that do not
  * run. sent is when it was written. links is the number of other open
  * incidents of the dwelling. kind is the device's word, or vital, inactivity, system, battery. reason is the
  * context's, or the incident's newest.

@@ -460,6 +460,12 @@ bool notice_json(
                 flag(view->test), flag(context->recorded), context->notice_seq);
         str_add(&s, ",\"sent\":");
         add_time(&s, context->now_us);
+        if (context->to_phone) {
+                str_add(&s, ",\"to\":{\"worker\":");
+                str_json(&s, context->worker_code ? context->worker_code : "");
+                add_member(&s, "phone", context->to_phone, CUT_SHORT);
+                str_add(&s, "}");
+        }
         add_member(&s, "text", text, NOTICE_TEXT_MAX);
         str_add(&s, "}");
         if (s.full)

@@ -3,7 +3,7 @@
  * Programs as channels.
  *
  * A channel is one program, of which at most one runs at a time. What comes meanwhile waits in slots, one an
- * incident: a newer notice takes the place of the older one of the same incident, because a siren or an SMS
+ * incident and person (programs that reach a person: SMS, voice): a newer notice takes the place of the older one of the same incident, because a siren or an SMS
  * should say what is true now, and a storm must not line up a hundred runs. When the slots are full, the
  * least urgent notice gives way.
  *
@@ -52,6 +52,7 @@ typedef enum ProgramState { PROGRAM_IDLE, PROGRAM_RUNNING, PROGRAM_ENDING } Prog
 typedef struct Notice {
         uint64_t incident, seq;
         uint32_t worker;
+        Channel channel;
         uint8_t priority;
         char *json;
         size_t json_size;
@@ -63,6 +64,7 @@ typedef struct Program {
         char line[1024]; /* args point into it */
         char *args[ARGS_MAX + 1];
         uint32_t priority;
+        bool personal; /* reaches one person: CHANNEL_PERSON + its place */
         uint64_t timeout_us;
         ProgramState state;
         Notice now;              /* IDLE: empty, or one that could not be started */
@@ -232,7 +234,7 @@ static void program_done(Program *p, bool ok, const char *why, int status)
                 x->host->count(x->host, "exec.failed");
         }
         p->failing = !ok;
-        x->host->sent(x->host, p->now.incident, p->now.worker, CHANNEL_EXEC, p->now.seq, ok);
+        x->host->sent(x->host, p->now.incident, p->now.worker, p->now.channel, p->now.seq, ok);
         exec_health(x);
         notice_clear(&p->now);
         program_start(p);
@@ -293,7 +295,7 @@ static Notice *slots_place(Program *p, const PortAlert *a)
         uint32_t worst = 0;
 
         for (uint32_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i].incident == a->incident)
+                if (p->slots[i].incident == a->incident && p->slots[i].worker == a->worker)
                         return &p->slots[i];
         if (p->n_slots < SLOTS_MAX)
                 return &p->slots[p->n_slots++];
@@ -304,10 +306,10 @@ static Notice *slots_place(Program *p, const PortAlert *a)
         return p->slots[worst].priority < a->priority ? NULL : &p->slots[worst];
 }
 
-static void slots_forget(Program *p, uint64_t incident)
+static void slots_forget(Program *p, uint64_t incident, uint32_t worker)
 {
         for (uint32_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i].incident == incident) {
+                if (p->slots[i].incident == incident && p->slots[i].worker == worker) {
                         Notice n = slots_cut(p, i);
 
                         notice_clear(&n);
@@ -332,6 +334,7 @@ static int program_alert(Program *p, const PortAlert *a)
         *n = (Notice){.incident = a->incident,
                 .seq = a->seq,
                 .worker = a->worker,
+                .channel = a->channel,
                 .priority = a->priority,
                 .json = TAKE_PTR(json),
                 .json_size = a->json_size + 1};
@@ -348,14 +351,17 @@ static int exec_alert(void *port, const PortAlert *a)
         Exec *x = port;
         bool taken = false;
 
-        if (a->channel != CHANNEL_EXEC || x->stopped)
+        if (a->channel < CHANNEL_EXEC || x->stopped)
                 return PORT_E_ADDRESS;
         for (uint32_t i = 0; i < x->n_programs; i++) {
                 Program *p = &x->programs[i];
                 int r;
 
+                if (a->channel == CHANNEL_EXEC ? p->personal
+                                               : a->channel != CHANNEL_PERSON + i || !p->personal)
+                        continue;
                 if (!a->json) {
-                        slots_forget(p, a->incident);
+                        slots_forget(p, a->incident, a->worker);
                         continue;
                 }
                 if (a->priority > p->priority)
@@ -387,6 +393,7 @@ static int program_init(Program *p, Exec *x, const ConfigChannel *c)
         (void)str_copy(p->name, sizeof(p->name), c->name); /* same sizes */
         (void)str_copy(p->line, sizeof(p->line), c->exec);
         p->priority = c->priority;
+        p->personal = c->to != 0;
         p->timeout_us = c->timeout_us;
         while ((word = parse_word(&rest))) {
                 if (n == ARGS_MAX)
@@ -418,7 +425,10 @@ int exec_new(Exec **ret, PortHost *host, const Config *config, Port *ret_port)
                 if (r < 0)
                         return error_trace(r);
         }
-        *ret_port = (Port){.ops = &exec_ops, .port = x, .via = VIA_DAEMON, .channels = 1u << CHANNEL_EXEC};
+        *ret_port = (Port){.ops = &exec_ops,
+                .port = x,
+                .via = VIA_DAEMON,
+                .channels = ((1u << CHANNEL_MAX) - 1) & ~((1u << CHANNEL_EXEC) - 1)};
         *ret = TAKE_PTR(x);
         return 0;
 }

@@ -258,6 +258,7 @@ static const Refusal refusals[] = {
         {"[Channel siren]\nPriority=1", 2, "has no Exec"},
         {"[Channel siren]\nExec=", 2, "needs a path"},
         {"[Channel siren]\nExec=/bin/true\nPriority=6", 3, "from 1 to 5"},
+        {"[Channel sms]\nExec=/bin/true\nTo=named grid", 3, "role"},
         {"[Ladder sos]\nPriority=0", 2, "from 1 to 5"},
         {"[Ladder sos]\nPriority=6", 2, "from 1 to 5"},
         {"[Ladder sos]\nTier1=worker", 2, "\"worker\" is no time"},
@@ -361,6 +362,16 @@ static void test_values(void **state)
         assert_string_equal(c.channels[1].exec, "/usr/bin/sms");
         assert_int_equal(c.policy.exec_channels, 2);
         assert_int_equal(c.policy.exec_priority, 3);
+        assert_false(c.policy.channels[0].personal);
+        read_ok(&c, "[Channel siren]\nExec=/x\nPriority=1\n[Channel sms]\nExec=/y\nPriority=3\nTo=worker "
+                    "named\nGap=0");
+        assert_int_equal(c.policy.exec_channels, 1);
+        assert_int_equal(c.policy.exec_priority, 1);
+        assert_true(c.policy.channels[1].personal && c.policy.channels[1].priority == 3);
+        assert_string_equal(c.policy.channels[1].name, "sms");
+        assert_int_equal(c.policy.channels[1].roles, 1u << ROLE_WORKER);
+        assert_int_equal(c.policy.channels[1].receipt_us, 30 * USEC_PER_SEC);
+        assert_int_equal(c.policy.channels[1].gap_us, 0);
 }
 
 static void test_bytes(void **state)
