@@ -437,8 +437,18 @@ static Answer act_reopen(Engine *e, const Act *a)
         return ok;
 }
 
+static Answer act_test_confirm(Engine *e, const Act *a)
+{
+        Reason r = testbox_confirm(e, a->in, a->worker, can(a, RIGHT_SUPERVISE) && a->entitled);
+
+        return r == REASON_NONE ? ok : refused(r);
+}
+
 static Answer act(Engine *e, const Act *a)
 {
+        /* Whoever does anything else with a test takes it in earnest. */
+        if (a->in->test && a->in->state == STATE_ALERTING && a->action->kind != ACTION_TEST_CONFIRM)
+                testbox_real(e, a->in, REASON_PRESSED);
         switch (a->action->kind) {
         case ACTION_ACCEPT: return act_accept(e, a);
         case ACTION_COMING: return act_coming(e, a);
@@ -453,11 +463,14 @@ static Answer act(Engine *e, const Act *a)
         case ACTION_CONFIRM: return act_confirm(e, a);
         case ACTION_FIRE119: return act_fire119(e, a);
         case ACTION_REOPEN: return act_reopen(e, a);
-        case ACTION_TEST_CONFIRM: return refused(REASON_WRONG_STATE); /* it is no test */
+        case ACTION_TEST_CONFIRM: return act_test_confirm(e, a);
         case ACTION_DELIVERED:
         case ACTION_SEEN:
         case ACTION_ON:
         case ACTION_OFF:
+        case ACTION_TEST:
+        case ACTION_SHELVE:
+        case ACTION_AWAY:
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX: break;
         }
@@ -553,6 +566,16 @@ static void act_on_incident(Engine *e, const Event *ev, uint32_t worker)
         answer(e, ev, result, a.in);
 }
 
+static void act_on_device(Engine *e, const Event *ev, uint32_t worker)
+{
+        Reason r = device_action(e, ev, worker);
+
+        if (r == REASON_NONE)
+                answer(e, ev, ok, NULL);
+        else
+                refuse(e, ev, worker, NULL, refused(r));
+}
+
 static void act_duty(Engine *e, const Event *ev, uint32_t worker)
 {
         bool on = ev->action.kind == ACTION_ON;
@@ -622,6 +645,9 @@ void action_event(Engine *e, const Event *ev)
                         break;
                 act_duty(e, ev, worker);
                 return;
+        case ACTION_TEST:
+        case ACTION_SHELVE:
+        case ACTION_AWAY: act_on_device(e, ev, worker); return;
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX:
                 refuse(e, ev, worker, NULL,

@@ -230,7 +230,7 @@ static bool fold_one(Engine *e, Area *a)
                         continue;
                 take(a, d);
                 supervision_touch(e, id);
-                incident_fold(e, in, REASON_AREA);
+                incident_fold(e, in, REASON_AREA, 0);
                 return true;
         }
         return false;

@@ -197,6 +197,8 @@ static Incident *device_calm(Engine *e, const Event *ev, uint64_t *ret_seq)
                 device_row(e, ev, kind == ALARM_TEST ? JOURNAL_TEST : JOURNAL_EVENT, &p,
                         kind == ALARM_TEST ? REASON_TEST : REASON_NO_INCIDENT);
                 *ret_seq = e->next_seq - 1;
+                if (kind == ALARM_TEST && !ev->retained)
+                        testbox_proof(e, p.device);
                 return NULL;
         }
         incident_append(e, in, ev, ret_seq);

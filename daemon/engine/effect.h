@@ -339,6 +339,7 @@ typedef struct IncidentView {
         uint8_t score;             /* NEWS2; 0: not reckoned */
         bool partial;              /* … without all of its seven parts */
         bool area;                 /* many devices of one place */
+        Away away;                 /* where the resident was when it opened */
 } IncidentView;
 
 /* One person who was told of an incident. */

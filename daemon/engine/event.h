@@ -64,6 +64,9 @@ typedef enum ActionKind { /* wire words, SEMANTICS.md section 3 */
         ACTION_TEST_CONFIRM,
         ACTION_ON,
         ACTION_OFF,
+        ACTION_TEST,   /* a test box for a device: its next alarm is a test */
+        ACTION_SHELVE, /* a device's faults rest for a time */
+        ACTION_AWAY,   /* a resident is away, or back */
         ACTION_UNKNOWN, /* answered "refused" */
         ACTION_KIND_MAX,
 } ActionKind;
@@ -97,6 +100,10 @@ typedef struct StatusEvent {
         bool fault;                /* the payload was no status of ours (P4, never an alarm) */
 } StatusEvent;
 
+/* Where a resident is. Numbers are kept: append only. */
+typedef enum Away { AWAY_HOME, AWAY_OUT, AWAY_HOSPITAL, AWAY_MAX } Away;
+const char *away_word(Away);
+
 typedef struct ActionEvent {
         ActionKind kind;
         char word[WORD_SIZE];   /* as written, for the reply to an unknown one */
@@ -106,6 +113,9 @@ typedef struct ActionEvent {
         char outcome[WORD_SIZE];
         char to[CODE_SIZE];     /* handover: worker code */
         char agency[WORD_SIZE]; /* handoff: 119, 120, up */
+        char target[CODE_SIZE]; /* test, shelve: device; away: resident */
+        char mode[WORD_SIZE];   /* away: home, away, hospital */
+        uint64_t span_us;       /* shelve, away: for how long; 0: not said */
         bool has_note, proof, yes, bare; /* bare: a word command without a number */
 } ActionEvent;
 

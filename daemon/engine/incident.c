@@ -267,6 +267,7 @@ static void open_facts(Engine *e, Incident *in, const Matter *m)
                 roster_gap(in);
         if (m->priority)
                 in->priority = in->plan.priority = m->priority;
+        away_plan(e, in);
         facts_take(e, in, m);
         if (m->button)
                 press_note(e, in);
@@ -297,10 +298,10 @@ static void fire_spreads(Engine *e, Incident *in)
 {
         bool spreads = false;
 
-        if (in->group != GROUP_FIRE)
+        if (in->group != GROUP_FIRE || in->test)
                 return;
         for (Incident *other = table_first(e); other; other = table_next(e, other)) {
-                if (other == in || other->group != GROUP_FIRE || !state_open(other->state) ||
+                if (other == in || other->group != GROUP_FIRE || other->test || !state_open(other->state) ||
                         other->event_us == NEVER || e->at - other->event_us > BUILDING_FIRE_US ||
                         !same_building(e, in, other))
                         continue;
@@ -314,11 +315,44 @@ static void fire_spreads(Engine *e, Incident *in)
                 fire_everybody(e, in);
 }
 
+#define BUSY_P1 2 /* more open ones than that, and the next starts with T1 to T3 */
+
+static bool is_busy(const Engine *e, uint32_t worker, const Incident *but)
+{
+        uint32_t n = 0;
+
+        for (Incident *in = table_first(e); in && n <= BUSY_P1; in = table_next(e, in))
+                n += in != but && in->priority == 1 && state_open(in->state) && !in->test &&
+                     (in->owner == worker || (in->state == STATE_ALERTING && recipient_of(in, worker)));
+        return n > BUSY_P1;
+}
+
+/* All of the first tier have more than two P1 already: whoever comes next waits for none of them. */
+static bool first_is_busy(Engine *e, Incident *in)
+{
+        bool any = false;
+
+        if (in->priority != 1)
+                return false;
+        for (uint32_t id = 1; e->registry && id < e->registry->n_workers; id++) {
+                const Worker *w = registry_worker(e->registry, id);
+
+                if (!w || !(role_rights(w->role) & RIGHT_ACCEPT) ||
+                        !people_in_tier(e, in, w, plan_first(&in->plan)) || !people_on_duty(e, id))
+                        continue;
+                if (!is_busy(e, id, in))
+                        return false;
+                any = true;
+        }
+        return any;
+}
+
 static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
 {
         Incident *in = table_new(e, e->next_incident, (Group)m->group);
         JournalRow *row;
         Source *s;
+        uint32_t tester;
 
         if (!in)
                 return NULL;
@@ -338,7 +372,13 @@ static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
         in->reason = m->reason;
         ladder_round(e, in, e->at, in->opening_seq);
         limits_arm(e, in, e->at);
-        ladder_start(e, in, 0, e->at, (Reason)m->reason);
+        tester = m->event && !m->quiet && m->group != GROUP_FAULT && m->place.known
+                         ? testbox_tester(e, m->place.device)
+                         : 0;
+        if (tester)
+                testbox_begin(e, in, tester);
+        else
+                ladder_start(e, in, first_is_busy(e, in) ? 3 : 0, e->at, (Reason)m->reason);
         emit_lamp(e, in);
         fire_spreads(e, in);
         if (in->overflow && in->group != GROUP_SYSTEM)
@@ -519,6 +559,8 @@ static void attach(Engine *e, Incident *in, const Matter *m, uint64_t *ret_seq)
         *ret_seq = e->next_seq - 1;
         if (echo || m->quiet || (same_level && !resolved))
                 return;
+        if (in->test && in->state == STATE_ALERTING)
+                testbox_real(e, in, REASON_PRESSED);
         facts_take(e, in, m);
         s = source_add(e, in, source_of(m), m->place.device);
         level_set(e, in, s, m->level);
@@ -799,18 +841,20 @@ static void close_now(Engine *e, Incident *in, int64_t at)
         timer_set(e, in, TIMER_BURY, e->at + BURY_US);
 }
 
-/* Another matter has taken it over (area.c): the only end that no human gives, I4. */
-void incident_fold(Engine *e, Incident *in, Reason reason)
+/* The two ends that are no resolution, I4: an outage has taken it over (area.c), a test is confirmed (testbox.c). */
+void incident_fold(Engine *e, Incident *in, Reason reason, uint32_t worker)
 {
         JournalRow *row;
 
-        ASSERT(in->state == STATE_ALERTING && in->group == GROUP_FAULT);
-        ASSERT(reason == REASON_AREA);
+        ASSERT(in->state == STATE_ALERTING);
+        ASSERT(reason == REASON_AREA ? in->group == GROUP_FAULT
+                                     : reason == REASON_TEST && in->test && worker);
         incident_state(e, in, STATE_CLOSED);
         in->closed_wall = e->now.wall_us;
         in->reason = (uint8_t)reason;
         (void)str_copy(in->outcome, sizeof(in->outcome), reason_word(reason));
         row = emit_journal(e, in, JOURNAL_CLOSED);
+        row->worker = worker;
         row->reason = (uint8_t)reason;
         (void)str_copy(row->outcome, sizeof(row->outcome), in->outcome);
         emit_alert(e, in);

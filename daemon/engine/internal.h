@@ -161,6 +161,7 @@ typedef struct Incident {
         uint8_t receipt_done, skip_done; /* bit tier - 1: once per tier and round */
         uint8_t why;                     /* Reason of the newest event that is behind it */
         uint8_t score;                   /* NEWS2; bit 7: not all parts */
+        uint8_t away;                    /* Away, when it opened */
         uint8_t fire119;                 /* 0 undecided, 1 asked, 2 all called, 3 yes, 4 no */
         bool late, test, cancel_req, cancelled_once, exhausted, unknown_source, pending_late;
         bool extended, handle_reminded, presence_told, more_active, overflow, undated, critical,
@@ -390,6 +391,20 @@ void device_stranger(
 void device_well_formed(Engine *, const Event *); /* what it sends can be read again */
 void mark_put(Engine *, MarkKind, uint32_t id, uint32_t worker, int64_t value, int64_t wall_us);
 
+/* testbox.c */
+void testbox_restore(Engine *, const MarkRow *);
+uint32_t testbox_tester(const Engine *, uint32_t device); /* 0: in no box */
+int64_t testbox_until(const Engine *, uint32_t device);   /* wall; 0: in no box */
+void testbox_begin(Engine *, Incident *, uint32_t tester);
+void testbox_real(Engine *, Incident *, Reason);
+void testbox_proof(Engine *, uint32_t device);
+Reason testbox_confirm(Engine *, Incident *, uint32_t worker, bool supervisor); /* NONE: done */
+ResidentState *supervision_resident(const Engine *, uint32_t resident); /* NULL: beyond the table */
+Away away_of(const Engine *, uint32_t resident);
+void away_restore(Engine *, const MarkRow *);
+void away_plan(const Engine *, Incident *);
+Reason device_action(Engine *, const Event *, uint32_t worker); /* NONE: done */
+
 /* area.c */
 bool area_takes(Engine *, uint32_t device);   /* a loss is part of an outage: no fault of its own */
 void area_back(Engine *, uint32_t device);
@@ -421,7 +436,7 @@ typedef struct Matter {     /* an alarm event, placed and understood */
 Incident *incident_alarm(Engine *, const Matter *, uint64_t *ret_seq); /* opens, attaches or reopens */
 void incident_append(Engine *, Incident *, const Event *, uint64_t *ret_seq);
 void incident_condition(Engine *, Incident *, const char *source, uint16_t cleared, const Event *);
-void incident_fold(Engine *, Incident *, Reason); /* closed by a named rule: another matter has taken it over */
+void incident_fold(Engine *, Incident *, Reason, uint32_t worker); /* closed by a named rule: AREA, TEST */
 void incident_cancel(Engine *, Incident *, const Event *);
 void incident_timer(Engine *, Incident *, Timer, int64_t due);
 void incident_state(Engine *, Incident *, State);

@@ -439,7 +439,7 @@ void ladder_check_empty(Engine *e, Incident *in, int64_t at, Reason reason)
 {
         uint8_t tier, next;
 
-        if (!ladder_runs(in))
+        if (!ladder_runs(in) || in->test)
                 return;
         tier = *tier_of(in);
         ASSERT(tier >= 1);
@@ -515,6 +515,10 @@ void ladder_timer(Engine *e, Incident *in, Timer t, int64_t due)
 {
         ASSERT(ladder_runs(in));
         ASSERT(due <= e->at);
+        if (in->test) {
+                testbox_real(e, in, REASON_TIER);
+                return;
+        }
         switch ((int)t) {
         case TIMER_TIER:
                 if (plan_next(&in->plan, *tier_of(in)))

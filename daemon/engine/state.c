@@ -172,6 +172,7 @@ static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
         put_double(&o, in->limit);
         put(&o, in->why, 1);
         put(&o, in->score, 1);
+        put(&o, in->away, 1);
         put(&o, (uint64_t)in->span_us, 8);
         put_double(&o, in->trend);
         put_bytes(&o, in->digest, sizeof(in->digest));
@@ -405,6 +406,7 @@ static void blob_read(In *i, Incident *in)
         if (i->version >= 2) {
                 in->why = (uint8_t)get(i, 1);
                 in->score = (uint8_t)get(i, 1);
+                in->away = (uint8_t)get(i, 1);
                 in->span_us = (int64_t)get(i, 8);
                 in->trend = get_double(i);
         }
@@ -489,7 +491,7 @@ static bool contradicts(const Incident *in)
                !tier_present || in->newest > in->tier || !in->newest || owned != (in->owner != 0) ||
                in->round < 1 || in->backup_tier > plan_last(&in->plan) ||
                in->backup_newest > in->backup_tier || (in->backup_tier && !owned) ||
-               in->reason >= REASON_MAX || in->why >= REASON_MAX || in->pending_reason >= REASON_MAX ||
+               in->reason >= REASON_MAX || in->why >= REASON_MAX || in->away >= AWAY_MAX || in->pending_reason >= REASON_MAX ||
                in->accept_tier > plan_last(&in->plan) || in->kind >= ALARM_KIND_MAX ||
                in->cause >= SYSTEM_CAUSE_MAX || in->vital >= VITAL_MAX || in->cond > CONDITION_UNKNOWN ||
                in->round_seq > in->last_seq || in->opening_seq > in->round_seq ||

@@ -75,6 +75,11 @@ DeviceState *supervision_of(const Engine *e, uint32_t device)
         return device > 0 && device < capacity(&e->limits) ? &e->sup.devices[device] : NULL;
 }
 
+ResidentState *supervision_resident(const Engine *e, uint32_t resident)
+{
+        return resident > 0 && resident < capacity(&e->limits) ? &e->sup.residents[resident] : NULL;
+}
+
 uint64_t supervision_limit(const Engine *e, const Device *device)
 {
         uint64_t beat = device->beat_us ? device->beat_us : e->policy.beat_us[device->class];
@@ -610,7 +615,7 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
 
         ASSERT(e && row);
         if (!d)
-                return;
+                return; /* residents have the same room */
         switch (row->kind) {
         case MARK_LOST: d->lost_wall = row->value ? row->wall_us : 0; return;
         case MARK_PROOF:
@@ -622,8 +627,8 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
                 d->trend_wall = row->wall_us;
                 return;
         case MARK_SHELVED: d->shelved_wall = row->value ? row->wall_us : 0; return;
-        case MARK_BOX:
-        case MARK_AWAY:
+        case MARK_BOX: testbox_restore(e, row); return;
+        case MARK_AWAY: away_restore(e, row); return;
         case MARK_KIND_MAX: return;
         }
 }
@@ -649,6 +654,7 @@ bool engine_device_view(const Engine *e, uint32_t id, Now now, DeviceView *ret)
         ret->lost_us = ret->lost ? d->lost_wall : 0;
         ret->proof_us = d->tried ? d->proof_wall : 0;
         ret->shelved_us = d->shelved_wall;
+        ret->boxed_us = testbox_until(e, id);
         ret->battery = (int8_t)(d->battery - 1);
         ret->battery_days = (int16_t)days_left(e, d);
         ret->proof_overdue = d->levels & LEVEL_PROOF;

@@ -82,7 +82,8 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .trend = in->trend,
                 .score = in->score & 0x7f,
                 .partial = in->score & 0x80,
-                .area = in->key_type == KEY_AREA};
+                .area = in->key_type == KEY_AREA,
+                .away = (Away)in->away};
         view_times(in, now, ret);
         view_texts(in, ret);
         return true;

@@ -101,6 +101,9 @@ static const char *const action_words[ACTION_KIND_MAX] = {
         [ACTION_TEST_CONFIRM] = "test_confirm",
         [ACTION_ON] = "on",
         [ACTION_OFF] = "off",
+        [ACTION_TEST] = "test",
+        [ACTION_SHELVE] = "shelve",
+        [ACTION_AWAY] = "away",
         [ACTION_UNKNOWN] = "unknown",
 };
 

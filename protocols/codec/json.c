@@ -31,7 +31,7 @@
 #include <math.h>
 #include <string.h>
 
-#define PATHS_MAX 16
+#define PATHS_MAX 24
 
 typedef enum ShapeKind { SHAPE_ALARM, SHAPE_VITALS, SHAPE_STATUS, SHAPE_ACTION, SHAPE_MAX } ShapeKind;
 
@@ -51,6 +51,10 @@ enum {
         ACT_PROOF,
         ACT_YES,
         ACT_TS,
+        ACT_DEVICE,
+        ACT_RESIDENT,
+        ACT_MODE,
+        ACT_FOR,
 };
 
 static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
@@ -58,7 +62,8 @@ static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
         [SHAPE_VITALS] = {"$.hr", "$.spo2", "$.sys", "$.dia", "$.temp", "$.resp", "$.ts"},
         [SHAPE_STATUS] = {"$.battery", "$.rssi", "$.mains", "$.worn", "$.tamper", "$.ts"},
         [SHAPE_ACTION] = {"$.nonce", "$.action", "$.incident", "$.seq", "$.eta", "$.outcome", "$.to",
-                "$.agency", "$.note", "$.proof", "$.yes", "$.ts"},
+                "$.agency", "$.note", "$.proof", "$.yes", "$.ts", "$.device", "$.resident", "$.mode",
+                "$.for"},
 };
 
 typedef enum MemberType {
@@ -82,7 +87,7 @@ struct Codec {
 /* SELECT json_type(?1,'$'), json_type(?1,?2), json_extract(?1,?2), … WHERE json_valid(?1) */
 static int shape_prepare(sqlite3 *db, const char *const *paths, sqlite3_stmt **ret)
 {
-        char sql[1024];
+        char sql[2048];
         Str s = STR_BUFFER(sql);
 
         str_add(&s, "SELECT json_type(?1,'$')");
@@ -548,6 +553,21 @@ static void action_text(sqlite3_stmt *row, Event *e, int member, char *to, size_
                 event_why(e, complaint);
 }
 
+/* test and shelve name a device, away a resident; shelve and away say for how long, in seconds. */
+static void action_target(sqlite3_stmt *row, Event *e)
+{
+        bool away = e->action.kind == ACTION_AWAY;
+        double span;
+
+        action_text(row, e, away ? ACT_RESIDENT : ACT_DEVICE, e->action.target, sizeof(e->action.target),
+                away ? "resident is no code" : "device is no code");
+        action_text(row, e, ACT_MODE, e->action.mode, sizeof(e->action.mode), "mode is no word");
+        if (member_number(row, ACT_FOR, &span) && span > 0 && span <= 366 * 86400.0)
+                e->action.span_us = (uint64_t)(span * 1e6);
+        else if (member_type(row, ACT_FOR) > MEMBER_NULL)
+                event_why(e, "for is no number of seconds");
+}
+
 static void action_count(sqlite3_stmt *row, Event *e, int member, uint64_t *to, const char *complaint)
 {
         if (member_type(row, member) <= MEMBER_NULL)
@@ -597,6 +617,7 @@ void codec_read_action(Codec *codec, Event *e)
                 action_text(row, e, ACT_TO, e->action.to, sizeof(e->action.to), "to is no worker's code");
                 action_text(
                         row, e, ACT_AGENCY, e->action.agency, sizeof(e->action.agency), "agency is no word");
+                action_target(row, e);
                 e->action.has_note = action_said(row, ACT_NOTE);
                 e->action.proof = action_said(row, ACT_PROOF);
                 e->action.yes = action_said(row, ACT_YES);

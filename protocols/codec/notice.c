@@ -156,7 +156,9 @@ static void what_vital(Str *s, const IncidentView *view, bool english)
 
 static void what_fault(Str *s, const IncidentView *view, bool english)
 {
-        if (view->class == CLASS_BATTERY)
+        if (view->why >= REASON_LOST && view->why < REASON_MAX)
+                str_add(s, notice_reason(view->why, english));
+        else if (view->class == CLASS_BATTERY)
                 str_add(s, english ? "battery low" : "设备电量低");
         else
                 str_add(s, words_alarm(view->kind == ALARM_TAMPER ? ALARM_TAMPER : ALARM_FAULT, english));
@@ -284,6 +286,10 @@ static void text_state(Str *s, const IncidentView *view, const NoticeContext *co
                 str_addf(s, " 已按%" PRIu32 "次", view->presses);
         if (view->group == GROUP_FIRE && view->condition == CONDITION_CLEARED)
                 str_add(s, " 探测器已恢复, 仍需核实");
+        if (view->away == AWAY_HOSPITAL)
+                str_add(s, " 登记为住院");
+        else if (view->away == AWAY_OUT)
+                str_add(s, " 登记为外出");
         if (view->others > 0)
                 str_addf(s, " 同户另有%u起报警", view->others);
 }

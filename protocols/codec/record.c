@@ -120,7 +120,7 @@ static bool row_has_payload(JournalKind kind, EventType type)
         case EVENT_ALARM: return kind == JOURNAL_EVENT;
         case EVENT_VITALS:
         case EVENT_STATUS: return kind == JOURNAL_EVENT || kind == JOURNAL_READING || kind == JOURNAL_DEVICE;
-        case EVENT_ACTION: return row_is_action(kind);
+        case EVENT_ACTION: return row_is_action(kind) || kind == JOURNAL_DEVICE;
         case EVENT_PRESENCE:
         case EVENT_ATTEMPT:
         case EVENT_SYSTEM:
