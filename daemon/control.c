@@ -234,6 +234,15 @@ static int method_workers(sd_bus_message *m, void *userdata, sd_bus_error *error
         return answer_json(m, r, json);
 }
 
+static int method_unprotected(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        ControlHost *g = &((Peer *)userdata)->control->gateway;
+        char *json = NULL;
+        int r = g->unprotected(g->userdata, &json);
+
+        return answer_json(m, r, json);
+}
+
 static int method_list(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         ControlHost *g = &((Peer *)userdata)->control->gateway;
@@ -471,6 +480,7 @@ static const sd_bus_vtable control_vtable[] = {
         SD_BUS_METHOD("List", "b", "s", method_list, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Show", "t", "s", method_show, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Workers", "", "s", method_workers, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Unprotected", "", "s", method_unprotected, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Act", "ss", "s", method_act, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Alarm", "ss", "s", method_alarm, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Import", "s", "s", method_import, SD_BUS_VTABLE_UNPRIVILEGED),

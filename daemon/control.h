@@ -6,6 +6,7 @@
  * Interface org.huying.Gateway1 at /org/huying/Gateway1; every answer is one JSON text, so that the interface need
  * not change when the facts grow:
  *   Status() → s · List(b all) → s · Show(t incident) → s · Workers() → s
+ *   Unprotected() → s            residents whose devices do not work, and tests that are overdue
  *   Act(s worker, s json) → s      the action of DESIGN.md section 5 as that worker (a desk, a drill); the reply as JSON
  *   Alarm(s device, s json) → s    a device's alarm (drill, tests); the receipt as JSON
  *   Import(s folder) → s           {"result":"ok","devices":…} or {"result":"refused","file":…,"line":…,"column":…,"text":…}
@@ -28,6 +29,7 @@ typedef struct ControlHost {
         int (*list)(void *userdata, bool all, char **ret_json);
         int (*show)(void *userdata, uint64_t incident, char **ret_json); /* {"result":"unknown"} when not in memory */
         int (*workers)(void *userdata, char **ret_json);
+        int (*unprotected)(void *userdata, char **ret_json);
         /* Answers now when refused; else after the commit through control_answer(hold). */
         int (*import)(void *userdata, const char *folder, uint64_t hold, char **ret_json);
         /* Likewise. uid is the caller's. */

@@ -566,6 +566,13 @@ static int control_workers(void *userdata, char **ret_json)
         return report_workers(&rp, clock_now(), ret_json);
 }
 
+static int control_unprotected(void *userdata, char **ret_json)
+{
+        Report rp = report_of(userdata);
+
+        return report_unprotected(&rp, clock_now(), ret_json);
+}
+
 static int control_access(void *userdata, uint32_t uid, const char *role, const char *reason,
         const char *what, const char *resident, uint64_t hold, char **ret_json)
 {
@@ -781,6 +788,7 @@ static int make_ports(Gateway *g)
                 .list = control_list,
                 .show = control_show,
                 .workers = control_workers,
+                .unprotected = control_unprotected,
                 .import = control_import,
                 .access = control_access,
                 .erase = control_erase,

@@ -54,3 +54,7 @@ int report_list(const Report *, Now, bool all, char **ret_json);
 int report_show(const Report *, Now, uint64_t incident, char **ret_json);
 /* [{"worker":…,"role":…,"scope":…,"client":…,"on":…}, …] */
 int report_workers(const Report *, Now, char **ret_json);
+/* The daily list and the visit list of an outage, by risk: {"residents":[{"resident":…,"dwelling":…,"grid":…,
+ * "unprotected":…,"risk":…,"working":…,"down":[{"device":…,"class":…,"why":…,"since":…}]}],"proof_overdue":[{"device":…,
+ * "dwelling":…,"grid":…,"tried":…}]} */
+int report_unprotected(const Report *, Now, char **ret_json);

@@ -181,6 +181,7 @@ static int setup(void **state)
                 .list = gateway_list,
                 .show = gateway_show,
                 .workers = gateway_status,
+                .unprotected = gateway_status,
                 .import = gateway_import,
         };
         (void)str_copy(w->folder, sizeof(w->folder), "/tmp/huying-control-XXXXXX");

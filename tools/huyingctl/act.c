@@ -107,6 +107,25 @@ static void member(Str *s, const char *name, const char *value)
         str_json(s, value);
 }
 
+Exit act_as(const Ctl *ctl, const char *action, const char *more)
+{
+        char request[1024], nonce[24], actor[CODE_SIZE];
+        Str s = STR_BUFFER(request);
+        Exit e;
+
+        if (!nonce_make(nonce))
+                return EXIT_ERROR;
+        e = actor_find(ctl, actor);
+        if (e != EXIT_OK)
+                return e;
+        str_addf(&s, "{\"action\":\"%s\",\"nonce\":\"%s\"%s}", action, nonce, more);
+        if (s.full) {
+                complain("内容过长", "too long");
+                return EXIT_USAGE;
+        }
+        return act(ctl, actor, request);
+}
+
 /* accept N · arrived N · resolve N OUTCOME [NOTE] · decline N · release N · reopen N · handoff N AGENCY
  * [REF] · duty on|off */
 int verb_act(Ctl *ctl, int argc, char **argv)
