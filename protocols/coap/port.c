@@ -34,6 +34,7 @@
 #include "protocols/coap/lamp.h"
 #include "protocols/coap/request.h"
 #include "protocols/coap/side.h"
+#include "protocols/coap/sign.h"
 #include "protocols/codec/senml.h"
 
 #include <errno.h>
@@ -58,6 +59,7 @@ struct CoapPort {
         unsigned pushed;            /* events since the last turn */
         uint64_t readings_answered; /* holds of readings up to this one have their answer */
         uint64_t seed;
+        Signs signs;
 };
 
 static void tick_start(CoapPort *p)
@@ -338,6 +340,33 @@ static bool is_pack(const Request *r)
                r->format == CPORT_FORMAT_SENML_JSON || r->format == CPORT_FORMAT_SENML_CBOR;
 }
 
+/*
+ * A device with a key speaks over DTLS or signs. What comes in its name without either is not its own: readings and
+ * signs of life are refused, and an alarm calls people as one of an unknown sender, whatever it is. True: go on.
+ */
+static bool check_signature(CoapPort *p, Request *r, coap_pdu_t *response)
+{
+        char claimed[CODE_SIZE];
+        Str s = {.p = claimed, .cap = CODE_SIZE};
+
+        switch (signs_check(&p->signs, r)) {
+        case SIGN_NO_KEY:
+        case SIGN_GOOD: return true;
+        case SIGN_NONE: r->why = "not signed, and its device has a key"; break;
+        case SIGN_BAD: r->why = "the signature is wrong"; break;
+        case SIGN_OLD: r->why = "the signature is an old one"; break;
+        }
+        p->host->count(p->host, "coap.unsigned");
+        if (r->target != REQUEST_ALARM) {
+                coap_pdu_set_code(response, COAP_RESPONSE_CODE_UNAUTHORIZED);
+                return false;
+        }
+        str_addf(&s, "?%.*s", CODE_SIZE - 2, r->source);
+        (void)str_copy(r->source, sizeof(r->source), claimed); /* of equal size */
+        r->source_bad = true;
+        return true;
+}
+
 static void take(CoapPort *p, coap_session_t *session, bool dtls, const coap_pdu_t *request,
         const Request *r, coap_pdu_t *response)
 {
@@ -357,11 +386,15 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
         int method = (int)coap_pdu_get_code(request);
         Request r;
 
+        if (dtls)
+                gate_know(&p->sides[SIDE_DTLS].gate, session);
         request_read(request, p->seed, &r);
         if (r.target == REQUEST_NONE)
                 coap_pdu_set_code(response, COAP_RESPONSE_CODE_NOT_FOUND);
         else if (method != COAP_REQUEST_CODE_POST && method != COAP_REQUEST_CODE_PUT)
                 coap_pdu_set_code(response, COAP_RESPONSE_CODE_NOT_ALLOWED);
+        else if (!dtls && !check_signature(p, &r, response))
+                return;
         else if (!p->host->decode)
                 take(p, session, dtls, request, &r, response);
         else {
@@ -538,6 +571,9 @@ static int open_all(CoapPort *p, const Config *config)
         r = p->host->timer(p->host, &p->timer, PORT_PRIORITY_VITALS, on_tick, p);
         if (r < 0)
                 return error_trace(r);
+        r = signs_open(&p->signs, config->coap_psk_file);
+        if (r < 0)
+                return error_trace(r);
         r = open_side(p, SIDE_UDP, config->coap_listen, config);
         if (r < 0)
                 return error_trace(r);
@@ -577,6 +613,7 @@ CoapPort *cport_free(CoapPort *p)
         window_deinit(&p->readings_seen);
         coap_cleanup();
         senml_free(p->senml);
+        signs_close(&p->signs);
         free(p);
         return NULL;
 }

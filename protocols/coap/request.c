@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/idmap.h"
+#include "base/parse.h"
 #include "base/str.h"
 
 #include <arpa/inet.h>
@@ -67,6 +68,38 @@ static void read_query(Request *r, const uint8_t *s, size_t n)
         }
 }
 
+static bool read_mac(uint8_t ret[REQUEST_MAC_SIZE], const uint8_t *s, size_t n)
+{
+        static const char digits[] = "0123456789abcdef";
+
+        if (n != 2 * REQUEST_MAC_SIZE)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                const char *d = s[i] ? strchr(digits, (char)s[i] | 0x20) : NULL;
+
+                if (!d || s[i] < '0')
+                        return false;
+                ret[i / 2] = (uint8_t)(ret[i / 2] << 4 | (d - digits));
+        }
+        return true;
+}
+
+/* n=COUNTER and h=MAC (sign.c). */
+static void read_signature(Request *r, const uint8_t *s, size_t n)
+{
+        if (n < 3 || s[1] != '=')
+                return;
+        if (s[0] == 'h')
+                r->has_mac = read_mac(r->mac, s + 2, n - 2);
+        else if (s[0] == 'n' && n - 2 < sizeof(r->counter_text)) {
+                memcpy(r->counter_text, s + 2, n - 2);
+                r->counter_text[n - 2] = 0;
+                if (!parse_u64(r->counter_text, &r->counter))
+                        r->counter_text[0] = 0;
+        }
+        r->signed_ = r->has_mac && r->counter_text[0];
+}
+
 typedef struct Path {
         uint32_t segments;
         bool v1;
@@ -108,7 +141,10 @@ static void read_option(Request *r, Path *path, coap_option_num_t number, const 
 {
         switch (number) {
         case COAP_OPTION_URI_PATH: read_path(r, path, s, n); break;
-        case COAP_OPTION_URI_QUERY: read_query(r, s, n); break;
+        case COAP_OPTION_URI_QUERY:
+                read_query(r, s, n);
+                read_signature(r, s, n);
+                break;
         case COAP_OPTION_CONTENT_FORMAT: r->format = coap_decode_var_bytes(s, n); break;
         case COAP_OPTION_BLOCK1: r->block = true; break;
         case CPORT_OPTION_NO_RESPONSE:

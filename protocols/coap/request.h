@@ -6,11 +6,17 @@
 
 typedef enum RequestTarget { REQUEST_NONE, REQUEST_ALARM, REQUEST_VITALS, REQUEST_STATUS } RequestTarget;
 
+#define REQUEST_MAC_SIZE 16
+
 typedef struct Request {
         RequestTarget target;
         char kind[WORD_SIZE];   /* what follows v1/alarm/, cut and cleaned; "" none */
         char source[CODE_SIZE]; /* d=…, cut and cleaned; "" missing */
         char id[EVENT_ID_SIZE]; /* id=…; "" missing or unusable: a cut id could be another event's */
+        char counter_text[24];  /* n=…, as it came */
+        uint64_t counter;
+        uint8_t mac[REQUEST_MAC_SIZE]; /* h=… */
+        bool has_mac, signed_;  /* signed_: both are there, and usable */
         bool source_bad;        /* d is no registry code */
         const char *why;        /* what was wrong with d or id; NULL: nothing */
         bool crashed;           /* set by the port: a message that has crashed the gateway */

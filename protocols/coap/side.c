@@ -264,6 +264,22 @@ int side_descriptor(const Side *s)
         return coap_context_get_coap_fd(s->context);
 }
 
+/* ClientHellos that are too many. */
+static unsigned turn_away(Side *s, unsigned budget)
+{
+        unsigned n = 0;
+        char byte;
+
+        for (unsigned i = 0; i < s->n_sockets; i++)
+                while (n < budget && !gate_admit(&s->gate, s->sockets[i], clock_now().boot_us)) {
+                        if (recv(s->sockets[i], &byte, 1, MSG_DONTWAIT) < 0)
+                                break; /* somebody else had it: then it is gone */
+                        n++;
+                        s->host->count(s->host, "coap.hello_refused");
+                }
+        return n;
+}
+
 static void end_dead_sessions(Side *s)
 {
         for (unsigned i = 0; i < s->n_sockets; i++) {
@@ -287,8 +303,10 @@ void side_drain(Side *s, unsigned budget)
         int fd = side_descriptor(s);
 
         for (unsigned taken = 0; taken < budget;) {
-                if (s->dtls)
+                if (s->dtls) {
+                        taken += turn_away(s, budget - taken);
                         end_dead_sessions(s);
+                }
                 int n = epoll_wait(fd, events, (int)(sizeof(events) / sizeof(events[0])), 0);
 
                 if (n <= 0)

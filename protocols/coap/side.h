@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* One libcoap context with its sockets, for UDP or for DTLS: see side.c. */
+#include "protocols/coap/gate.h"
 #include "protocols/coap/lib.h"
 #include "protocols/coap/psk.h"
 #include "protocols/coap/restart.h"
@@ -17,6 +18,7 @@ typedef struct Side {
         unsigned n_sockets;
         Psk psk;
         Restarts restarts;
+        Gate gate;
         void (*ended)(void *port, coap_session_t *); /* a session is dead: let its holds go */
         void *port;                                  /* the CoapPort */
         PortHost *host;
