@@ -13,7 +13,7 @@
     board: null,
     screen: 'list',
     incident: 0,
-    test: null, // {began, nonce, reply}
+    test: null, // {began, reply}
     eta: 5,
     taker: '',
     synced: false
@@ -103,8 +103,8 @@
     H.memory.put('keep', 'duty', true);
     if (['online', 'connecting', 'lost'].indexOf(H.link.state) < 0)
       app.connect(true);
-    app.test = {began: Date.now(), nonce: '', reply: null};
-    H.link.act({action: 'on'}).then(function (action) { app.test.nonce = action.nonce; });
+    app.test = {began: Date.now(), reply: null};
+    H.link.act({action: 'on'});
     app.go('test', true);
     setTimeout(H.render, 8500);
     setTimeout(function () { if (app.screen === 'test') H.bell.once(1); }, 1600);
@@ -282,7 +282,7 @@
   function on_reply(action, reply) {
     const a = app.alerts[action.incident];
     const ok = reply.result === 'ok';
-    if (app.test && action.nonce === app.test.nonce)
+    if (app.test && action.action === 'on')
       app.test.reply = reply;
     if (action.action === 'delivered' || action.action === 'seen')
       return;

@@ -224,7 +224,7 @@
 
   function send(action, at_once) {
     clearTimeout(action.timer);
-    if (!link.actions[action.nonce])
+    if (!link.actions[action.nonce] || action.unkept)
       return;
     if (Date.now() - action.created > FORGET_MS) {
       forget(action);
@@ -253,9 +253,14 @@
     const action = {nonce: nonce, body: JSON.stringify(body), incident: members.incident, action: members.action,
                     created: Date.now(), user: account.user, tries: 0};
     link.actions[nonce] = action;
+    action.unkept = true; // a new connection must not send what is not on the phone's disk yet
     return H.memory.put('actions', nonce,
       {nonce: nonce, body: action.body, incident: action.incident, action: action.action, created: action.created, user: action.user})
-      .then(function () { send(action, true); return action; });
+      .then(function () {
+        delete action.unkept;
+        send(action, true);
+        return action;
+      });
   };
 
   function on_reply(text) {
