@@ -33,8 +33,9 @@
 #include "report.h"
 #include "roster-check.h"
 #include "store/registry.h"
-#include "timewatch.h"
+#include "story.h"
 #include "turn.h"
+#include "watches.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -76,7 +77,7 @@ struct Gateway {
         BoardFeed *board;
         Control *control;
         PortWatch *store_watch;
-        Timewatch *timewatch;
+        Watches *watches;
         int64_t trusted_floor_us;
         PortTimer *timer;
         Watchdog *watchdog; /* NULL: nobody watches */
@@ -177,10 +178,8 @@ static uint64_t gateway_turn(Gateway *g)
 {
         uint64_t need;
 
-        if (g->timewatch)
-                timewatch_look(g->timewatch);
+        watches_before(g->watches);
         need = turn_run(g->turn);
-
         if (admin_store(&g->admin)) /* the turn has looked at the store, and its descriptor is quiet now */
                 checkpoint_tell(g);
         for (int c = 0; c < SYSTEM_CAUSE_MAX; c++)
@@ -192,6 +191,7 @@ static uint64_t gateway_turn(Gateway *g)
                 }
         status_tell(g);
         board_touch(g->board);
+        watches_after(g->watches);
         return need;
 }
 
@@ -340,44 +340,13 @@ static void turn_anew(void *userdata, const char *why)
         system_push(g, SYSTEM_STORE, true);
 }
 
-/* The story for the system's journal: ids only. */
 static void turn_journaled(void *userdata, const Effect *e)
 {
-        static const struct {
-                JournalKind kind;
-                const char *id, *text;
-        } told[] = {
-                {JOURNAL_OPENED, LOG_ID_OPENED, "opened"},
-                {JOURNAL_TIER, LOG_ID_TIER, "next tier called"},
-                {JOURNAL_LOOP, LOG_ID_TIER, "whole ladder called again"},
-                {JOURNAL_ACCEPTED, LOG_ID_ACCEPTED, "accepted"},
-                {JOURNAL_ARRIVED, LOG_ID_ARRIVED, "arrived"},
-                {JOURNAL_RESUMED, LOG_ID_TIER, "ladder resumed"},
-                {JOURNAL_REOPENED, LOG_ID_OPENED, "reopened"},
-                {JOURNAL_RESOLVED, LOG_ID_RESOLVED, "resolved"},
-                {JOURNAL_CLOSED, LOG_ID_CLOSED, "closed"},
-        };
         Gateway *g = userdata;
-        const Worker *w = registry_worker(g->registry, e->journal.worker);
-        char id[24], tier[8];
-        Str s = STR_BUFFER(id), ts = STR_BUFFER(tier);
 
         if (g->board)
                 board_journaled(g->board, e, clock_now());
-        for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
-                if (told[i].kind != e->journal.kind)
-                        continue;
-                str_addf(&s, "%" PRIu64, e->incident);
-                str_addf(&ts, "%u", e->journal.tier);
-                log_fields(LOG_LEVEL_NOTICE, told[i].id,
-                        (LogField[]){{"HUYING_INCIDENT", id},
-                                {"HUYING_CLASS", class_word((Class)e->journal.class)}, {"HUYING_TIER", tier},
-                                {"HUYING_WORKER", w ? w->code : ""}, {0}},
-                        "incident %s (%s): %s%s%s%s%s", id, class_word((Class)e->journal.class),
-                        told[i].text, e->journal.tier ? ", tier " : "", e->journal.tier ? tier : "",
-                        w ? ", by " : "", w ? w->code : "");
-                return;
-        }
+        story_tell(g->registry, e);
 }
 
 static void on_store(void *userdata, uint32_t revents)
@@ -807,7 +776,7 @@ static int make_ports(Gateway *g)
         if (r < 0)
                 return error_trace(r);
         board_registry_set(g->board, g->registry);
-        r = timewatch_new(&g->timewatch, &g->host, g->turn, g->trusted_floor_us);
+        r = watches_new(&g->watches, &(WatchesHost){&g->host, g->loop, g->turn, g->engine, &g->config, g->trusted_floor_us});
         if (r == 0)
                 r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
         g->admin.control = g->control;
@@ -943,7 +912,7 @@ Gateway *gateway_free(Gateway *g)
         codec_free(g->codec);
         devices_free(g->devices);
         loop_watch_free(g->store_watch);
-        timewatch_free(g->timewatch);
+        watches_free(g->watches);
         loop_timer_free(g->timer);
         watchdog_free(g->watchdog);
         turn_free(g->turn);

@@ -32,6 +32,7 @@ typedef struct Told {
         uint32_t worker, next;  /* next of the incident, or of the free list */
         uint8_t channel;
         bool waiting; /* no port has taken the newest message for good */
+        uint64_t since_us; /* … since this time since boot; 0: not known */
 } Told;
 
 typedef struct Fresh {
@@ -413,6 +414,8 @@ void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
         ASSERT(e->type == EFFECT_NOTIFY);
         ASSERT(e->seq > 0);
         t->seq = e->seq;
+        if (!t->waiting)
+                t->since_us = now.boot_us;
         waiting_set(o, t, true);
         store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);
         if (!engine_view(o->engine, e->incident, now, &v))
@@ -594,6 +597,23 @@ void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
                                      .worker_code = worker_code,
                                      .channel = CHANNEL_APP,
                                      .count = worker < o->n_open ? o->open[worker] : 0});
+}
+
+uint64_t outbox_oldest(const Outbox *o, Now now)
+{
+        uint64_t oldest = 0;
+        IncidentView v;
+
+        for (uint32_t i = 0; i < o->n_told && o->n_waiting > 0; i++) {
+                const Told *t = &o->told[i];
+
+                if (!t->incident || !t->waiting || t->channel >= CHANNEL_EXEC || !t->since_us ||
+                        now.boot_us - t->since_us <= oldest ||
+                        !engine_view(o->engine, t->incident, now, &v) || v.group == GROUP_SYSTEM)
+                        continue;
+                oldest = now.boot_us - t->since_us;
+        }
+        return oldest;
 }
 
 uint32_t outbox_waiting(const Outbox *o)

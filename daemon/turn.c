@@ -594,6 +594,18 @@ void turn_sent(Turn *t, uint64_t incident, uint32_t worker, uint8_t channel, uin
         inbox_push(t->inbox, e);
 }
 
+bool turn_audit(Turn *t)
+{
+        Now now = clock_now();
+        bool sound;
+
+        ASSERT(!t->running);
+        expire(t, now);
+        sound = engine_audit(t->engine, now, outbox_oldest(t->outbox, now), &t->list);
+        (void)effects_take(t, now); /* nobody waits for these rows */
+        return sound;
+}
+
 void turn_flush(Turn *t)
 {
         hand_over(t, true);

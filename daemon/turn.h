@@ -58,5 +58,7 @@ void turn_note_erase(Turn *, const char *resident);
 void turn_note_registry(Turn *, Registry *);
 /* A port has taken a message for good, or never will. */
 void turn_sent(Turn *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, bool ok);
+/* The engine's auditor; a turn should follow. False: state contradicts itself, and only a restart helps. */
+bool turn_audit(Turn *);
 /* Hands over what waits, also what is lazy. For the end. */
 void turn_flush(Turn *);

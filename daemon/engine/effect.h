@@ -180,6 +180,7 @@ typedef enum JournalKind {
         JOURNAL_RECONFIRM = 53,
         JOURNAL_COMING = 54,
         JOURNAL_LINKED = 55,
+        JOURNAL_AUDIT = 56,     /* the auditor found something missing, and mended it */
         JOURNAL_TEST = 60,
 } JournalKind;
 

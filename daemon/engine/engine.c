@@ -208,6 +208,17 @@ int engine_expire(Engine *e, Now now, EffectList *ret)
         return settle(e);
 }
 
+bool engine_audit(Engine *e, Now now, uint64_t outbox_us, EffectList *ret)
+{
+        bool sound;
+
+        ASSERT(e);
+        list_begin(e, now, ret);
+        sound = audit_incidents(e, outbox_us);
+        e->list = NULL;
+        return sound;
+}
+
 static uint64_t unbiased(uint64_t due)
 {
         return due < (UINT64_C(1) << 63) ? 0 : due - (UINT64_C(1) << 63);

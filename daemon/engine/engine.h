@@ -140,6 +140,12 @@ void engine_restore_duty(Engine *, uint32_t worker, bool on, int64_t wall_us);
 int engine_step(Engine *, const Event *, Now now, EffectList *ret);
 /* Everything due by now, in the order (due, priority, id). The list is cleared first. */
 int engine_expire(Engine *, Now now, EffectList *ret);
+/*
+ * Proves that every open incident has the timers of its state and that priority 1 ladders call, and mends what it can;
+ * for every 5 s while something is open, after engine_expire(). outbox_us: how long the oldest message to a person,
+ * SYSTEM apart, has not been taken; 0: none waits. The list is cleared first. False: state contradicts itself.
+ */
+bool engine_audit(Engine *, Now now, uint64_t outbox_us, EffectList *ret);
 /* CLOCK_BOOTTIME of the next deadline; UINT64_MAX: none. */
 uint64_t engine_deadline(const Engine *);
 

@@ -217,6 +217,7 @@ struct Engine {
         Heap presence;
         int64_t grace_until, grace_due; /* until then who has never been heard counts as present; NEVER: it is over */
         int64_t roster_due;           /* the duty table changes, or a gap of it is to be told; NEVER: no table */
+        bool outbox_raised;           /* by the auditor */
         bool roster_anew;             /* the whole day ahead is to be looked at */
         uint32_t gap_point, gap_grid; /* how far the look at gaps has come */
         uint32_t *gap_maps;           /* by grid, GAP_MAPS times; [0]: the whole site */
@@ -328,6 +329,9 @@ bool recipient_delivered(const Incident *, uint32_t worker);    /* on any channe
 bool recipient_failed(const Incident *, uint32_t worker);       /* on all of his */
 int64_t channel_receipt(const Engine *);                        /* the longest time that a receipt may take */
 void channel_stop(Incident *);
+
+/* auditor.c */
+bool audit_incidents(Engine *, uint64_t outbox_us); /* false: something contradicts itself */
 
 /* notice.c: who is called */
 bool notice_call(Engine *, Incident *, Recipient *, Reason);
@@ -456,5 +460,6 @@ void action_attempt(Engine *, const Event *);
 
 /* state.c */
 void state_encode(const Engine *, const Incident *, Now, StateRow *ret);
+bool state_contradicts(const Incident *); /* what no incident of ours can be; not for closed ones */
 int state_decode(Engine *, const StateRow *, Incident **ret); /* e->now is set */
 void state_redate(Engine *);                                  /* the wall clock has become trusted */

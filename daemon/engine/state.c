@@ -473,7 +473,7 @@ static bool times_contradict(const Incident *in)
         return bad;
 }
 
-static bool contradicts(const Incident *in)
+bool state_contradicts(const Incident *in)
 {
         bool tier_present = in->tier >= 1 && in->tier <= TIERS_MAX && in->plan.tiers[in->tier - 1].present;
         bool owned = in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE;
@@ -664,7 +664,7 @@ int state_decode(Engine *e, const StateRow *row, Incident **ret)
         columns_take(in, row);
         flags_set(in, flags);
         blob_read(&i, in);
-        if (i.broken || i.at != i.n || contradicts(in) || offset > (INT64_C(1) << 60) ||
+        if (i.broken || i.at != i.n || state_contradicts(in) || offset > (INT64_C(1) << 60) ||
                 offset < -(INT64_C(1) << 60)) {
                 in->state = STATE_CLOSED; /* was never open: nothing is to be undone but the slot */
                 table_free(e, in);

@@ -325,6 +325,7 @@ static const char *const journal_words[] = {
         [JOURNAL_RECONFIRM] = "reconfirm",
         [JOURNAL_COMING] = "coming",
         [JOURNAL_LINKED] = "linked",
+        [JOURNAL_AUDIT] = "audit",
         [JOURNAL_TEST] = "test",
 };
 

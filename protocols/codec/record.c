@@ -108,7 +108,8 @@ static bool row_is_action(JournalKind kind)
         case JOURNAL_ARRIVE_MAX:
         case JOURNAL_HANDLE_LATE:
         case JOURNAL_RECONFIRM:
-        case JOURNAL_LINKED: return false;
+        case JOURNAL_LINKED:
+        case JOURNAL_AUDIT: return false;
         }
         return false;
 }

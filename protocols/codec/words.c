@@ -273,6 +273,7 @@ const char *notice_journal_kind(JournalKind kind, bool english)
         case JOURNAL_RECONFIRM: return PICK("请接单人确认", "owner asked to confirm");
         case JOURNAL_COMING: return PICK("正在赶来", "coming");
         case JOURNAL_LINKED: return PICK("关联", "linked");
+        case JOURNAL_AUDIT: return PICK("自查补救", "found and mended by the auditor");
         case JOURNAL_TEST: return PICK("测试", "test");
         }
         return "";

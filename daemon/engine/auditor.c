@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The auditor: does every open incident have what its state asks for, and does the ladder really call?
+ *
+ * It proves from the outside what the rest of the engine promises, and mends what it can: a timer that is missing is
+ * armed due now, a priority 1 ladder that has been silent for longer than its rate calls. Each find is journaled
+ * (audit), because each is a fault of ours. What the environment causes is one SYSTEM incident a cause, and never
+ * raised on account of a SYSTEM incident. What contradicts itself cannot be mended here: the caller ends the
+ * process, which starts again from the rows.
+ *
+ * Called after everything due has been done, only while something is open. O(incidents).
+ */
+#include "engine/internal.h"
+
+#define SILENT_US ((int64_t)(5 * USEC_PER_SEC))
+#define OUTBOX_US (15 * USEC_PER_SEC) /* a message that no broker has taken for so long */
+
+static bool is_off(const Incident *in, Timer t)
+{
+        return in->due[t] == NEVER;
+}
+
+/* The first timer that the state asks for and that is not armed; TIMER_MAX: none. */
+static Timer missing(const Incident *in)
+{
+        bool ladder = ladder_runs(in), open = state_open(in->state);
+
+        if (ladder && is_off(in, TIMER_TIER) && is_off(in, TIMER_LOOP))
+                return in->exhausted ? TIMER_LOOP : TIMER_TIER;
+        if (ladder && in->plan.renotify_us && in->plan.renotify_us < in->plan.loop_us &&
+                is_off(in, TIMER_RENOTIFY))
+                return TIMER_RENOTIFY;
+        if (in->state == STATE_ACCEPTED && in->plan.arrive_by_us && is_off(in, TIMER_ARRIVE_BY))
+                return TIMER_ARRIVE_BY;
+        if (in->state == STATE_ON_SCENE && in->plan.handle_by_us && is_off(in, TIMER_HANDLE_BY))
+                return TIMER_HANDLE_BY;
+        if (in->state == STATE_RESOLVED && is_off(in, TIMER_REOPEN_UNTIL))
+                return TIMER_REOPEN_UNTIL;
+        if (open && in->group == GROUP_FIRE && in->fire119 < 3 && is_off(in, TIMER_FIRE119))
+                return TIMER_FIRE119;
+        if (open && in->handed_to[0] && is_off(in, TIMER_CONFIRM_BY) && is_off(in, TIMER_FOLLOWUP))
+                return TIMER_CONFIRM_BY;
+        if (in->pending && is_off(in, TIMER_NOTIFY))
+                return TIMER_NOTIFY;
+        return TIMER_MAX;
+}
+
+static void found(Engine *e, Incident *in, Reason reason)
+{
+        ASSERT(in->id);
+        emit_journal(e, in, JOURNAL_AUDIT)->reason = (uint8_t)reason;
+}
+
+/* A heap that has lost an incident, or holds it at another time, would never fire. */
+static bool heap_agrees(const Engine *e, const Incident *in)
+{
+        const HeapKey *key = &e->heap.keys[in->slot];
+        Timer first;
+        int64_t due = timers_first(in, &first);
+
+        if (due == NEVER)
+                return e->heap.pos[in->slot] == 0;
+        return e->heap.pos[in->slot] != 0 && key->due == (uint64_t)due + (UINT64_C(1) << 63);
+}
+
+static bool anybody_called(const Incident *in)
+{
+        for (unsigned i = 0; i < in->n_recipients; i++)
+                if (in->recipients[i].worker && in->recipients[i].seq >= in->round_seq)
+                        return true;
+        return false;
+}
+
+static void ladder_look(Engine *e, Incident *in)
+{
+        int64_t rate = (int64_t)in->plan.renotify_us;
+
+        if (!ladder_runs(in) || in->priority != 1 || !rate || in->pending)
+                return;
+        if (in->notified_us == NEVER || e->at - in->notified_us > rate + SILENT_US) {
+                found(e, in, REASON_RENOTIFY);
+                notice_mark(e, in, ladder_reached(in), REASON_RENOTIFY, e->at);
+        }
+        if (in->group != GROUP_SYSTEM && !anybody_called(in))
+                system_raise(e, SYSTEM_ROSTER);
+}
+
+/* False: it contradicts itself. */
+static bool incident_look(Engine *e, Incident *in)
+{
+        Timer t;
+
+        if (in->state == STATE_CLOSED)
+                return true;
+        while ((t = missing(in)) != TIMER_MAX) {
+                found(e, in, REASON_CATCH_UP);
+                timer_set(e, in, t, e->at);
+        }
+        if (!heap_agrees(e, in)) {
+                found(e, in, REASON_CATCH_UP);
+                timers_rekey(e, in);
+        }
+        ladder_look(e, in);
+        return !state_contradicts(in);
+}
+
+static void outbox_look(Engine *e, uint64_t outbox_us)
+{
+        Incident *in = table_find(e, GROUP_SYSTEM, KEY_CAUSE, (uint64_t)SYSTEM_BROKER + 1);
+
+        if (outbox_us >= OUTBOX_US && !in) {
+                system_raise(e, SYSTEM_BROKER);
+                e->outbox_raised = true;
+        } else if (e->outbox_raised && outbox_us < OUTBOX_US) {
+                e->outbox_raised = false;
+                if (in && in->n_sources && in->sources[0].active)
+                        incident_condition(e, in, "", 1, NULL);
+        }
+}
+
+bool audit_incidents(Engine *e, uint64_t outbox_us)
+{
+        bool sound = true;
+
+        ASSERT(e->list);
+        outbox_look(e, outbox_us);
+        for (Incident *in = table_first(e); in && emit_room(e) >= LIST_ROOM; in = table_next(e, in))
+                sound = incident_look(e, in) && sound;
+        return sound; /* what had no room has it five seconds later */
+}
