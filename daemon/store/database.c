@@ -921,7 +921,7 @@ static int open_steps(Opening *o)
                 r = numbers_read(o);
         if (r != 0)
                 return r;
-        rc = restore_probe(d->db);
+        rc = restore_probe(d->db, &d->registry);
         if (rc != SQLITE_OK)
                 return refuse(o, rc, "state");
         grow(o);
@@ -954,6 +954,7 @@ void database_close(Database *d)
                 (void)sqlite3_close_v2(
                         d->db); /* a last checkpoint may fail: the log is kept and says it all */
         d->db = NULL;
+        d->registry = registry_unref(d->registry);
 }
 
 int database_set_aside(const char *directory, int64_t wall_us, char *ret_name, size_t cap)

@@ -53,6 +53,7 @@ typedef struct Database {
         int64_t seq_offset;                /* journal.seq + this = the engine's number */
         bool renumber, committed_renumber; /* seq_offset is not in the table yet */
         uint32_t boot, engine_boot;        /* this boot in the database; what the engine calls it */
+        Registry *registry;                /* what the opening has found, until somebody takes it */
         uint64_t next_incident, next_seq;  /* the engine's numbers go on from here */
         uint64_t ceiling, committed_ceiling; /* incident numbers below may have been given out (database.c) */
         int64_t trusted_us;

@@ -237,9 +237,8 @@ static int probe_row(sqlite3_stmt *s, void *userdata)
         return SQLITE_OK;
 }
 
-int restore_probe(sqlite3 *db)
+int restore_probe(sqlite3 *db, Registry **ret)
 {
-        _cleanup_(registry_unrefp) Registry *registry = NULL;
         const char *const all[] = {states_sql, keys_sql, duty_sql, marks_sql, outbox_sql};
         int rc = SQLITE_OK;
 
@@ -248,6 +247,6 @@ int restore_probe(sqlite3 *db)
                 rc = query(db, all[i], probe_row,
                         NULL); /* unbound parameters are NULL: that alters no reading */
         if (rc == SQLITE_OK)
-                rc = registry_db_read(db, &registry);
+                rc = registry_db_read(db, ret);
         return rc;
 }

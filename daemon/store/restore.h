@@ -15,7 +15,7 @@ int restore_outbox(const Database *,
         int (*fn)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq),
         void *userdata);
 /* Reads through everything above and the registry, and keeps nothing. */
-int restore_probe(sqlite3 *);
+int restore_probe(sqlite3 *, Registry **ret);
 
 /* The columns of one state row as restore_states() selects them: RESTORE_STATE_COLUMNS. The blob may be left out. */
 #define RESTORE_STATE_COLUMNS                                                                               \

@@ -89,7 +89,7 @@ struct Store {
         int done_fd;           /* the thread has ended */
         pthread_t thread;
         bool running;
-        char start_why[DATABASE_WHY_SIZE];
+        char start_why[DATABASE_WHY_SIZE], export_why[DATABASE_WHY_SIZE];
 
         pthread_mutex_t mutex; /* guards from here … */
         Queue queue;
@@ -269,6 +269,33 @@ static int begin_anew(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, siz
         return database_open(&s->db, &s->origin, why) == 0 ? 0 : DATABASE_E_DOWN;
 }
 
+/* What the export says, or an empty registry and numbers that nobody has seen. */
+static int export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZE])
+{
+        RegistryError error;
+        uint64_t incident = 0, seq = 0;
+        int r = registry_export_read(&s->registry, s->export_path, &incident, &seq, &error);
+
+        why[0] = 0;
+        if (r < 0)
+                return error_trace(r);
+        if (r == REGISTRY_E_INVALID)
+                (void)snprintf(
+                        why, DATABASE_WHY_SIZE, "registry.export: %.90s", error.text); /* cut is fine */
+        if (r > 0) {
+                bool blind = database_exists || r == REGISTRY_E_INVALID;
+
+                r = registry_new(&s->registry);
+                if (r < 0)
+                        return error_trace(r);
+                incident = blind ? INCIDENT_BLIND : 1;
+                seq = blind ? SEQ_BLIND : 1;
+        }
+        s->origin.first_incident = number_or(incident, 1);
+        s->origin.first_seq = number_or(seq, 1);
+        return 0;
+}
+
 /*
  * Opens what is there; what cannot be used for ever is set aside, and a new file begun. *ret_anew gets a text when
  * history was left behind.
@@ -278,6 +305,12 @@ static int open_or_begin(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, 
         bool history = !s->origin.known.empty || s->origin.first_seq > 1;
         int r = database_open(&s->db, &s->origin, why);
 
+        if (r != 0 && !s->registry) { /* only now: to read it takes longer than all the rest of a start */
+                int taken = export_take(s, true, s->export_why);
+
+                if (taken < 0)
+                        return error_trace(taken);
+        }
         if (r == 0 && s->was_down && !s->db.created && s->db.next_incident > s->down_incident) {
                 database_close(&s->db);
                 (void)str_copy(why, DATABASE_WHY_SIZE,
@@ -313,6 +346,7 @@ static bool reopen(Store *s)
                 failed(s, why);
                 return false;
         }
+        s->db.registry = registry_unref(s->db.registry); /* ours is the newest */
         lock(s);
         if (s->db.created)
                 s->status.seq_offset = 0;
@@ -695,6 +729,7 @@ static int store_new(Store **ret, const StoreConfig *config)
         s->site = strdup(config->site);
         chores_init(&s->chores, s->directory, s->site);
         s->origin.known = (JournalHead){.empty = true}; /* nothing is known yet */
+        s->origin.first_incident = s->origin.first_seq = 1;
         s->checkpoint_us = UINT64_MAX;
         s->pause_ms = PAUSE_MIN_MS;
         ASSERT(s->directory && s->site);
@@ -728,47 +763,13 @@ static Store *store_release(Store *s)
         return NULL;
 }
 
-/* What the export says, or an empty registry and numbers that nobody has seen. */
-static int export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZE])
-{
-        RegistryError error;
-        uint64_t incident = 0, seq = 0;
-        int r = registry_export_read(&s->registry, s->export_path, &incident, &seq, &error);
-
-        why[0] = 0;
-        if (r < 0)
-                return error_trace(r);
-        if (r == REGISTRY_E_INVALID)
-                (void)snprintf(
-                        why, DATABASE_WHY_SIZE, "registry.export: %.90s", error.text); /* cut is fine */
-        if (r > 0) {
-                bool blind = database_exists || r == REGISTRY_E_INVALID;
-
-                r = registry_new(&s->registry);
-                if (r < 0)
-                        return error_trace(r);
-                incident = blind ? INCIDENT_BLIND : 1;
-                seq = blind ? SEQ_BLIND : 1;
-        }
-        s->origin.first_incident = number_or(incident, 1);
-        s->origin.first_seq = number_or(seq, 1);
-        return 0;
-}
-
-static int start_up(Store *s, StoreStart *ret, char why[DATABASE_WHY_SIZE])
+static void start_up(Store *s, StoreStart *ret)
 {
         if (!s->db.created) {
-                Registry *registry = NULL;
-                int rc = registry_db_read(s->db.db, &registry);
-
-                if (rc != SQLITE_OK) {
-                        database_why(&s->db, rc, "registry", why);
-                        database_close(&s->db);
-                        return DATABASE_E_DOWN;
-                }
                 registry_unref(s->registry);
-                s->registry = registry;
+                s->registry = TAKE_PTR(s->db.registry);
         }
+        s->db.registry = registry_unref(s->db.registry);
         if (checkpoint_newest(s->db.db, s->note) != SQLITE_OK)
                 s->note[0] = 0; /* the next one will say the same and more */
         ret->boot = s->db.boot;
@@ -779,7 +780,6 @@ static int start_up(Store *s, StoreStart *ret, char why[DATABASE_WHY_SIZE])
         s->origin.engine_boot = s->db.boot;
         s->status.seq_offset = s->db.seq_offset;
         s->status.committed_seq = s->db.next_seq - 1;
-        return 0;
 }
 
 static void start_down(Store *s, const char *why, StoreStart *ret)
@@ -795,8 +795,9 @@ static void start_down(Store *s, const char *why, StoreStart *ret)
 
 int store_open(Store **ret, const StoreConfig *config, StoreStart *ret_start)
 {
-        char why[DATABASE_WHY_SIZE], export_why[DATABASE_WHY_SIZE], path[512];
+        char why[DATABASE_WHY_SIZE], path[512];
         StoreStart start = {0};
+        struct stat st;
         Store *s = NULL;
         int r;
 
@@ -807,7 +808,8 @@ int store_open(Store **ret, const StoreConfig *config, StoreStart *ret_start)
         if (r == 0) {
                 (void)snprintf(
                         path, sizeof(path), "%s/journal.db", s->directory); /* cut: then it does not exist */
-                r = export_take(s, access(path, F_OK) == 0, export_why);
+                if (stat(path, &st) < 0 || st.st_size == 0)
+                        r = export_take(s, access(path, F_OK) == 0, s->export_why);
         }
         if (r != 0) {
                 store_release(s);
@@ -818,13 +820,17 @@ int store_open(Store **ret, const StoreConfig *config, StoreStart *ret_start)
         s->origin.boot_id = s->boot_id;
         s->origin.wall_us = clock_now().wall_us;
         r = open_or_begin(s, why, s->anew, sizeof(s->anew));
+        if (r < 0) {
+                store_release(s);
+                return error_trace(r);
+        }
         if (r == 0)
-                r = start_up(s, &start, why);
-        if (r != 0)
+                start_up(s, &start);
+        else
                 start_down(s, why, &start);
-        if (r == 0 && s->db.created && export_why[0] && !s->anew[0])
-                (void)str_copy(s->anew, sizeof(s->anew), export_why); /* shorter */
-        if (r == 0) {                                                 /* else it is told at the reopening */
+        if (r == 0 && s->db.created && s->export_why[0] && !s->anew[0])
+                (void)str_copy(s->anew, sizeof(s->anew), s->export_why); /* shorter */
+        if (r == 0) { /* else it is told at the reopening */
                 (void)str_copy(start.anew, sizeof(start.anew), s->anew); /* as long */
                 s->anew[0] = 0;
         }
@@ -832,7 +838,8 @@ int store_open(Store **ret, const StoreConfig *config, StoreStart *ret_start)
         s->next_incident = start.next_incident;
         start.registry = registry_ref(s->registry);
         s->export_due = true;
-        export_maybe(s);
+        if (r != 0 || s->db.created) /* else the one that is there will do until the thread comes by */
+                export_maybe(s);
         *ret_start = start;
         *ret = s;
         return r == 0 ? 0 : STORE_E_DOWN;

@@ -81,18 +81,23 @@ typedef enum MemberType {
 struct Codec {
         sqlite3 *db;
         sqlite3_stmt *shapes[SHAPE_MAX];
-        sqlite3_stmt *literal; /* a member as it is written: integers beyond 64 bits */
+        sqlite3_stmt *readings; /* the values of SHAPE_VITALS alone */
+        sqlite3_stmt *literal;  /* a member as it is written: integers beyond 64 bits */
 };
 
-/* SELECT json_type(?1,'$'), json_type(?1,?2), json_extract(?1,?2), … WHERE json_valid(?1) */
-static int shape_prepare(sqlite3 *db, const char *const *paths, sqlite3_stmt **ret)
+/* SELECT json_type(?1,'$'), json_type(?1,?2), json_extract(?1,?2), … WHERE json_valid(?1); without `types` only the
+ * first of them. */
+static int shape_prepare(sqlite3 *db, const char *const *paths, bool types, sqlite3_stmt **ret)
 {
         char sql[2048];
         Str s = STR_BUFFER(sql);
 
         str_add(&s, "SELECT json_type(?1,'$')");
         for (int i = 0; i < PATHS_MAX && paths[i]; i++)
-                str_addf(&s, ",json_type(?1,?%d),json_extract(?1,?%d)", i + 2, i + 2);
+                if (types)
+                        str_addf(&s, ",json_type(?1,?%d),json_extract(?1,?%d)", i + 2, i + 2);
+                else
+                        str_addf(&s, ",json_extract(?1,?%d)", i + 2);
         str_add(&s, " WHERE json_valid(?1)");
         ASSERT(!s.full);
         if (sqlite3_prepare_v3(db, s.p, (int)s.n, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK)
@@ -112,7 +117,9 @@ int codec_new(Codec **ret)
                 return error_origin(-ENOMEM);
         r = connection_open(&codec->db);
         for (int i = 0; r == 0 && i < SHAPE_MAX; i++)
-                r = shape_prepare(codec->db, shapes[i], &codec->shapes[i]);
+                r = shape_prepare(codec->db, shapes[i], true, &codec->shapes[i]);
+        if (r == 0)
+                r = shape_prepare(codec->db, shapes[SHAPE_VITALS], false, &codec->readings);
         if (r == 0 && sqlite3_prepare_v3(codec->db, "SELECT ?1 -> ?2 WHERE json_valid(?1)", -1,
                               SQLITE_PREPARE_PERSISTENT, &codec->literal, NULL) != SQLITE_OK)
                 r = error_origin(-EIO);
@@ -130,6 +137,7 @@ Codec *codec_free(Codec *codec)
                 return NULL;
         for (int i = 0; i < SHAPE_MAX; i++)
                 (void)sqlite3_finalize(codec->shapes[i]); /* repeats an old error */
+        (void)sqlite3_finalize(codec->readings);
         (void)sqlite3_finalize(codec->literal);
         (void)sqlite3_close(codec->db); /* nothing left that could keep it open */
         free(codec);
@@ -258,9 +266,8 @@ static const char *body_text(const Event *e, size_t *ret_size)
  * Steps the shape's statement over the body. True: an object stands in the row, body_close() ends it. False:
  * `why` says what came instead. Sets body_json in either case.
  */
-static bool body_open(Codec *codec, ShapeKind shape, Event *e)
+static bool body_step(sqlite3_stmt *row, Event *e)
 {
-        sqlite3_stmt *row = codec->shapes[shape];
         const char *type, *p;
         size_t n;
 
@@ -295,10 +302,20 @@ static bool body_open(Codec *codec, ShapeKind shape, Event *e)
         return true;
 }
 
+static void body_reset(sqlite3_stmt *row)
+{
+        (void)sqlite3_reset(row); /* repeats the error of the step */
+        (void)sqlite3_bind_null(row, 1);
+}
+
+static bool body_open(Codec *codec, ShapeKind shape, Event *e)
+{
+        return body_step(codec->shapes[shape], e);
+}
+
 static void body_close(Codec *codec, ShapeKind shape)
 {
-        (void)sqlite3_reset(codec->shapes[shape]); /* repeats the error of the step */
-        (void)sqlite3_bind_null(codec->shapes[shape], 1);
+        body_reset(codec->shapes[shape]);
 }
 
 /* An integer as it is written, for those that do not fit in 64 bits. */
@@ -449,6 +466,40 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
 
 /* ---- vitals and status ---- */
 
+/*
+ * The usual message: numbers and nothing else, by half of the work. False: something needs a closer look (a text, 1
+ * or 0 that may have been true or false, a value that cannot be), and nothing was taken.
+ */
+static bool vitals_plain(Codec *codec, Event *e)
+{
+        sqlite3_stmt *row = codec->readings;
+        VitalsEvent vitals = {0};
+        bool plain = body_step(row, e);
+
+        for (int i = 0; plain && i <= VITALS_TS; i++) {
+                int type = sqlite3_column_type(row, 1 + i);
+                double value = sqlite3_column_double(row, 1 + i);
+
+                if (type == SQLITE_NULL)
+                        continue;
+                plain = (type == SQLITE_INTEGER && value != 0 && value != 1) || type == SQLITE_FLOAT;
+                plain = plain && isfinite(value) && (i == VITALS_TS || vital_possible((Vital)i, value));
+                if (!plain)
+                        break;
+                if (i == VITALS_TS) {
+                        e->device_us = time_possible(value);
+                } else {
+                        vitals.has |= 1u << i;
+                        vitals.value[i] = value;
+                }
+        }
+        body_reset(row);
+        if (!plain || vitals.has == 0)
+                return false;
+        e->vitals = vitals;
+        return true;
+}
+
 void codec_read_vitals(Codec *codec, Event *e)
 {
         sqlite3_stmt *row = codec->shapes[SHAPE_VITALS];
@@ -456,6 +507,8 @@ void codec_read_vitals(Codec *codec, Event *e)
         bool object;
 
         e->type = EVENT_VITALS;
+        if (vitals_plain(codec, e))
+                return;
         object = body_open(codec, SHAPE_VITALS, e);
         if (object) {
                 e->device_us = ts_read(row, VITALS_TS);
