@@ -438,6 +438,19 @@ def test_one_file_does_it_all(phones, app_folder):
     lamp(phones, bed, "accepted")
 
 
+def test_an_update_under_the_finger_does_not_take_the_button_away(phones):
+    w01 = phones.on_duty("w01")
+    bed, _ = press(phones)
+    w01.click(selector=".card")
+    w01.see("接单")
+    w01.hold(selector="[data-key=accept]")
+    phones.site.press(bed, "sos-101", "e-2")
+    w01.until("() => Huying.app.list()[0].presses === 2")
+    w01.release()
+    lamp(phones, bed, "accepted")
+    w01.see("按了 2 次")
+
+
 def test_the_gateway_is_killed_and_the_phone_goes_on(phones):
     w01 = phones.on_duty("w01")
     bed, _ = press(phones)

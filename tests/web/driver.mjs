@@ -48,6 +48,14 @@ const operations = {
     const at = selector ? page.locator(selector) : page.getByRole('button', {name: text, exact: exact !== false}).or(page.getByRole('link', {name: text, exact: exact !== false}));
     await at.first().click({timeout: PATIENCE});
   },
+  // A finger on it, and off again: what happens meanwhile is the test's business.
+  async hold({name, selector}) {
+    const page = pages.get(name).page;
+    const box = await page.locator(selector).first().boundingBox();
+    await page.mouse.move(box.x + box.width / 2, box.y + box.height / 2);
+    await page.mouse.down();
+  },
+  async release({name}) { await pages.get(name).page.mouse.up(); },
   async check({name, text}) { await pages.get(name).page.getByLabel(text, {exact: true}).first().check({timeout: PATIENCE, force: true}); },
   async fill({name, selector, value}) { await pages.get(name).page.fill(selector, value, {timeout: PATIENCE}); },
   async text({name, selector}) { return pages.get(name).page.locator(selector || 'body').first().innerText(); },

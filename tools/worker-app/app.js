@@ -22,6 +22,8 @@
   let touched = 0;
   let drawn = '';
   let reload_wanted = false;
+  let pressing = 0; // a timer while a finger is down
+  let render_wanted = false;
 
   app.list = function () {
     return Object.keys(app.alerts).map(function (k) { return app.alerts[k]; });
@@ -360,8 +362,13 @@
     document.documentElement.style.setProperty('--banner', box.offsetHeight + 'px');
   }
 
-  // Draws the screen anew, keeping place, focus and what is pressed.
+  // Draws the screen anew, keeping place and focus. Not under a finger: what is pressed must still be there when it is
+  // let go, or the answer is lost.
   H.render = function (fresh) {
+    if (pressing && !fresh) {
+      render_wanted = true;
+      return;
+    }
     const root = document.getElementById('app');
     const name = screen_name();
     const active = document.activeElement && document.activeElement.getAttribute('data-key');
@@ -424,6 +431,21 @@
         H.bell.unlock();
       look();
     }, {passive: true, capture: true});
+  });
+  function let_go() {
+    clearTimeout(pressing);
+    pressing = 0;
+    if (render_wanted) {
+      render_wanted = false;
+      H.render();
+    }
+  }
+  document.addEventListener('pointerdown', function () {
+    clearTimeout(pressing);
+    pressing = setTimeout(let_go, 2000);
+  }, {passive: true, capture: true});
+  ['pointerup', 'pointercancel'].forEach(function (name) {
+    document.addEventListener(name, function () { setTimeout(let_go, 80); }, {passive: true, capture: true}); // the click comes after it
   });
   document.addEventListener('visibilitychange', function () {
     if (document.visibilityState === 'visible') {

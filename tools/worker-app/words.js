@@ -91,7 +91,6 @@
     unrecorded: ['（网关尚未存盘，照常处理）', '(not yet on the gateway’s disk; act all the same)'],
     presses: ['按了 {0} 次', 'pressed {0} times'],
     links: ['同户另有 {0} 起警报', '{0} more in this home'],
-    links1: ['同户另有 {0} 起警报', '1 more in this home'],
 
     // one alert
     where: ['地址', 'Where'],
@@ -162,7 +161,6 @@
     stood_down: ['编号 {0}：{1} 已接单，您无需前往', 'No. {0}: {1} has accepted, you need not go'],
     gone: ['编号 {0} 已结束', 'No. {0} is over'],
     new_alert: ['新警报：{0}', 'New alert: {0}'],
-    seconds: ['{0}秒', '{0} s'],
 
     // me
     account: ['账号', 'Account'],
@@ -173,7 +171,6 @@
     try_sound: ['试一下响声', 'Try the sound'],
     log: ['今天本机的记录', 'What this phone heard today'],
     log_none: ['今天还没有记录', 'Nothing today'],
-    version: ['版本', 'Version'],
 
     // desk
     desk: ['值班台', 'Desk'],
@@ -189,7 +186,6 @@
     faults: ['设备故障、失去保护', 'Devices in fault, unprotected'],
     fault_none: ['没有', 'None'],
     not_here: ['尚未呼叫到本台', 'not called to this desk yet'],
-    pick: ['请从左边选一条', 'Choose one on the left'],
     board_wait: ['等待看板数据……', 'Waiting for the board …'],
     board_old: ['看板 {0} 没有更新！', 'The board is {0} old!'],
     f_open: ['未结', 'Open'],
