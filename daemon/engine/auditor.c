@@ -118,7 +118,7 @@ static void outbox_look(Engine *e, uint64_t outbox_us)
         }
 }
 
-bool audit_incidents(Engine *e, uint64_t outbox_us)
+bool incidents_audit(Engine *e, uint64_t outbox_us)
 {
         bool sound = true;
 

@@ -214,7 +214,7 @@ bool engine_audit(Engine *e, Now now, uint64_t outbox_us, EffectList *ret)
 
         ASSERT(e);
         list_begin(e, now, ret);
-        sound = audit_incidents(e, outbox_us);
+        sound = incidents_audit(e, outbox_us);
         e->list = NULL;
         return sound;
 }

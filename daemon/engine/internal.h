@@ -331,7 +331,7 @@ int64_t channel_receipt(const Engine *);                        /* the longest t
 void channel_stop(Incident *);
 
 /* auditor.c */
-bool audit_incidents(Engine *, uint64_t outbox_us); /* false: something contradicts itself */
+bool incidents_audit(Engine *, uint64_t outbox_us); /* false: something contradicts itself */
 
 /* notice.c: who is called */
 bool notice_call(Engine *, Incident *, Recipient *, Reason);
