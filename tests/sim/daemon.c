@@ -27,7 +27,8 @@ static struct {
         Codec *codec;
         Port ports[1];
         uint64_t armed_us, timer_serial;
-        bool in_turn, broker_raised;
+        bool in_turn, broker_raised, any_clean;
+        uint32_t clean_n;
 } d;
 
 static Limits limits;
@@ -44,9 +45,9 @@ static void *memory_new(size_t bytes)
 
 /* The network port */
 
-void maybe_die(void)
+void maybe_die(double p)
 {
-        if (!world.alive || !fault(FAULT_CRASH, 0.0015))
+        if (!world.alive || !fault(FAULT_CRASH, p))
                 return;
         trace("the daemon dies%s", d.in_turn ? " in the middle of a turn" : "");
         longjmp(world.death, 1);
@@ -144,7 +145,7 @@ static int net_alert(void *port, const PortAlert *a)
 {
         bool program = a->channel == CHANNEL_EXEC, taken = program || world.broker_up;
 
-        maybe_die();
+        maybe_die(CRASH_RARE);
         watch_call(a, taken);
         if (!taken)
                 return PORT_E_DOWN;
@@ -165,7 +166,7 @@ static int net_alert(void *port, const PortAlert *a)
 
 static void net_receipt(void *port, const PortReceipt *r)
 {
-        maybe_die();
+        maybe_die(CRASH_RARE);
         watch_receipt(r);
         trace("receipt to %s: %s incident %llu row %llu", r->device, r->event_id,
                 (unsigned long long)r->incident, (unsigned long long)r->seq);
@@ -175,7 +176,7 @@ static void net_receipt(void *port, const PortReceipt *r)
 
 static void net_reply(void *port, const PortReply *r)
 {
-        maybe_die();
+        maybe_die(CRASH_RARE);
         watch_reply(r->json);
         if (world.broker_up && !fault(FAULT_LOSS, 0.3))
                 people_reply(r->worker_code, r->json);
@@ -183,7 +184,7 @@ static void net_reply(void *port, const PortReply *r)
 
 static void net_lamp(void *port, const char *device, uint64_t incident, Lamp lamp, bool open)
 {
-        maybe_die();
+        maybe_die(CRASH_RARE);
         watch_lamp(device, incident, lamp);
         if (world.broker_up)
                 devices_lamp(device, incident, lamp);
@@ -290,7 +291,7 @@ void daemon_start(void)
         n_sents = 0;
         parts_new();
         d.armed_us = 0;
-        d.broker_raised = false;
+        d.broker_raised = d.any_clean = false;
         ASSERT(turn_new(&d.turn, d.engine, d.store, d.inbox, d.outbox,
                        &(TurnHost){.arm = host_arm,
                                .degraded = host_degraded,
@@ -309,6 +310,11 @@ void daemon_start(void)
         turn_adopt(d.turn);
         daemon_turn();
         outbox_resend(d.outbox, clock_now());
+}
+
+void daemon_merged(void)
+{
+        d.any_clean = false;
 }
 
 void daemon_wake(uint64_t arg)
@@ -439,7 +445,12 @@ static void compare_restored(void)
         StoreStatus s;
 
         store_peek(d.store, &s);
-        if (!turn_is_clean(d.turn) || s.committed_txns != s.submitted_txns || !chance(STREAM_CHECK, 0.005))
+        if (!turn_is_clean(d.turn) || s.committed_txns != s.submitted_txns)
+                return;
+        if (!d.any_clean)
+                d.clean_n = 0; /* a start or a merge is looked at closely */
+        d.any_clean = true;
+        if (d.clean_n++ > 2 && !chance(STREAM_CHECK, 0.005))
                 return;
         memory = memory_new(d.bytes);
         e = engine_init(memory, d.bytes, &limits, &sim_policy);
@@ -555,4 +566,20 @@ bool daemon_presence(const char *worker, bool online)
                 return false;
         e->presence.online = online;
         return taken(e);
+}
+
+void daemon_beats(bool (*alive)(uint32_t person))
+{
+        for (uint32_t i = 0; person_code(i); i++) {
+                Event *e;
+
+                if (person_is_plain(person_code(i)) || !alive(i))
+                        continue;
+                e = event_of(person_code(i), EVENT_PRESENCE, NULL);
+                if (!e)
+                        return;
+                e->presence.online = true;
+                inbox_push(d.inbox, e);
+        }
+        daemon_turn();
 }

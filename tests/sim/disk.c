@@ -405,14 +405,18 @@ static void learn(uint64_t life)
                 daemon_store();
 }
 
-static void commit_all(void)
+/* True: there is an event among what was committed. */
+static bool commit_all(void)
 {
         StoreTxn *t;
+        bool news = false;
         uint64_t before = disk.last_seq;
 
         while ((t = live->first)) {
-                for (size_t i = 0; i < t->n; i++)
+                for (size_t i = 0; i < t->n; i++) {
+                        news |= t->ops[i].kind == OP_JOURNAL && t->ops[i].journal.event;
                         apply(&t->ops[i]);
+                }
                 live->first = t->next;
                 live->committed_txns++;
                 store_txn_free(t);
@@ -420,10 +424,13 @@ static void commit_all(void)
         live->last = NULL;
         world.commits++;
         watch_committed(disk.last_seq, before);
+        return news;
 }
 
 static void commit_due(uint64_t life)
 {
+        bool news;
+
         if (life != disk.life || !live || !live->first)
                 return;
         live->committing = false;
@@ -445,8 +452,8 @@ static void commit_due(uint64_t life)
                 world.history_lost = true;
         }
         live->failing = false;
-        commit_all();
-        maybe_die(); /* committed, and nobody has heard of it */
+        news = commit_all();
+        maybe_die(news ? 0.2 : CRASH_RARE); /* committed, and nobody has heard of it */
         later(rnd_between(STREAM_DISK, 1, 200), learn, life);
 }
 
@@ -462,7 +469,7 @@ void store_submit(Store *s, StoreTxn *t)
         s->submitted_txns++;
         if (!s->committing)
                 commit_later();
-        maybe_die();
+        maybe_die(CRASH_RARE);
 }
 
 void store_peek(Store *s, StoreStatus *ret)
@@ -495,6 +502,7 @@ static void found_again(uint64_t life)
         trace("the database is found again");
         live->down = false;
         live->reopened = true;
+        daemon_merged();
         learn(life);
 }
 

@@ -165,7 +165,6 @@ void faults_draw(void)
         world.incidents_max = rnd(STREAM_WORLD) % 8 == 0 ? 4 : 192;
         if (world.incidents_max < 64)
                 doses[FAULT_DISK_DOWN] = 0; /* two tables do not fit into one: no gateway is that small */
-        world.presence = doses[FAULT_SIGNAL] > 0 && rnd(STREAM_WORLD) % 2;
         if (doses[FAULT_KILL] > 0)
                 later(rnd_between(FAULT_KILL, 1, USEC_PER_HOUR), kill_maybe, 0);
         if (doses[FAULT_BROKER] > 0)

@@ -88,7 +88,6 @@ typedef struct World {
         bool trusted, calm; /* calm: the faults have ended */
         bool clocks_wrong;  /* the wall clock has been wrong in this run */
         bool history_lost;  /* the database has been begun anew, or was not there */
-        bool presence;      /* apps send beats */
         bool by_hand;       /* a script starts the daemon again */
         bool trace;
         jmp_buf death; /* the daemon dies here */
@@ -149,7 +148,9 @@ void daemon_die(void);
 void daemon_restart(uint64_t after_us, bool reboot, bool no_clock);
 void daemon_turn(void);  /* the timer or a message: one turn */
 void daemon_store(void); /* the disk reported */
-void maybe_die(void);    /* a point where the daemon may die */
+#define CRASH_RARE 0.0015
+void maybe_die(double p); /* a point where the daemon may die */
+void daemon_merged(void); /* the database has come into the running engine */
 Engine *daemon_engine(void);
 bool daemon_degraded(void);
 void daemon_clock_stepped(void);
@@ -161,6 +162,8 @@ bool daemon_status(const char *device, const char *json);
 bool daemon_action(const char *worker, const char *json, bool retained);
 bool daemon_words(const char *worker, const char *text);
 bool daemon_presence(const char *worker, bool online);
+/* The beats of all apps whose phone is alive, in one turn. */
+void daemon_beats(bool (*alive)(uint32_t person));
 
 /* disk.c: store.h, and what is on the disk */
 void disk_reset(void);

@@ -82,5 +82,5 @@ MUTANTS = [
     # the disk
     ("disk-reports-too-much", DISK, "*ret = (StoreStatus){.committed_seq = disk.last_seq,", "*ret = (StoreStatus){.committed_seq = disk.last_seq + 3,"),
     ("disk-loses-an-outbox-row", DISK, "        case OP_PUT:\n        case OP_DROP: apply_outbox(op); break;", "        case OP_PUT: break;\n        case OP_DROP: apply_outbox(op); break;"),
-    ("disk-commits-out-of-order", DISK, "                for (size_t i = 0; i < t->n; i++)\n                        apply(&t->ops[i]);", "                for (size_t i = t->n; i-- > 0;)\n                        apply(&t->ops[i]);"),
+    ("disk-commits-out-of-order", DISK, "                for (size_t i = 0; i < t->n; i++) {", "                for (size_t i = t->n; i-- > 0;) {"),
 ]
