@@ -99,7 +99,7 @@ void people_reply(const char *worker, const char *json)
         unsigned long long incident = 0;
         const char *s = strstr(json, "\"incident\":");
 
-        if (i == PEOPLE_MAX)
+        if (i == PEOPLE_MAX || !worker)
                 return;
         trace("%s is answered %s", worker, json);
         if (strstr(json, "\"result\":\"ok\"") && strstr(json, "\"state\":\"accepted\""))
