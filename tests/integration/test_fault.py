@@ -1,0 +1,251 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What breaks around the gateway, and who hears of it. In each row of the table: presses by a device that repeats until
+it has its receipt, the fault in the middle, its end; then nothing acknowledged is lost, nothing is doubled, and while it
+lasted, people were called, or the fault itself called the operator.
+
+`pytest -rP` prints the table.
+"""
+
+import json
+import os
+import resource
+import signal
+import sqlite3
+import threading
+import time
+
+import pytest
+
+import net
+from net import wait_for
+
+DISK_FAULT = net.BUILD / "tests" / "fault" / "libdisk-fault.so"
+
+
+class Button(threading.Thread):
+    """Presses, one after another, each repeated until its receipt."""
+
+    def __init__(self, site, code="sos-101"):
+        super().__init__(daemon=True)
+        self.site, self.code = site, code
+        self.client = site.device(code)
+        self.receipts, self.sent, self.stopping = {}, [], threading.Event()
+
+    def has(self, event):
+        found = self.client.received(self.site.topic(f"down/{self.code}/receipt"), lambda m: m.json.get("id") == event)
+        return found[0].json if found else None
+
+    def press(self, event, stop=None):
+        self.sent.append(event)
+        while not (stop or self.stopping).is_set():
+            self.client.publish(self.site.topic(f"up/{self.code}/alarm"), {"id": event, "kind": "sos"}, wait=False)
+            end = time.monotonic() + 0.5
+            while time.monotonic() < end:
+                receipt = self.has(event)
+                if receipt:
+                    self.receipts[event] = receipt
+                    return receipt
+                time.sleep(0.02)
+        return None
+
+    def run(self):
+        n = 0
+        while not self.stopping.is_set():
+            n += 1
+            self.press(f"{self.code}-{n}")
+            time.sleep(0.1)
+
+    def end(self):
+        """No new presses; the last one still gets its receipt."""
+        self.stopping.set()
+        self.join()
+        for event in self.sent:
+            if event not in self.receipts:
+                self.sent.remove(event)
+                assert self.press(event, threading.Event())
+
+
+def rows(site, sql, *values):
+    with sqlite3.connect(f"file:{site.daemon.journal}?mode=ro", uri=True) as db:
+        return db.execute(sql, values).fetchall()
+
+
+def account(site, fault, button, told):
+    """The row of the table; fails when something was lost or doubled."""
+    kept = [json.loads(body).get("id") for (body,) in rows(site, "select body from journal where kind = 10 and body is not null")]
+    lost = [e for e in button.receipts if e not in kept]
+    doubled = [e for e in button.receipts if kept.count(e) > 1]
+    print(f"| {fault} | {len(button.sent)} presses | {len(lost)} lost | {len(doubled)} doubled | {told} |")
+    assert not lost and not doubled, (lost, doubled)
+    assert set(button.sent) <= set(button.receipts)
+
+
+def system_alert(site, operator, cause=None):
+    return site.alert(operator, "o01", where=lambda a: a["kind"] == "system" and (cause is None or a.get("cause") == cause))
+
+
+@pytest.fixture
+def disk(make_site, tmp_path):
+    """A site whose disk does what site.disk(line) says."""
+    if not DISK_FAULT.exists():
+        pytest.skip("libdisk-fault.so is not built")
+    control = tmp_path / "disk"
+    control.write_text("")
+    site = make_site(environment={"LD_PRELOAD": str(DISK_FAULT), "DISK_FAULT_PATH": "/state/",
+                                  "DISK_FAULT_CONTROL": str(control)})
+    site.disk = control.write_text
+    return site
+
+
+@pytest.mark.parametrize("fault", ["full", "enospc", "eio", "write-eio", "erofs", "torn", "hang"])
+def test_the_disk_fails_and_is_well_again(disk, fault):
+    phone, operator, button = disk.worker("w01"), disk.worker("o01"), Button(disk)
+    assert button.press("before")
+    disk.disk(fault)
+    stop = threading.Event()
+    presser = threading.Thread(target=button.press, args=("during", stop), daemon=True)
+    presser.start()
+    # the call leaves although nothing can be written, and says so
+    incident = disk.alert(phone, "w01")["incident"]
+    told = "w01 at once"
+    if fault not in ("enospc", "erofs"):  # with those the log of the database still has the room it was given
+        system_alert(disk, operator, "store")
+        told += "; operator: store"
+        assert not button.has("during"), "no receipt for what is not recorded"
+        assert disk.alert(phone, "w01", incident, lambda a: a["recorded"] is False)
+    disk.disk("")
+    presser.join(net.PATIENCE)
+    assert button.has("during")
+    wait_for(lambda: "degraded" not in disk.daemon.ctl("--json", "status", check=False).stdout.split('"why"')[0],
+             what="the end of degraded mode")
+    account(disk, f"disk: {fault}, then well", button, told)
+
+
+@pytest.mark.parametrize("ms", [20, 500])
+def test_a_slow_disk_delays_receipts_and_nothing_else(disk, ms):
+    phone, button = disk.worker("w01"), Button(disk)
+    disk.disk(f"slow {ms}")
+    button.start()
+    assert disk.alert(phone, "w01")
+    wait_for(lambda: len(button.receipts) >= 4, what="receipts")
+    button.end()
+    disk.disk("")
+    account(disk, f"disk: every flush {ms} ms slower", button, "w01 at once")
+
+
+def test_a_corrupt_database_is_set_aside_and_told(make_site):
+    site = make_site()
+    button = Button(site)
+    first = button.press("before")
+    site.daemon.stop()
+    with open(site.daemon.journal, "r+b") as db:
+        for page in range(1, 30):
+            db.seek(page * 4096)
+            db.write(os.urandom(4096))
+    (site.daemon.state / "journal.db-wal").unlink(missing_ok=True)
+    operator, phone = site.worker("o01"), site.worker("w01")
+    site.daemon.start()
+    system_alert(site, operator, "store")
+    after = button.press("after")
+    assert after["incident"] > first["incident"], "a number never means two matters"
+    assert site.alert(phone, "w01", after["incident"])
+    assert list(site.daemon.state.glob("journal.bad-*")), "what there was is kept"
+    print(f"| corrupted database at start | {len(button.sent)} presses | 0 lost after it, the file is kept | 0 doubled |"
+          " operator: store |")
+
+
+def test_the_state_folder_is_gone_at_start(make_site):
+    site = make_site()
+    button = Button(site)
+    assert button.press("before")
+    site.daemon.stop()
+    site.daemon.state.rename(site.daemon.folder / "lost")
+    site.daemon.start()
+    phone = site.worker("w01")
+    after = button.press("after")
+    assert site.alert(phone, "w01", after["incident"])
+    print("| state folder missing at start | 2 presses | history is elsewhere, nothing of after | 0 doubled | w01 |")
+
+
+def test_descriptors_run_out(make_site):
+    site = make_site()
+    phone, button = site.worker("w01"), Button(site)
+    assert button.press("before")
+    used = len(os.listdir(f"/proc/{site.daemon.pid}/fd"))
+    before = resource.prlimit(site.daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(site.daemon.pid, resource.RLIMIT_NOFILE, (used, before[1]))
+    try:
+        # what is open goes on; what needs a new one waits, and nothing ends
+        during = button.press("during")
+        assert site.alert(phone, "w01", during["incident"])
+        site.daemon.ctl("status", check=False)
+        assert site.daemon.running()
+        site.broker.restart()
+        time.sleep(1)
+        assert site.daemon.running()
+    finally:
+        resource.prlimit(site.daemon.pid, resource.RLIMIT_NOFILE, before)
+    button.press("after")
+    account(site, "no descriptors left, and the broker restarts", button, "w01; afterwards as before")
+
+
+def test_a_broker_that_hangs_calls_by_other_ways(make_site, tmp_path):
+    called = tmp_path / "siren"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ncat >>{called}\n")
+    program.chmod(0o755)
+    site = make_site(settings={"MQTT": {"KeepAlive": "5"}, "Channel siren": {"Exec": str(program), "Priority": "2"}})
+    button = Button(site)
+    assert button.press("before")
+    site.broker.pause()  # takes connections, answers nothing
+    try:
+        assert site.coap("v1/alarm/sos?d=smoke-101&id=during").code == "2.01", "CoAP goes on"
+        wait_for(lambda: called.exists() and '"cause":"broker"' in called.read_text().replace(" ", ""),
+                 what=lambda: f"the siren for the broker's sake\n{site.daemon.output()[-2000:]}")
+    finally:
+        site.broker.resume()
+    site.wait_online()
+    button.press("after")
+    account(site, "broker hangs (accepts, answers nothing)", button, "siren: broker, and the call that came by CoAP")
+
+
+def test_a_broker_that_flaps(make_site):
+    site = make_site()
+    button = Button(site)
+    button.start()
+    for _ in range(4):
+        time.sleep(2.2)  # three losses within 2 s look like somebody else with our client id: then a minute's pause
+        site.broker.kill9()
+        site.broker.start()
+    wait_for(lambda: len(button.receipts) >= 3, seconds=2 * net.PATIENCE, what="receipts")
+    button.end()
+    account(site, "broker killed 4 times, each after 2 s", button, "w01 when it is back (retained)")
+
+
+def test_the_configuration_is_gone_at_reload(make_site):
+    site = make_site()
+    button = Button(site)
+    assert button.press("before")
+    site.daemon.config.rename(site.daemon.folder / "away")
+    site.daemon.signal(signal.SIGHUP)
+    wait_for(lambda: "the old configuration stays" in site.daemon.output(), what="a word in the log")
+    phone = site.worker("w01")
+    after = button.press("after")
+    assert site.alert(phone, "w01", after["incident"])
+    (site.daemon.folder / "away").rename(site.daemon.config)
+    account(site, "configuration deleted, then reload", button, "log; the old one stays")
+
+
+def test_a_second_daemon_is_refused_and_the_first_goes_on(make_site):
+    site = make_site()
+    button = Button(site)
+    second = net.Process(site.daemon.folder)
+    second.name = "second"
+    second.log = site.daemon.folder / "second.log"
+    second.command = site.daemon.command
+    second.environment = lambda: {k: v for k, v in site.daemon.environment().items() if k != "NOTIFY_SOCKET"}
+    second.launch()
+    assert second.process.wait(net.PATIENCE) == 1
+    assert "another huyingd has this state folder" in second.output()
+    assert button.press("after")
+    account(site, "two daemons", button, "the second ends and says why")
