@@ -129,12 +129,6 @@ static void unlock(Store *s)
         ASSERT(pthread_mutex_unlock(&s->mutex) == 0);
 }
 
-/* A number to begin with where nothing else is known. */
-static uint64_t number_or(uint64_t number, uint64_t otherwise)
-{
-        return number > 0 ? number : otherwise;
-}
-
 /* Failing and recovering; each tells the loop. */
 
 static void failed(Store *s, const char *why)
@@ -291,8 +285,8 @@ static int export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZ
                 incident = blind ? INCIDENT_BLIND : 1;
                 seq = blind ? SEQ_BLIND : 1;
         }
-        s->origin.first_incident = number_or(incident, 1);
-        s->origin.first_seq = number_or(seq, 1);
+        s->origin.first_incident = incident > 0 ? incident : 1;
+        s->origin.first_seq = seq > 0 ? seq : 1;
         return 0;
 }
 
