@@ -27,6 +27,7 @@ typedef struct Config {
         /* [Gateway] */
         char site[CODE_SIZE], state_directory[512], runtime_directory[512], registry[512];
         uint32_t incidents_max;
+        uint64_t canary_us; /* 0: none */
         /* [MQTT]; host empty: no MQTT */
         char mqtt_host[256], mqtt_user[128], mqtt_password_file[512], mqtt_ca_file[512], mqtt_cert_file[512],
                 mqtt_key_file[512];

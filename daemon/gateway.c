@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "base/str.h"
 #include "board.h"
+#include "canary.h"
 #include "control.h"
 #include "devices.h"
 #include "inflight.h"
@@ -78,6 +79,7 @@ struct Gateway {
         Control *control;
         PortWatch *store_watch;
         Watches *watches;
+        Canary *canary;
         int64_t trusted_floor_us;
         PortTimer *timer;
         Watchdog *watchdog; /* NULL: nobody watches */
@@ -192,6 +194,7 @@ static uint64_t gateway_turn(Gateway *g)
         status_tell(g);
         board_touch(g->board);
         watches_after(g->watches);
+        canary_look(g->canary);
         return need;
 }
 
@@ -346,6 +349,7 @@ static void turn_journaled(void *userdata, const Effect *e)
 
         if (g->board)
                 board_journaled(g->board, e, clock_now());
+        canary_journaled(g->canary, e);
         story_tell(g->registry, e);
 }
 
@@ -357,6 +361,7 @@ static void on_store(void *userdata, uint32_t revents)
         if (admin_store(&g->admin))
                 checkpoint_tell(g);
         status_tell(g);
+        canary_look(g->canary);
 }
 
 /* Imports, erasures … are answered when they are on the disk (or, in degraded mode, in force). */
@@ -788,6 +793,8 @@ static int make_ports(Gateway *g)
                 r = http_new(&g->http, &g->host, &g->config, &http, port_add(g));
         if (r == 0 && g->config.mqtt_host[0])
                 r = mqtt_new(&g->mqtt, &g->host, &g->config, g->codec, port_add(g));
+        if (r == 0 && g->mqtt && g->config.canary_us)
+                r = canary_new(&g->canary, &g->host, g->turn, g->mqtt, g->config.canary_us);
         if (r == 0 && g->mqtt)
                 r = devices_new(&g->devices, &g->config);
         if (r == 0 && g->mqtt)
@@ -912,6 +919,7 @@ Gateway *gateway_free(Gateway *g)
         codec_free(g->codec);
         devices_free(g->devices);
         loop_watch_free(g->store_watch);
+        canary_free(g->canary);
         watches_free(g->watches);
         loop_timer_free(g->timer);
         watchdog_free(g->watchdog);

@@ -407,6 +407,12 @@ static void mqtt_tell(void *port, const char *topic, const char *text)
         out_tell(&q->out, topic, text);
 }
 
+void mqtt_say(Mqtt *q, const char *leaf, const char *text)
+{
+        ASSERT(leaf && text);
+        out_say(&q->out, leaf, text);
+}
+
 static void mqtt_lamp(void *port, const char *device, uint64_t incident, Lamp lamp, bool open)
 {
         Mqtt *q = port;

@@ -38,4 +38,6 @@ bool mqtt_heard(const Mqtt *, const char *device, char profile[CODE_SIZE], char 
 Mqtt *mqtt_free(Mqtt *);
 /* All three. */
 bool mqtt_connected(const Mqtt *);
+/* Publishes huying/<site>/<leaf> once, not retained, by the connection that calls people. */
+void mqtt_say(Mqtt *, const char *leaf, const char *text);
 MqttStatus mqtt_status(const Mqtt *);

@@ -137,15 +137,25 @@ void out_reply(Out *o, const PortReply *r)
 }
 
 /* For everybody. Lost while the connection is down: connected() has it asked for again. */
-void out_tell(Out *o, const char *leaf, const char *text)
+static void say(Out *o, const char *leaf, const char *text, bool retain)
 {
         char topic[TOPIC_SIZE];
         Str s = STR_BUFFER(topic);
 
         str_addf(&s, "%s%s", o->prefix, leaf);
         ASSERT(!s.full);
-        (void)link_publish(o->link, topic, text, strlen(text), true, NULL);
+        (void)link_publish(o->link, topic, text, strlen(text), retain, NULL);
         link_wake(o->link);
+}
+
+void out_tell(Out *o, const char *leaf, const char *text)
+{
+        say(o, leaf, text, true);
+}
+
+void out_say(Out *o, const char *leaf, const char *text)
+{
+        say(o, leaf, text, false);
 }
 
 /* Lamps */

@@ -46,4 +46,5 @@ int out_alert(Out *, const PortAlert *);
 void out_receipt(Out *, const PortReceipt *);
 void out_reply(Out *, const PortReply *);
 void out_tell(Out *, const char *topic, const char *text);
+void out_say(Out *, const char *topic, const char *text); /* not kept by the broker */
 void out_lamp(Out *, const char *device, Lamp, bool open);
