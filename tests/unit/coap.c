@@ -384,6 +384,57 @@ static void readings(void **state)
         close(fd);
 }
 
+/* SenML: readings are answered after the turn; with an alarm among them, after its receipt and not before. */
+static void packs(void **state)
+{
+        static const char cbor[] = "\x81\xa2\x61\x78\x01\x02\x18\x47",
+                          alarm[] = "[{\"n\":\"hr\",\"v\":72},{\"n\":\"sos\",\"vb\":true}]";
+        World *w = *state;
+        int fd = device_new(w);
+        Message m = reading(1, "v1/vitals", "d=band-101", 110,
+                "[{\"n\":\"hr\",\"v\":72,\"t\":-60},{\"n\":\"hr\",\"v\":73}]");
+        Reply r;
+
+        assert_int_equal(device_ask(w, fd, &m).code, CODE(2, 4));
+        assert_int_equal(w->n_events, 2);
+        assert_int_equal(w->events[0].type, EVENT_VITALS);
+        assert_int_equal(w->events[0].hold, 0);
+        assert_string_equal(w->events[1].source, "band-101");
+        m = reading(
+                2, "v1/vitals", "d=band-101", 112, cbor); /* nothing that we know: a fault of the device */
+        assert_int_equal(device_ask(w, fd, &m).code, CODE(2, 4));
+        assert_int_equal(w->n_events, 3);
+        assert_true(w->events[2].status.fault);
+
+        m = reading(3, "v1/vitals", "d=band-101", 110, alarm);
+        device_send(fd, &m);
+        world_settle(w);
+        device_silence(fd);
+        device_send(fd, &m); /* a retransmission while it waits */
+        world_settle(w);
+        device_silence(fd);
+        assert_int_equal(w->n_events, 5);
+        assert_int_equal(w->events[3].type, EVENT_ALARM);
+        assert_true(w->events[3].hold != 0);
+        assert_int_equal(w->events[4].type, EVENT_VITALS);
+        assert_int_equal(w->events[4].hold, 0);
+        world_receipt(w, &w->events[3], 1042, RECEIPT);
+        assert_true(device_receive(fd, &r));
+        assert_int_equal(r.code, CODE(2, 1));
+        assert_string_equal(r.location, "a/1042");
+        assert_int_equal(device_ask(w, fd, &m).code, CODE(2, 1)); /* again: the same answer */
+        assert_int_equal(w->n_events, 5);
+
+        m = reading(4, "v1/vitals", NULL, 110, alarm); /* nobody knows whose: an alarm all the same */
+        device_send(fd, &m);
+        world_settle(w);
+        device_silence(fd);
+        assert_int_equal(w->n_events, 7);
+        assert_int_equal(w->events[5].alarm.kind, ALARM_SOS);
+        assert_string_equal(w->events[5].source, "127.0.0.1");
+        close(fd);
+}
+
 static void readings_refused(void **state)
 {
         World *w = *state;
@@ -560,6 +611,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(too_large, setup, teardown),
                 cmocka_unit_test_setup_teardown(block_crash, setup, teardown),
                 cmocka_unit_test_setup_teardown(readings, setup, teardown),
+                cmocka_unit_test_setup_teardown(packs, setup, teardown),
                 cmocka_unit_test_setup_teardown(readings_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(other_paths, setup, teardown),
                 cmocka_unit_test_setup_teardown(inbox_full, setup, teardown),
