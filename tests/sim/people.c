@@ -99,8 +99,9 @@ void people_reply(const char *worker, const char *json)
         unsigned long long incident = 0;
         const char *s = strstr(json, "\"incident\":");
 
-        if (i == PEOPLE_MAX || !worker)
+        if (i == PEOPLE_MAX)
                 return;
+        ASSERT(worker && json);
         trace("%s is answered %s", worker, json);
         if (strstr(json, "\"result\":\"ok\"") && strstr(json, "\"state\":\"accepted\""))
                 world.accepts++;
