@@ -41,11 +41,14 @@ class Machine:
                            "[MQTT]\nPort=1\n"  # where nobody listens
                            "[CoAP]\nListen=127.0.0.1:5683\n")
 
-    def start(self):
+    def start_bare(self):
         done = subprocess.run([CONTAINER, "start", self.root, self.tree], capture_output=True, text=True, check=False)
         if done.returncode == 3:
             pytest.skip(done.stderr.strip())
         assert done.returncode == 0, done.stderr
+
+    def start(self):
+        self.start_bare()
         self.run("systemd-sysusers")
         self.run("journalctl", "--update-catalog")
         self.run("systemctl", "daemon-reload")

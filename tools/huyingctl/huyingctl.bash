@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck shell=bash disable=SC2207
+# Completion for huyingctl: verbs and options from its own help, numbers of open incidents from the gateway.
+_huyingctl() {
+        local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+        case $before in
+        --config | --accounts | --keys | import | backup | --check) COMPREPLY=($(compgen -f -- "$word")) && return ;;
+        enroll) COMPREPLY=($(compgen -W "device worker" -- "$word")) && return ;;
+        duty) COMPREPLY=($(compgen -W "on off --all" -- "$word")) && return ;;
+        show | accept | arrived | resolve | decline | release | handoff | reopen)
+                COMPREPLY=($(compgen -W "$(huyingctl --json list 2>/dev/null | grep -o '"incident":[0-9]*' | cut -d: -f2)" -- "$word"))
+                return
+                ;;
+        esac
+        case $word in
+        -*) COMPREPLY=($(compgen -W "$(huyingctl --help | grep -oE '^  --[a-z]+|, --[a-z]+' | tr -d ' ,')" -- "$word")) ;;
+        *) COMPREPLY=($(compgen -W "$(huyingctl --help | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$word")) ;;
+        esac
+}
+complete -F _huyingctl huyingctl
