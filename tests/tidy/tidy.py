@@ -185,6 +185,7 @@ EXCLUSIVE = [
      "only protocols/mqtt speaks MQTT"),
     (r"coap\d?/.*|coap\d?\.h", lambda p: p.startswith(("protocols/coap/", "tools/huying-sim/", "tools/bench/", "tests/")),
      "only protocols/coap speaks CoAP"),
+    (r"microhttpd\.h", lambda p: p.startswith("protocols/http/"), "only protocols/http speaks HTTP"),
     (r"pthread\.h|threads\.h", lambda p: p.startswith(("daemon/store/", "tests/")),
      "only the store has a thread: put an event into the loop"),
 ]
