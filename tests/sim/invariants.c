@@ -23,8 +23,8 @@
 #define NONE_DUE  UINT64_MAX
 
 typedef struct Watch {
-        uint64_t id, last_seq, mark_seq, deadline_us, called_us, since_us, mark_us, tier_us, burst_us,
-                pressed_us;
+        uint64_t id, last_seq, mark_seq, deadline_us, called_us, since_us, mark_us, tier_us, callable_us,
+                burst_us, pressed_us;
         uint64_t arrive_us, max_us; /* owner on site, anybody on site, at the latest */
         uint64_t delay[TIERS_MAX], loop_us;
         uint32_t roles[TIERS_MAX], round, burst;
@@ -522,8 +522,8 @@ static bool newest_can_be_called(const Watch *w, const IncidentView *v, Now now)
         return false;
 }
 
-/* SEMANTICS.md section 4, Auditor; twice the rate, because who was away at one call is there for the next. */
-static void judge_rate(const Watch *w, const IncidentView *v, Now now)
+/* SEMANTICS.md section 4, Auditor: from the moment at which somebody can be called. */
+static void judge_rate(Watch *w, const IncidentView *v, Now now)
 {
         const ClassPolicy *p = &sim_policy.classes[w->class];
         uint64_t from = w->called_us > started_us ? w->called_us : started_us;
@@ -531,7 +531,13 @@ static void judge_rate(const Watch *w, const IncidentView *v, Now now)
         if (v->priority != 1 || !p->renotify_us)
                 return;
         checks++;
-        if (world.now_us > from + 2 * p->renotify_us + 5 * USEC_PER_SEC && newest_can_be_called(w, v, now))
+        if (!newest_can_be_called(w, v, now))
+                w->callable_us = 0;
+        else if (!w->callable_us)
+                w->callable_us = world.now_us;
+        if (w->callable_us > from)
+                from = w->callable_us;
+        if (w->callable_us && world.now_us > from + p->renotify_us + 5 * USEC_PER_SEC)
                 broken("each P1 that nobody has is called at its rate",
                         "incident %" PRIu64 ", last call %" PRIu64 " s ago", w->id,
                         (uint64_t)((world.now_us - from) / USEC_PER_SEC));

@@ -15,6 +15,7 @@
 #include "base/str.h"
 
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,7 +102,7 @@ static void choice_write(FILE *f)
         fputc('\n', f);
 }
 
-static void on_broken(const char *invariant)
+static void on_broken(void)
 {
         fprintf(stderr, "  repeat with: sim --trace %" PRIu64 " %g", seed_running, world_days);
         if (fault_choice.named)
@@ -109,6 +110,14 @@ static void on_broken(const char *invariant)
         else
                 fprintf(stderr, "\n  make it small: sim --shrink %" PRIu64 " %g\n", seed_running,
                         world_days);
+}
+
+/* An assertion of the program itself: its line has been written. */
+static void on_abort(int signo)
+{
+        (void)signal(SIGABRT, SIG_DFL); /* cannot fail */
+        on_broken();
+        abort();
 }
 
 /* Shrinking */
@@ -316,7 +325,7 @@ int main(int argc, char **argv)
                 n = 1;
                 if (i < argc && !parse_u64(argv[i], &n))
                         return usage();
-                broken_listener = on_broken;
+                (void)signal(SIGABRT, on_abort); /* cannot fail */
                 soak(first, n);
                 return 0;
         }
@@ -327,7 +336,7 @@ int main(int argc, char **argv)
                         return usage();
         if (small)
                 return shrink(first);
-        broken_listener = on_broken;
+        (void)signal(SIGABRT, on_abort); /* cannot fail */
         world.trace = told;
         for (uint64_t s = first; s < first + n; s++)
                 run_one(s);

@@ -125,8 +125,7 @@ void later(uint64_t after_us, void (*fn)(uint64_t arg), uint64_t arg);
 void trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Ends the run: prints the invariant and the command that repeats it. */
 _Noreturn void broken(const char *invariant, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-extern void (*broken_listener)(const char *invariant);
-void world_begin(uint64_t seed); /* everything but who is around */
+extern void world_begin(uint64_t seed); /* everything but who is around */
 void world_run_until(uint64_t end_us);
 void world_run(uint64_t seed); /* one seed, from start to end */
 void world_end(void);

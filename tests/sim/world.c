@@ -17,7 +17,6 @@
 
 World world;
 double world_days = 7;
-void (*broken_listener)(const char *invariant);
 
 #define INSTANT_MAX 20000 /* steps in one microsecond */
 
@@ -134,8 +133,6 @@ void broken(const char *invariant, const char *fmt, ...)
         vfprintf(stderr, fmt, ap);
         va_end(ap);
         fprintf(stderr, "\n");
-        if (broken_listener)
-                broken_listener(invariant);
         abort();
 }
 
