@@ -31,7 +31,7 @@ typedef struct Told {
         uint64_t incident, seq; /* seq of the newest attempt; incident 0: free */
         uint32_t worker, next;  /* next of the incident, or of the free list */
         uint8_t channel;
-        bool waiting; /* no port has taken the newest message for good */
+        bool waiting;      /* no port has taken the newest message for good */
         uint64_t since_us; /* … since this time since boot; 0: not known */
 } Told;
 
@@ -297,7 +297,8 @@ static void context_contacts(const Outbox *o, const IncidentView *v, NoticeConte
 
         if (v->group == GROUP_SYSTEM || (v->dwelling == 0 && v->resident == 0))
                 return;
-        for (uint32_t i = 1; i < o->registry->n_workers && c->n_contacts < NOTICE_CONTACTS_MAX; i++) {
+        for (uint32_t i = 0; c->n_contacts < NOTICE_CONTACTS_MAX &&
+                             (i = roster_near(o->registry, i, v->dwelling, v->resident));) {
                 const Worker *w = registry_worker(o->registry, i);
 
                 if (w && (near & (1u << w->role)) && w->phone && w->phone[0] &&

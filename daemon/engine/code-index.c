@@ -6,8 +6,14 @@
 
 #include <string.h>
 
+#define SEVERAL UINT32_MAX
+
 typedef struct CodeIndex {
         IdMap maps[CODE_KIND_MAX];
+        uint32_t *staff, n_staff; /* workers who are nobody's kin, by id */
+        uint32_t *kin;   /* those of one resident: by the resident's dwelling (0: none), then by id … */
+        uint32_t *first; /* … of dwelling d: from kin[first[d]] to before kin[first[d + 1]] */
+        uint32_t *sole;  /* the one resident of each dwelling; SEVERAL */
 } CodeIndex;
 
 static size_t aligned(size_t n)
@@ -58,7 +64,46 @@ size_t code_index_size(const Registry *r)
         ASSERT(r);
         for (CodeKind kind = 0; kind < CODE_KIND_MAX; kind++)
                 size += aligned(idmap_size(kind_count(r, kind) + 1));
-        return size;
+        return size +
+               aligned(sizeof(uint32_t) * (2 * (size_t)r->n_workers + 2 * ((size_t)r->n_dwellings + 2)));
+}
+
+/* Whose kin this worker is, as the number of a dwelling; false: nobody's. */
+static bool kin_of(const Registry *r, const Worker *w, uint32_t *ret)
+{
+        const Resident *theirs;
+
+        if (!w->code || w->scope != SCOPE_RESIDENT)
+                return false;
+        theirs = registry_resident(r, w->scope_id);
+        *ret = theirs && theirs->dwelling < r->n_dwellings ? theirs->dwelling : 0;
+        return true;
+}
+
+static void places_build(CodeIndex *index, uint32_t *p, const Registry *r)
+{
+        uint32_t n = r->n_dwellings + 1, dwelling;
+
+        index->staff = p;
+        index->kin = index->staff + r->n_workers;
+        index->first = index->kin + r->n_workers;
+        index->sole = index->first + n + 1;
+        for (uint32_t id = 1; id < r->n_workers; id++)
+                if (kin_of(r, &r->workers[id], &dwelling))
+                        index->first[dwelling + 2]++;
+                else if (r->workers[id].code)
+                        index->staff[index->n_staff++] = id;
+        for (uint32_t i = 2; i <= n; i++)
+                index->first[i] += index->first[i - 1];
+        for (uint32_t id = 1; id < r->n_workers; id++)
+                if (kin_of(r, &r->workers[id], &dwelling))
+                        index->kin[index->first[dwelling + 1]++] = id;
+        for (uint32_t id = 1; id < r->n_residents; id++) {
+                uint32_t home = r->residents[id].dwelling;
+
+                if (r->residents[id].code && home < r->n_dwellings)
+                        index->sole[home] = index->sole[home] ? SEVERAL : id;
+        }
 }
 
 void *code_index_build(void *memory, size_t size, const Registry *r)
@@ -85,7 +130,8 @@ void *code_index_build(void *memory, size_t size, const Registry *r)
                         ASSERT(idmap_set(&index->maps[kind], key_of(code, attempt), id));
                 }
         }
-        ASSERT(next <= (char *)memory + size);
+        places_build(index, (uint32_t *)(void *)next, r);
+        ASSERT((char *)(index->sole + r->n_dwellings + 1) <= (char *)memory + size);
         return index;
 }
 
@@ -102,4 +148,60 @@ uint32_t code_index_find(const Registry *r, CodeKind kind, const char *code)
                 if (strcmp(kind_code(r, kind, id), code) == 0)
                         return id;
         return 0;
+}
+
+/* The first above `after` in an ascending list; 0: none. */
+static uint32_t above(const uint32_t *ids, uint32_t n, uint32_t after)
+{
+        uint32_t low = 0, high = n;
+
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (ids[middle] <= after)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low < n ? ids[low] : 0;
+}
+
+static uint32_t lower(uint32_t a, uint32_t b)
+{
+        return !a || (b && b < a) ? b : a;
+}
+
+static uint32_t kin_above(const CodeIndex *index, const Registry *r, uint32_t dwelling, uint32_t after)
+{
+        if (dwelling >= r->n_dwellings)
+                dwelling = 0;
+        return above(index->kin + index->first[dwelling],
+                index->first[dwelling + 1] - index->first[dwelling], after);
+}
+
+uint32_t code_index_near(const Registry *r, uint32_t after, uint32_t dwelling, uint32_t resident)
+{
+        const CodeIndex *index;
+        const Resident *who;
+        uint32_t next;
+
+        ASSERT(r);
+        index = r->code_index;
+        if (!index)
+                return after + 1 < r->n_workers ? after + 1 : 0;
+        who = registry_resident(r, resident);
+        next = lower(above(index->staff, index->n_staff, after), kin_above(index, r, dwelling, after));
+        return who && who->dwelling != dwelling ? lower(next, kin_above(index, r, who->dwelling, after))
+                                                : next;
+}
+
+bool code_index_sole(const Registry *r, uint32_t dwelling, uint32_t *ret)
+{
+        const CodeIndex *index = r ? r->code_index : NULL;
+
+        ASSERT(ret);
+        if (!index || dwelling >= r->n_dwellings)
+                return false;
+        *ret = index->sole[dwelling] == SEVERAL ? 0 : index->sole[dwelling];
+        return true;
 }

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * From a registry code to its id: one hash table for each kind of entity, in memory of the caller.
+ * From a registry code to its id: one hash table for each kind of entity; and from a dwelling to the people who
+ * belong to it, so that a call costs the same with ten families in the registry and with ten thousand. In memory of
+ * the caller.
  *
  * Built once when a Registry is complete (store/registry does it) and hung into Registry.code_index; read by
  * registry_*_id(). The index holds hashes only: every hit is compared with the code in the Registry's own
@@ -28,3 +30,11 @@ size_t code_index_size(const Registry *);
 void *code_index_build(void *memory, size_t size, const Registry *);
 /* The id of this code; 0: unknown, or the registry has no index yet. */
 uint32_t code_index_find(const Registry *, CodeKind, const char *code);
+
+/*
+ * The next worker above `after` (0: the first) who may cover this place; 0: none. Everybody whom roster_covers() would
+ * find is among them, in the order of their ids: all but the kin of other residents.
+ */
+uint32_t code_index_near(const Registry *, uint32_t after, uint32_t dwelling, uint32_t resident);
+/* The one resident of a dwelling; 0: none, or more than one. False: the registry has no index yet. */
+bool code_index_sole(const Registry *, uint32_t dwelling, uint32_t *ret);

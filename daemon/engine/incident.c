@@ -334,7 +334,7 @@ static bool first_is_busy(Engine *e, Incident *in)
 
         if (in->priority != 1)
                 return false;
-        for (uint32_t id = 1; e->registry && id < e->registry->n_workers; id++) {
+        for (uint32_t id = 0; (id = roster_near(e->registry, id, in->dwelling, in->resident));) {
                 const Worker *w = registry_worker(e->registry, id);
 
                 if (!w || !(role_rights(w->role) & RIGHT_ACCEPT) ||

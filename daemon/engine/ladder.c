@@ -179,7 +179,7 @@ static bool group_empty(const Engine *e, Incident *in)
 {
         const Registry *r = e->registry;
 
-        for (uint32_t id = 1; r && id < r->n_workers; id++) {
+        for (uint32_t id = 0; (id = roster_near(r, id, in->dwelling, in->resident));) {
                 const Worker *w = registry_worker(r, id);
 
                 if (w && can_accept(e, in, id, w, *newest_of(in), *tier_of(in)))

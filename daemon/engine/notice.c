@@ -117,7 +117,8 @@ static bool call_tier(Engine *e, Incident *in, uint8_t tier, Reason reason, bool
         uint32_t n = 0;
 
         for (int helpers = 0; helpers < 2; helpers++)
-                for (uint32_t id = 1; r && id < r->n_workers && n < TIER_PEOPLE_MAX; id++) {
+                for (uint32_t id = 0;
+                        n < TIER_PEOPLE_MAX && (id = roster_near(r, id, in->dwelling, in->resident));) {
                         const Worker *w = registry_worker(r, id);
                         const Recipient *told;
                         bool accepts = w && (role_rights(w->role) & RIGHT_ACCEPT);
@@ -148,7 +149,7 @@ static bool call_desk(Engine *e, Incident *in, Reason reason)
         bool found = false;
 
         for (unsigned level = 0; r && level < 3 && !found; level++)
-                for (uint32_t id = 1; id < r->n_workers; id++) {
+                for (uint32_t id = 0; (id = roster_near(r, id, in->dwelling, in->resident));) {
                         const Worker *w = registry_worker(r, id);
 
                         if (!w || !(levels[level] & BIT(w->role)) || !people_on_duty(e, id) ||

@@ -306,6 +306,8 @@ uint32_t roster_sole_resident(const Registry *r, uint32_t dwelling)
 {
         uint32_t sole = 0;
 
+        if (dwelling && code_index_sole(r, dwelling, &sole))
+                return sole;
         for (uint32_t i = 1; r && dwelling && i < r->n_residents; i++) {
                 if (!r->residents[i].code || r->residents[i].dwelling != dwelling)
                         continue;
@@ -314,4 +316,9 @@ uint32_t roster_sole_resident(const Registry *r, uint32_t dwelling)
                 sole = i;
         }
         return sole;
+}
+
+uint32_t roster_near(const Registry *r, uint32_t after, uint32_t dwelling, uint32_t resident)
+{
+        return r ? code_index_near(r, after, dwelling, resident) : 0;
 }

@@ -163,6 +163,8 @@ uint32_t registry_resident_id(const Registry *, const char *code);
 
 /* True when the worker's scope covers this place. Any id may be 0. A grid covers the grids below it. */
 bool roster_covers(const Registry *, const Worker *, uint32_t grid, uint32_t dwelling, uint32_t resident);
+/* Those who may cover it, for a loop: the next above `after` (0: the first); 0: no more. In the order of their ids. */
+uint32_t roster_near(const Registry *, uint32_t after, uint32_t dwelling, uint32_t resident);
 /* True when the overrides, else the duty table, have this worker on duty now; without any row: always. */
 bool roster_rostered(const Registry *, uint32_t worker, Now now);
 /* True when the duty table has any row of this worker. */

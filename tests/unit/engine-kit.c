@@ -139,7 +139,7 @@ static void limits_defaults(void)
         residents[1].limits = (VitalLimits){{50, 92, 90, 50, 35.5, NAN}, {120, NAN, 180, 110, 38.5, NAN}};
 }
 
-static void registry_index(Kit *k)
+void kit_index(Kit *k)
 {
         size_t size = code_index_size(&k->registry);
 
@@ -164,7 +164,7 @@ static void registry_begin(Kit *k)
                 .n_residents = sizeof(residents) / sizeof(residents[0]),
                 .n_devices = sizeof(devices) / sizeof(devices[0]),
                 .n_workers = sizeof(workers) / sizeof(workers[0])};
-        registry_index(k);
+        kit_index(k);
 }
 
 static Engine *engine_begin(const Kit *k, void **ret_memory)
@@ -266,7 +266,7 @@ uint32_t kit_worker(const Kit *k, const char *code)
 void kit_remove_worker(Kit *k, const char *code)
 {
         workers[kit_worker(k, code)].code = NULL;
-        registry_index(k);
+        kit_index(k);
 }
 
 void kit_set_client(Kit *k, const char *code, Client client)

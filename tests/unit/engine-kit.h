@@ -36,6 +36,7 @@ typedef struct Kit {
         bool unchecked_rows; /* clocks were set by hand: stored offsets differ */
 } Kit;
 
+void kit_index(Kit *); /* after a change of the registry's codes or workers */
 void kit_begin(Kit *);
 void kit_begin_with(Kit *, uint32_t incidents_max, uint32_t keys_max);
 void kit_end(Kit *);

@@ -115,6 +115,7 @@ static void crowd(Kit *k, Worker *workers, char (*codes)[16])
         }
         k->registry.workers = workers;
         k->registry.n_workers = CROWD;
+        kit_index(k);
         engine_registry_set(k->engine, &k->registry);
 }
 

@@ -316,9 +316,38 @@ static void test_words_go_both_ways(void **state_)
         assert_string_equal(journal_kind_word(JOURNAL_TEST), "test");
 }
 
+/* Everybody who covers a place is found near it, in the order of the ids, whatever the place. */
+static void test_near(void **state_)
+{
+        Kit k;
+        const Registry *r = &k.registry;
+
+        kit_begin(&k);
+        for (uint32_t dwelling = 0; dwelling < r->n_dwellings; dwelling++)
+                for (uint32_t resident = 0; resident < r->n_residents; resident++) {
+                        uint32_t near = 0, before = 0;
+
+                        for (uint32_t id = 1; id < r->n_workers; id++) {
+                                const Worker *w = registry_worker(r, id);
+
+                                if (!w || !roster_covers(r, w, 0, dwelling, resident))
+                                        continue;
+                                while (near < id) {
+                                        near = roster_near(r, near, dwelling, resident);
+                                        assert_true(near > before);
+                                        before = near;
+                                }
+                                assert_int_equal(near, id);
+                        }
+                }
+        assert_int_equal(roster_near(r, r->n_workers, 1, 1), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_near),
                 cmocka_unit_test(test_a_worker_without_a_roster_is_always_on_duty),
                 cmocka_unit_test(test_the_weekly_pattern_over_midnight),
                 cmocka_unit_test(test_checking_out_and_in),
