@@ -392,6 +392,12 @@ static void link_io(void *userdata, uint32_t revents)
                 return;
         }
         link_visit(l, revents & (EPOLLIN | EPOLLHUP | EPOLLERR));
+        /* The library takes an error in the TLS handshake for "not yet" and would try again as fast as it is asked. */
+        if ((revents & (EPOLLHUP | EPOLLERR)) && l->m && l->state == LINK_DIALLING) {
+                if (log_limit(&l->log))
+                        log_warning("MQTT %s: the connection failed before it was there", l->settings.name);
+                link_lose(l);
+        }
 }
 
 /* Dialling */
