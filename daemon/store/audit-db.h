@@ -9,6 +9,7 @@
 
 struct Audit {
         sqlite3 *db;
+        bool terse; /* numbers have no text */
 };
 
 /* SQLite's code as ours: 0, -ENOMEM or -EIO. */

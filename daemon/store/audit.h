@@ -52,6 +52,8 @@ typedef struct AuditCell {
         size_t n;
 } AuditCell;
 
+/* Whether numbers get their spelling too (at first they do): for a million rows it is what costs most. */
+void audit_spell(Audit *, bool spell);
 /* Any reading SQL, in one transaction: for what touches few rows. fn returns false to stop. 0 or a negative errno. */
 int audit_query(Audit *, const char *sql, const AuditCell *args, unsigned n_args,
         bool (*fn)(void *userdata, const AuditCell *cells), void *userdata);

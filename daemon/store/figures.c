@@ -5,7 +5,7 @@
 #include "store/checkpoint.h"
 
 /*
- * All from the journal, so that an auditor can derive the same by himself. Times are milliseconds from receiving
+ * The owner is who has first accepted. All from the journal, so that an auditor can derive the same by himself. Times are milliseconds from receiving
  * (opening), but device_ms: from the device's own event time to receiving, where the device said one that is
  * plausible. NULL: it did not happen, or nobody can know. 10 EVENT, 20 OPENED, 21 TIER, 22 LOOP, 23 NOTIFIED,
  * 25 DELIVERED, 27 ACCEPTED, 30 ARRIVED, 33 RESOLVED, 34 REOPENED, 60 TEST.
@@ -14,7 +14,9 @@ static const char kpi_sql[] =
         "INSERT OR REPLACE INTO kpi(incident, opened, grid, class, priority, owner, resident, dwelling,"
         " device_ms, call_ms, delivered_ms, accept_ms, arrive_ms, resolve_ms, reopened, tiers, rounds,"
         " attempts, late_ms, test, outcome)"
-        " SELECT i.id, i.opened, i.grid, i.class, i.priority, i.owner, i.resident, i.dwelling,"
+        " SELECT i.id, i.opened, i.grid, i.class, i.priority,"
+        " coalesce((SELECT worker FROM journal WHERE incident = ?1 AND kind = 27 ORDER BY seq LIMIT 1),"
+        " i.owner), i.resident, i.dwelling,"
         " CASE WHEN x_device BETWEEN i.opened / 1e6 - 86400 AND i.opened / 1e6"
         " THEN CAST((i.opened / 1e6 - x_device) * 1000 AS INTEGER) END,"
         " (x_called - i.opened) / 1000, (x_delivered - i.opened) / 1000,"

@@ -14,12 +14,21 @@ static int bind_arg(sqlite3_stmt *s, int n, const AuditCell *arg)
         return arg->null ? sqlite3_bind_null(s, n) : sqlite3_bind_int64(s, n, arg->number);
 }
 
-static void cell_read(sqlite3_stmt *s, int column, AuditCell *cell)
+void audit_spell(Audit *a, bool spell)
 {
-        *cell = (AuditCell){.null = sqlite3_column_type(s, column) == SQLITE_NULL};
+        a->terse = !spell;
+}
+
+static void cell_read(const Audit *a, sqlite3_stmt *s, int column, AuditCell *cell)
+{
+        int type = sqlite3_column_type(s, column);
+
+        *cell = (AuditCell){.null = type == SQLITE_NULL};
         if (cell->null)
                 return;
         cell->number = sqlite3_column_int64(s, column);
+        if (a->terse && type == SQLITE_INTEGER)
+                return;
         cell->real = sqlite3_column_double(s, column);
         cell->text = (const char *)sqlite3_column_text(s, column);
         cell->n = (size_t)sqlite3_column_bytes(s, column);
@@ -44,7 +53,7 @@ int audit_query(Audit *a, const char *sql, const AuditCell *args, unsigned n_arg
                 if (rc != SQLITE_ROW)
                         break;
                 for (int i = 0; i < n; i++)
-                        cell_read(s, i, &cells[i]);
+                        cell_read(a, s, i, &cells[i]);
                 rc = fn(userdata, cells) ? SQLITE_OK : SQLITE_DONE;
         }
         (void)sqlite3_finalize(s); /* repeats the error of the step */

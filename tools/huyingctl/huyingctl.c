@@ -31,6 +31,12 @@ static const Verb verbs[] = {
                 1, verb_show},
         {"verify", "[--from --to | --incident N]", "核对记录：散列链、树、签名",
                 "checks chain, tree and signed checkpoints", 0, 0, verb_verify},
+        {"audit", "[--resident …]", "查询：按人、床、设备、人员、网格、时间、类别、结果",
+                "queries; see below", 0, 0, verb_audit},
+        {"kpi", "[--month M] [--by grid|worker]", "时限指标", "figures against the standards", 0, 0,
+                verb_kpi},
+        {"report", "day|week|month [WHEN] | list", "日登记、周汇总、月上报", "the bureau's forms", 1, 2,
+                verb_report},
         {"prove", "SEQ | --checkpoint F", "一条记录的证明；检查点的延续证明",
                 "a proof of one row, or that a checkpoint's journal goes on in ours", 0, 1, verb_prove},
         {"export", "[--from --to]", "导出为 JSONL，供独立核验", "JSONL for an independent verifier", 0, 0,
@@ -70,10 +76,11 @@ static const Verb verbs[] = {
                 "devices that were heard and are not registered", 0, 0, verb_devices},
         {"bind", "DEVICE HOME [CLASS [PROFILE]]", "登记设备到住户或老人",
                 "registers a device with a dwelling or a resident", 2, 4, verb_bind},
-        {"enroll", "device|worker CODE", "发凭证：密码、链接、二维码", "gives a credential: password, link, QR code", 2,
-                2, verb_enroll},
+        {"enroll", "device|worker CODE", "发凭证：密码、链接、二维码",
+                "gives a credential: password, link, QR code", 2, 2, verb_enroll},
         {"revoke", "CODE", "撤销凭证", "takes the credential away", 1, 1, verb_revoke},
-        {"doctor", "", "体检：说明哪里不妥、该怎么办", "looks for what is wrong, and says what to do", 0, 0, verb_doctor},
+        {"doctor", "", "体检：说明哪里不妥、该怎么办", "looks for what is wrong, and says what to do", 0, 0,
+                verb_doctor},
         {"drill", "DEVICE [--call --yes]", "演练：默认只记录，不叫人", "a test of a device; see below", 1, 1,
                 verb_drill},
 };
@@ -129,9 +136,11 @@ static void print_help(FILE *f)
                     "(role\n"
                     "                 community or night-desk) of the registry; with several desks it must "
                     "be said\n"
-                    "  --accounts F   MQTT 密码文件 / the broker's password file [/etc/mosquitto/passwd] (enroll, "
+                    "  --accounts F   MQTT 密码文件 / the broker's password file [/etc/mosquitto/passwd] "
+                    "(enroll, "
                     "revoke)\n"
-                    "  --keys F       CoAP 密钥文件 / keys for DTLS [/etc/huyingd/credentials/coap-psk, where there "
+                    "  --keys F       CoAP 密钥文件 / keys for DTLS [/etc/huyingd/credentials/coap-psk, "
+                    "where there "
                     "is one]\n"
                     "  --app URL      App 网址，用于链接 / where the workers' app is, for the link\n"
                     "  --json         原样输出 JSON / JSON as it comes\n"

@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* audit: who was told, when, and what they did. Incidents, rows of the journal (--events), who looked (--access). */
+#include "tools/huyingctl/filter.h"
+#include "tools/huyingctl/sheet.h"
+
+#include "base/assert.h"
+#include "base/parse.h"
+#include "base/str.h"
+#include "protocols/codec/codec.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+typedef struct Listing {
+        const Ctl *ctl;
+        Sheet *sheet;
+} Listing;
+
+static void time_cell(const AuditCell *cell, char ret[20])
+{
+        ret[0] = 0;
+        if (!cell->null && cell->number > 0)
+                clock_format_local(cell->number, ret);
+}
+
+static const char *text_cell(const AuditCell *cell)
+{
+        return cell->null ? "" : cell->text;
+}
+
+/* Seconds with one decimal from milliseconds, "" when unknown. */
+static void seconds_cell(const AuditCell *cell, char ret[24])
+{
+        Str s = {.p = ret, .cap = 24};
+
+        ret[0] = 0;
+        if (!cell->null)
+                str_addf(&s, "%.1f", (double)cell->number / 1000);
+}
+
+static const SheetColumn incident_columns[] = {{"incident", "编号", "N", true},
+        {"opened", "立案", "OPENED", false}, {"class", "类别", "CLASS", false},
+        {"priority", "级", "P", true}, {"state", "状态", "STATE", false}, {"grid", "网格", "GRID", false},
+        {"dwelling", "住处", "HOME", false}, {"resident", "老人", "RESIDENT", false},
+        {"resident_name", "姓名", "NAME", false}, {"device", "设备", "DEVICE", false},
+        {"owner", "承办", "OWNER", false}, {"owner_name", "承办人", "OWNER NAME", false},
+        {"tiers", "级数", "TIERS", true}, {"attempts", "呼叫", "CALLS", true},
+        {"accept_s", "接单秒", "ACCEPT S", true}, {"arrive_s", "到达秒", "ARRIVE S", true},
+        {"resolve_s", "办结秒", "RESOLVE S", true}, {"reopened", "重开", "REOPENED", true},
+        {"outcome", "结果", "OUTCOME", false}};
+
+#define INCIDENT_COLUMNS (sizeof(incident_columns) / sizeof(incident_columns[0]))
+
+static const char incident_sql[] =
+        "SELECT i.id, i.opened, i.class, i.priority, i.state, g.code, d.code, r.code, r.name, i.source, "
+        "w.code, w.name,"
+        " coalesce(k.tiers, i.tier), k.attempts,"
+        " CASE WHEN k.incident IS NULL THEN (i.accepted - i.opened) / 1000 ELSE k.accept_ms END,"
+        " CASE WHEN k.incident IS NULL THEN (i.arrived - i.opened) / 1000 ELSE k.arrive_ms END,"
+        " CASE WHEN k.incident IS NULL THEN (i.resolved - i.opened) / 1000 ELSE k.resolve_ms END,"
+        " k.reopened, i.outcome FROM incident i LEFT JOIN kpi k ON k.incident = i.id"
+        " LEFT JOIN grid g ON g.id = i.grid LEFT JOIN dwelling d ON d.id = i.dwelling"
+        " LEFT JOIN resident r ON r.id = i.resident LEFT JOIN worker w ON w.id = coalesce(k.owner, i.owner) "
+        "WHERE ";
+
+static bool incident_row(void *userdata, const AuditCell *c)
+{
+        Listing *l = userdata;
+        char opened[20], class_text[64], state[64], accept[24], arrive[24], resolve[24], name[64], owner[64];
+        const char *word = class_word((Class)c[2].number), *state_text = state_word((State)c[4].number);
+        bool plain = l->ctl->json || l->ctl->option[OPTION_CSV] || l->ctl->option[OPTION_JSONL];
+
+        time_cell(&c[1], opened);
+        (void)snprintf(class_text, sizeof(class_text), "%s", plain ? word : class_zh(word));
+        (void)snprintf(state, sizeof(state), "%s", plain ? state_text : state_zh(state_text));
+        seconds_cell(&c[14], accept);
+        seconds_cell(&c[15], arrive);
+        seconds_cell(&c[16], resolve);
+        sheet_row(l->sheet,
+                (const char *[]){c[0].text, opened, class_text, c[3].text, state, text_cell(&c[5]),
+                        text_cell(&c[6]), text_cell(&c[7]),
+                        name_shown(l->ctl, text_cell(&c[8]), name, sizeof(name)), text_cell(&c[9]),
+                        text_cell(&c[10]), name_shown(l->ctl, text_cell(&c[11]), owner, sizeof(owner)),
+                        text_cell(&c[12]), text_cell(&c[13]), accept, arrive, resolve, text_cell(&c[17]),
+                        text_cell(&c[18])});
+        return true;
+}
+
+static bool number_row(void *userdata, const AuditCell *cells)
+{
+        *(int64_t *)userdata = cells[0].null ? 0 : cells[0].number;
+        return false;
+}
+
+static Exit incidents(const Ctl *ctl, Audit *audit)
+{
+        char sql[8192];
+        Str s = STR_BUFFER(sql);
+        int64_t last = 0;
+        Sheet sheet;
+        Filter f;
+        Exit e = filter_incidents(ctl, &f);
+        int r;
+
+        if (e != EXIT_OK)
+                return e;
+        sheet_init(&sheet, incident_columns, INCIDENT_COLUMNS, "");
+        r = audit_query(audit, "SELECT max(id) FROM incident", NULL, 0, number_row, &last);
+        /* A unary + keeps the planner from the row number when an index does better. */
+        str_addf(&s, "%s%si.id BETWEEN ?1 AND ?2%s ORDER BY i.id", incident_sql, f.indexed ? "+" : "",
+                f.where);
+        ASSERT(!s.full);
+        if (r == 0 && f.indexed) {
+                AuditCell args[FILTER_ARGS_MAX + 2] = {{.number = 0}, {.number = last}};
+
+                memcpy(args + 2, f.args, sizeof(f.args));
+                r = audit_query(audit, sql, args, f.n + 2, incident_row, &(Listing){ctl, &sheet});
+        } else if (r == 0)
+                r = audit_query_slices(
+                        audit, sql, 1, (uint64_t)last, f.args, f.n, incident_row, &(Listing){ctl, &sheet});
+        e = r == 0 ? sheet_print(ctl, &sheet) : EXIT_ERROR;
+        if (r < 0)
+                complain("读不了记录", "%s", strerror(-r));
+        sheet_deinit(&sheet);
+        return e;
+}
+
+/* ---- rows ---- */
+
+static const SheetColumn event_columns[] = {{"seq", "序号", "SEQ", true}, {"time", "时间", "TIME", false},
+        {"clock_trusted", "时钟可信", "TRUSTED", false}, {"kind", "事", "WHAT", false},
+        {"incident", "警情", "INCIDENT", true}, {"grid", "网格", "GRID", false},
+        {"dwelling", "住处", "HOME", false}, {"device", "设备", "DEVICE", false},
+        {"worker", "人员", "WORKER", false}, {"tier", "级", "TIER", true},
+        {"channel", "渠道", "CHANNEL", false}, {"reason", "原因", "REASON", false},
+        {"outcome", "结果", "OUTCOME", false}, {"detail", "内容", "DETAIL", false}};
+
+#define EVENT_COLUMNS (sizeof(event_columns) / sizeof(event_columns[0]))
+
+static const char event_sql[] =
+        "SELECT j.seq, j.t, j.tq, j.kind, j.incident, g.code, d.code, v.code, w.code, json_extract(j.body, "
+        "'$.tier'),"
+        " json_extract(j.body, '$.channel'), json_extract(j.body, '$.reason'), json_extract(j.body, "
+        "'$.outcome'),"
+        " json_extract(j.body, '$.kind'), j.body FROM journal j LEFT JOIN grid g ON g.id = j.grid"
+        " LEFT JOIN dwelling d ON d.id = j.dwelling LEFT JOIN device v ON v.id = j.device"
+        " LEFT JOIN worker w ON w.id = j.worker WHERE ";
+
+static bool event_row(void *userdata, const AuditCell *c)
+{
+        Listing *l = userdata;
+        const char *kind = kind_known(c[3].number) ? journal_kind_word((JournalKind)c[3].number) : "?";
+        bool plain = l->ctl->json || l->ctl->option[OPTION_CSV] || l->ctl->option[OPTION_JSONL];
+        char when[20];
+
+        time_cell(&c[1], when);
+        sheet_row(l->sheet,
+                (const char *[]){c[0].text, when, c[2].number ? "yes" : "no",
+                        plain || kind[0] == '?' ? kind
+                                                : notice_journal_kind((JournalKind)c[3].number, false),
+                        text_cell(&c[4]), text_cell(&c[5]), text_cell(&c[6]), text_cell(&c[7]),
+                        text_cell(&c[8]), text_cell(&c[9]), text_cell(&c[10]), text_cell(&c[11]),
+                        text_cell(&c[12]),
+                        /* what people wrote may name others */
+                        l->ctl->unmasked ? text_cell(&c[14]) : text_cell(&c[13])});
+        return true;
+}
+
+/* The range of rows for --since and --until, from the table of days (UTC). */
+static int event_range(const Ctl *ctl, Audit *audit, int64_t *ret_from, int64_t *ret_to)
+{
+        int64_t since = 0, until = 0;
+        int r = audit_query(audit, "SELECT max(seq) FROM journal", NULL, 0, number_row, ret_to);
+
+        *ret_from = 1;
+        if (r == 0 && ctl->option[OPTION_SINCE] && time_parse(ctl->option[OPTION_SINCE], &since)) {
+                const AuditCell day = {.number = since / (int64_t)USEC_PER_DAY - 1};
+
+                r = audit_query(audit, "SELECT min(first_seq) FROM day WHERE day >= ?1", &day, 1, number_row,
+                        ret_from);
+        }
+        if (r == 0 && ctl->option[OPTION_UNTIL] && time_parse(ctl->option[OPTION_UNTIL], &until)) {
+                const AuditCell day = {.number = until / (int64_t)USEC_PER_DAY + 1};
+                int64_t end = 0;
+
+                r = audit_query(
+                        audit, "SELECT min(first_seq) FROM day WHERE day > ?1", &day, 1, number_row, &end);
+                if (end > 0)
+                        *ret_to = end;
+        }
+        return r;
+}
+
+static Exit events(const Ctl *ctl, Audit *audit)
+{
+        char sql[8192];
+        Str s = STR_BUFFER(sql);
+        int64_t from = 1, to = 0;
+        Sheet sheet;
+        Filter f;
+        Exit e = filter_events(ctl, &f);
+        int r;
+
+        if (e != EXIT_OK)
+                return e;
+        sheet_init(&sheet, event_columns, EVENT_COLUMNS, "");
+        r = event_range(ctl, audit, &from, &to);
+        str_addf(&s, "%s%sj.seq BETWEEN ?1 AND ?2%s ORDER BY j.seq", event_sql, f.indexed ? "+" : "",
+                f.where);
+        ASSERT(!s.full);
+        if (r == 0 && f.indexed) {
+                AuditCell args[FILTER_ARGS_MAX + 2] = {{.number = from}, {.number = to}};
+
+                memcpy(args + 2, f.args, sizeof(f.args));
+                r = audit_query(audit, sql, args, f.n + 2, event_row, &(Listing){ctl, &sheet});
+        } else if (r == 0)
+                r = audit_query_slices(audit, sql, (uint64_t)from, (uint64_t)to, f.args, f.n, event_row,
+                        &(Listing){ctl, &sheet});
+        e = r == 0 ? sheet_print(ctl, &sheet) : EXIT_ERROR;
+        if (r < 0)
+                complain("读不了记录", "%s", strerror(-r));
+        sheet_deinit(&sheet);
+        return e;
+}
+
+/* ---- who looked ---- */
+
+static const SheetColumn access_columns[] = {{"seq", "序号", "SEQ", true}, {"time", "时间", "TIME", false},
+        {"act", "行为", "ACT", false}, {"uid", "系统用户", "UID", true}, {"role", "身份", "ROLE", false},
+        {"reason", "理由", "REASON", false}, {"what", "查看", "WHAT", false},
+        {"resident", "老人", "RESIDENT", false}};
+
+static bool access_row(void *userdata, const AuditCell *c)
+{
+        Listing *l = userdata;
+        char when[20];
+
+        time_cell(&c[1], when);
+        sheet_row(l->sheet, (const char *[]){c[0].text, when, text_cell(&c[2]), text_cell(&c[3]),
+                                    text_cell(&c[4]), text_cell(&c[5]), text_cell(&c[6]), text_cell(&c[7])});
+        return true;
+}
+
+static Exit accesses(const Ctl *ctl, Audit *audit)
+{
+        const char *resident = ctl->option[OPTION_RESIDENT];
+        const AuditCell arg = {.text = resident ? resident : "", .n = resident ? strlen(resident) : 0};
+        Sheet sheet;
+        Exit e;
+        int r;
+
+        sheet_init(&sheet, access_columns, sizeof(access_columns) / sizeof(access_columns[0]), "");
+        r = audit_query(audit,
+                "SELECT seq, t, json_extract(body, '$.admin'), json_extract(body, '$.uid'),"
+                " json_extract(body, '$.role'), json_extract(body, '$.reason'), json_extract(body, "
+                "'$.what'),"
+                " json_extract(body, '$.resident') FROM journal INDEXED BY journal_admin WHERE kind = 7"
+                /* whoever saw a list of many saw this person too */
+                " AND (?1 = '' OR coalesce(json_extract(body, '$.resident'), ?1) = ?1) ORDER BY seq",
+                &arg, 1, access_row, &(Listing){ctl, &sheet});
+        e = r == 0 ? sheet_print(ctl, &sheet) : EXIT_ERROR;
+        if (r < 0)
+                complain("读不了记录", "%s", strerror(-r));
+        sheet_deinit(&sheet);
+        return e;
+}
+
+int verb_audit(Ctl *ctl, int argc, char **argv)
+{
+        _cleanup_(audit_freep) Audit *audit = NULL;
+        const char *resident = ctl->option[OPTION_RESIDENT];
+        Exit e = journal_open(ctl, &audit);
+
+        if (e == EXIT_OK)
+                e = unmask(ctl, ctl->option[OPTION_EVENTS] ? "audit --events" : "audit",
+                        resident ? resident : "");
+        if (e != EXIT_OK)
+                return e;
+        if (ctl->option[OPTION_ACCESS])
+                return accesses(ctl, audit);
+        return ctl->option[OPTION_EVENTS] ? events(ctl, audit) : incidents(ctl, audit);
+}

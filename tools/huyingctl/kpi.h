@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* Figures of incidents against the standards (knowledge: TSA, MASCOT; SEMANTICS.md section 11). */
+#include "tools/huyingctl/huyingctl.h"
+
+#define KPI_NEVER INT64_MAX /* answered, arrived: not at all; the worst value there is */
+
+typedef struct KpiGroup {
+        uint32_t key;   /* grid or worker id; 0: none */
+        unsigned month; /* since the first */
+        uint64_t n, tests;                        /* urgent incidents (P1, P2), without tests */
+        uint64_t in60, in180, never;              /* answered, from the device's own time where it is known */
+        uint64_t arrived15, arrived30, attended;  /* of those that somebody went to */
+        uint64_t reopened, false_alarms, resolved, open;
+        uint64_t all, faults;                     /* of every priority; device faults */
+        int64_t fault_ms;                         /* how long devices were faulty: somebody unprotected */
+        int64_t *accept_ms;                       /* n values, KPI_NEVER for never; sorted by kpi_collect() */
+        int64_t *arrive_ms;                       /* n_arrive values, sorted */
+        size_t n_arrive, cap;
+} KpiGroup;
+
+typedef enum KpiBy { KPI_BY_ALL, KPI_BY_GRID, KPI_BY_WORKER } KpiBy;
+
+typedef struct Kpi {
+        KpiGroup *groups; /* by month, then key */
+        unsigned n, cap;
+        const int64_t *months; /* beginnings, n_months + 1 of them */
+        unsigned n_months;
+        KpiBy by;
+        int64_t now_us;
+} Kpi;
+
+/* months: n_months + 1 beginnings, the last one is the end. 0 or a negative errno. */
+int kpi_collect(Audit *, KpiBy, const int64_t *months, unsigned n_months, Kpi *ret);
+void kpi_free(Kpi *);
+/* Of sorted values; KPI_NEVER when it falls on one that never was. Nearest rank; n = 0: -1. */
+int64_t kpi_percentile(const int64_t *sorted, size_t n, double percent);
+/* "37.5" seconds, "∞", "". */
+void kpi_seconds(int64_t ms, char ret[24]);
+/* "97.5", "" without any. */
+void kpi_share(uint64_t part, uint64_t of, char ret[16]);
+/* Devices in use that have shown no test in the 35 days before `at_us`. */
+int kpi_tests_overdue(Audit *, int64_t at_us, uint64_t *ret_devices, uint64_t *ret_overdue);
