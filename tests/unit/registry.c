@@ -439,6 +439,64 @@ static void test_many(void **state)
         registry_unref(r);
 }
 
+static void refused_bind(
+        Registry *r, const char *device, const char *class, const char *home, const char *why)
+{
+        RegistryError error = {.line = 9};
+        Registry *bound = NULL;
+
+        assert_int_equal(registry_bind(&bound, r, device, class, "", home, &error), REGISTRY_E_INVALID);
+        assert_null(bound);
+        assert_int_equal(error.line, 0);
+        assert_non_null(strstr(error.text, why));
+}
+
+/* One device more, one that stands elsewhere; the old registry may go first. */
+static void test_bind(void **state)
+{
+        Registry *first = NULL, *second = NULL, *third = NULL, *fourth = NULL;
+        RegistryError error;
+        const Device *d;
+        uint32_t n, sos;
+
+        assert_int_equal(registry_read_csv(&first, NULL, folder, &error), 0);
+        n = first->n_devices;
+        sos = registry_device_id(first, "sos-101");
+        refused_bind(first, "a/b", "", "101", "no code of a device");
+        refused_bind(first, "bed-7", "", "nowhere", "neither a dwelling nor a resident");
+        refused_bind(first, "bed-7", "teapot", "101", "no class of devices");
+
+        assert_int_equal(registry_bind(&second, first, "bed-7", "button", "zigbee2mqtt", "r102", &error), 0);
+        assert_int_equal(second->n_devices, n + 1);
+        d = registry_device(second, registry_device_id(second, "bed-7"));
+        assert_int_equal(registry_device_id(second, "bed-7"), n); /* an id that nobody had */
+        assert_int_equal(d->class, DEVICE_BUTTON);
+        assert_string_equal(d->profile, "zigbee2mqtt");
+        assert_int_equal(d->resident, registry_resident_id(first, "r102"));
+        assert_int_equal(d->dwelling, 0);
+        assert_int_equal(registry_device_id(first, "bed-7"), 0); /* a registry never changes */
+
+        assert_int_equal(registry_bind(&third, second, "sos-101", "", "", "102", &error), 0);
+        assert_int_equal(third->n_devices, n + 1);
+        assert_int_equal(registry_device_id(third, "sos-101"), sos);
+        d = registry_device(third, sos);
+        assert_int_equal(d->class, DEVICE_BUTTON);
+        assert_int_equal(d->dwelling, registry_dwelling_id(third, "102"));
+
+        assert_null(registry_unref(first));
+        assert_null(registry_unref(second));
+        assert_int_equal(
+                registry_bind(&fourth, third, "bed-7", "pendant", "shelly-button", "101", &error), 0);
+        assert_null(registry_unref(third));
+        d = registry_device(fourth, registry_device_id(fourth, "bed-7"));
+        assert_string_equal(d->code, "bed-7"); /* from the second, through the third */
+        assert_int_equal(d->class, DEVICE_PENDANT);
+        assert_string_equal(d->profile, "shelly-button");
+        assert_int_equal(d->resident, 0);
+        assert_string_equal(registry_resident(fourth, registry_resident_id(fourth, "r101"))->name, "张虚构");
+        assert_null(registry_unref(fourth));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -452,6 +510,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_ambiguous, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_long, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_bind, setup, teardown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
