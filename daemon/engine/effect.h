@@ -204,6 +204,27 @@ typedef enum EffectType {
 
 typedef enum Urgency { URGENCY_RECORD, URGENCY_RAISE, URGENCY_CALM } Urgency;
 
+/* One incident's times, in milliseconds from receiving its first event (SEMANTICS.md section 11). */
+typedef enum Figure {
+        FIGURE_DEVICE,    /* from the device's own event time to receiving */
+        FIGURE_CALL,      /* first call */
+        FIGURE_DELIVERED, /* first receipt of a person */
+        FIGURE_ACCEPT,
+        FIGURE_ARRIVE,
+        FIGURE_RESOLVE, /* the last time, when it was reopened */
+        FIGURE_MAX
+} Figure;
+
+#define NO_FIGURE UINT32_MAX /* it did not happen, or nobody can know */
+
+typedef struct Figures {
+        uint32_t ms[FIGURE_MAX];
+        uint32_t late_ms; /* the latest step of the ladder, after its time */
+        uint32_t attempts, rounds, reopened;
+        uint8_t tiers; /* the highest reached */
+        bool test;
+} Figures;
+
 typedef struct JournalRow {
         JournalKind kind;
         bool lazy;           /* delivered, seen: may wait LIMIT_LAZY_US */
@@ -224,6 +245,7 @@ typedef struct JournalRow {
         uint8_t vital;       /* READING */
         double value, limit;
         char outcome[WORD_SIZE];
+        Figures figures; /* CLOSED */
 } JournalRow;
 
 /* What (source, id) was answered; also its row in the store. */

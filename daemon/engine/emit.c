@@ -64,6 +64,9 @@ JournalRow *emit_journal(Engine *e, Incident *in, JournalKind kind)
                 if (in->alert_list == e->list_number)
                         e->list->effects[in->alert_index].seq = effect->seq;
         }
+        kpi_step(e, in, kind);
+        if (kind == JOURNAL_CLOSED)
+                kpi_tell(in, row);
         emit_state(e, in);
         return row;
 }
@@ -75,6 +78,8 @@ JournalRow *emit_timed(Engine *e, Incident *in, JournalKind kind, int64_t at)
         ASSERT(at != NEVER);
         row->due_wall_us = now_wall_of(e, at);
         row->late = is_late(e, at);
+        if (in)
+                kpi_late(e, in, kind, at);
         if (row->late && in)
                 in->late = true;
         return row;

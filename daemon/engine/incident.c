@@ -360,6 +360,7 @@ static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
         in->state = STATE_ALERTING;
         e->open++;
         open_facts(e, in, m);
+        kpi_begin(e, in, m->event);
         table_place(e, in);
         row = matter_row(e, in, m);
         *ret_seq = e->next_seq - 1;

@@ -175,6 +175,8 @@ typedef struct Incident {
         int64_t notified_us; /* the reached tiers were last called */
         int64_t press_us[3]; /* newest first; NEVER: none */
         int64_t event_us, reopened_us;
+        int64_t opened_us; /* for the figures */
+        Figures figures;
         double value, limit, trend;
         int64_t span_us; /* the reading is beyond since so long */
         uint8_t digest[16];     /* of the newest alarm event */
@@ -329,6 +331,13 @@ bool recipient_delivered(const Incident *, uint32_t worker);    /* on any channe
 bool recipient_failed(const Incident *, uint32_t worker);       /* on all of his */
 int64_t channel_receipt(const Engine *);                        /* the longest time that a receipt may take */
 void channel_stop(Incident *);
+
+/* kpi.c */
+void kpi_clear(Incident *);
+void kpi_begin(Engine *, Incident *, const Event *);
+void kpi_step(Engine *, Incident *, JournalKind);
+void kpi_late(Engine *, Incident *, JournalKind, int64_t due);
+void kpi_tell(const Incident *, JournalRow *);
 
 /* auditor.c */
 bool incidents_audit(Engine *, uint64_t outbox_us); /* false: something contradicts itself */

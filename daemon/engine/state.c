@@ -13,7 +13,7 @@
 
 #include <string.h>
 
-#define BLOB_VERSION 2 /* 1: levels of one byte, and not why, score, span and trend */
+#define BLOB_VERSION 3 /* 1: levels of one byte, and not why, score, span and trend. 2: no figures */
 
 enum {
         FLAG_LATE = 1 << 0,
@@ -146,6 +146,16 @@ static void put_people(Out *o, const Incident *in)
         }
 }
 
+static void put_figures(Out *o, const Incident *in)
+{
+        put(o, (uint64_t)in->opened_us, 8);
+        for (unsigned i = 0; i < FIGURE_MAX; i++)
+                put(o, in->figures.ms[i], 4);
+        put(o, in->figures.late_ms, 4);
+        put(o, in->figures.attempts, 4);
+        put(o, in->figures.tiers, 1);
+}
+
 static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
 {
         Out o = {.p = blob};
@@ -180,6 +190,7 @@ static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
         put_text(&o, in->word);
         put_text(&o, in->handed_to);
         put_people(&o, in);
+        put_figures(&o, in);
         return o.n;
 }
 
@@ -381,6 +392,17 @@ static void columns_take(Incident *in, const StateRow *row)
         (void)str_copy(in->outcome, sizeof(in->outcome), row->outcome);
 }
 
+static void get_figures(In *i, Incident *in)
+{
+        in->opened_us = (int64_t)get(i, 8);
+        for (unsigned k = 0; k < FIGURE_MAX; k++)
+                in->figures.ms[k] = (uint32_t)get(i, 4);
+        in->figures.late_ms = (uint32_t)get(i, 4);
+        in->figures.attempts = (uint32_t)get(i, 4);
+        in->figures.tiers = (uint8_t)get(i, 1);
+        i->broken = i->broken || in->figures.tiers > TIERS_MAX;
+}
+
 /* The rest of the blob after its head (version, offset, flags). */
 static void blob_read(In *i, Incident *in)
 {
@@ -415,6 +437,10 @@ static void blob_read(In *i, Incident *in)
         get_text(i, in->word, sizeof(in->word));
         get_text(i, in->handed_to, sizeof(in->handed_to));
         get_people(i, in);
+        if (i->version >= 3)
+                get_figures(i, in);
+        else
+                in->opened_us = in->round_us;
 }
 
 /* What no incident of ours can be. A row from the disk is input: it is refused, never asserted. */
@@ -457,7 +483,7 @@ static bool times_contradict(const Incident *in)
 {
         const uint64_t most = 100 * 366 * USEC_PER_DAY;
         const ClassPolicy *p = &in->plan;
-        const int64_t times[] = {in->entered_us, in->round_us, in->notified_us, in->event_us,
+        const int64_t times[] = {in->entered_us, in->round_us, in->notified_us, in->event_us, in->opened_us,
                 in->reopened_us, in->press_us[0], in->press_us[1], in->press_us[2]};
         bool bad = p->renotify_us > most || p->receipt_us > most || p->loop_us > most ||
                    p->arrive_by_us > most || p->handle_by_us > most || p->arrive_max_us > most ||
@@ -565,6 +591,7 @@ static void times_move(Incident *in, int64_t by)
         in->round_us = moved(in->round_us, by);
         in->notified_us = moved(in->notified_us, by);
         in->event_us = moved(in->event_us, by);
+        in->opened_us = moved(in->opened_us, by);
         in->reopened_us = moved(in->reopened_us, by);
         for (unsigned i = 0; i < 3; i++)
                 in->press_us[i] = moved(in->press_us[i], by);

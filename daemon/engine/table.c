@@ -139,6 +139,7 @@ static Incident *slot_begin(Engine *e, uint32_t slot, uint64_t id, Group group)
         for (unsigned i = 0; i < 3; i++)
                 in->press_us[i] = NEVER;
         in->reopened_us = in->notified_us = in->event_us = NEVER;
+        kpi_clear(in);
         ASSERT(idmap_set(&e->by_id, id, slot));
         order_insert(e, in);
         e->n_used++;

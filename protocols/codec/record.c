@@ -205,6 +205,21 @@ static bool row_has_value(const JournalRow *row)
                        (row->kind == JOURNAL_UPGRADED && vital));
 }
 
+/* What did not happen is left out. */
+static void add_figures(Str *s, const Figures *f)
+{
+        static const char *const names[FIGURE_MAX] = {"device_ms", "call_ms", "delivered_ms", "accept_ms",
+                "arrive_ms", "resolve_ms"};
+
+        str_addf(s, "%s\"figures\":{\"attempts\":%" PRIu32 ",\"tiers\":%u,\"rounds\":%" PRIu32
+                    ",\"reopened\":%" PRIu32 ",\"late_ms\":%" PRIu32,
+                s->n > 1 ? "," : "", f->attempts, f->tiers, f->rounds, f->reopened, f->late_ms);
+        for (unsigned i = 0; i < FIGURE_MAX; i++)
+                if (f->ms[i] != NO_FIGURE)
+                        str_addf(s, ",\"%s\":%" PRIu32, names[i], f->ms[i]);
+        str_add(s, f->test ? ",\"test\":true}" : "}");
+}
+
 static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
 {
         add_text(s, "device", context->device);
@@ -238,6 +253,8 @@ static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
                 add_real(s, "limit", row->limit);
         }
         add_text(s, "outcome", row->outcome);
+        if (row->kind == JOURNAL_CLOSED && row->figures.rounds > 0)
+                add_figures(s, &row->figures);
 }
 
 int record_json(

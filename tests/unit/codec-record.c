@@ -187,6 +187,19 @@ static void test_action(void **state)
         event_done(&e);
 }
 
+static void test_figures(void **state)
+{
+        JournalRow row = {
+                .kind = JOURNAL_CLOSED, .figures = {.late_ms = 20, .attempts = 9, .rounds = 2, .tiers = 3}};
+
+        for (int i = 0; i < FIGURE_MAX; i++)
+                row.figures.ms[i] = i == FIGURE_ACCEPT ? 41250 : NO_FIGURE;
+        row.figures.test = true;
+        assert_string_equal(record(&row, NULL),
+                "{\"figures\":{\"attempts\":9,\"tiers\":3,\"rounds\":2,\"reopened\":0,\"late_ms\":20,"
+                "\"accept_ms\":41250,\"test\":true}}");
+}
+
 static void test_timer(void **state)
 {
         const RecordContext context = {.worker = "w02", .to_worker = "w03"};
@@ -296,6 +309,7 @@ int main(void)
                 cmocka_unit_test(test_cut),
                 cmocka_unit_test(test_deep),
                 cmocka_unit_test(test_action),
+                cmocka_unit_test(test_figures),
                 cmocka_unit_test(test_timer),
                 cmocka_unit_test(test_edges),
                 cmocka_unit_test(test_reading),

@@ -2,6 +2,8 @@
 /* The roster as time goes on: boundaries, overrides, holidays, gaps, who stays until the successor is there. */
 #include "engine-kit.h"
 
+#include "base/str.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <string.h>
@@ -277,6 +279,71 @@ static void test_a_ladder_must_end_with_somebody_at_every_hour(void **state_)
         kit_end(&k);
 }
 
+static void test_a_closed_incident_says_its_figures(void **state_)
+{
+        Kit k;
+        const Figures *f;
+        Event ev;
+
+        kit_begin(&k);
+        ev = device_event(ALARM_SOS, "sos-101", "1");
+        ev.device_us = k.now.wall_us - 1500000;
+        step(&k, &ev);
+        at(&k, 40);
+        kit_restart(&k);
+        act(&k, ACTION_ACCEPT, "w02", 1);
+        at(&k, 100);
+        act(&k, ACTION_ARRIVED, "w02", 1);
+        at(&k, 200);
+        resolve(&k, "w02", 1, "helped");
+        at(&k, 260);
+        press(&k, "sos-101", "2");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        at(&k, 300.5);
+        resolve(&k, "w01", 1, "helped");
+        at(&k, 1300);
+        assert_non_null(row(&k, JOURNAL_CLOSED));
+        f = &row(&k, JOURNAL_CLOSED)->figures;
+        assert_int_equal(f->ms[FIGURE_DEVICE], 1500);
+        assert_int_equal(f->ms[FIGURE_CALL], 0);
+        assert_int_equal(f->ms[FIGURE_DELIVERED], 0);
+        assert_int_equal(f->ms[FIGURE_ACCEPT], 40000);
+        assert_int_equal(f->ms[FIGURE_ARRIVE], 100000);
+        assert_int_equal(f->ms[FIGURE_RESOLVE], 300500);
+        assert_int_equal(f->reopened, 1);
+        assert_int_equal(f->tiers, 2);
+        assert_int_equal(f->rounds, 2);
+        assert_int_equal(f->late_ms, 0);
+        assert_int_equal(f->attempts, rows(&k, JOURNAL_NOTIFIED));
+        assert_false(f->test);
+        kit_end(&k);
+}
+
+static void test_figures_of_what_never_happened_and_of_downtime(void **state_)
+{
+        Kit k;
+        const Figures *f;
+        Event ev;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        sleep_until(&k, 50); /* T2 was due at 30 */
+        ev = action_of(ACTION_RESOLVE, "d01", 1, "r");
+        (void)str_copy(ev.action.outcome, WORD_SIZE, "helped");
+        ev.action.has_note = true;
+        at(&k, 70);
+        step(&k, &ev);
+        at(&k, 1100);
+        f = &row(&k, JOURNAL_CLOSED)->figures;
+        assert_int_equal(f->ms[FIGURE_DEVICE], NO_FIGURE);
+        assert_int_equal(f->ms[FIGURE_ACCEPT], NO_FIGURE);
+        assert_int_equal(f->ms[FIGURE_ARRIVE], NO_FIGURE);
+        assert_int_equal(f->ms[FIGURE_RESOLVE], 70000);
+        assert_int_equal(f->late_ms, 20000);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -292,6 +359,8 @@ int main(void)
                         test_the_outgoing_person_stays_until_the_successor_is_there_at_most_an_hour),
                 cmocka_unit_test(test_a_shifts_end_changes_no_owner),
                 cmocka_unit_test(test_a_ladder_must_end_with_somebody_at_every_hour),
+                cmocka_unit_test(test_a_closed_incident_says_its_figures),
+                cmocka_unit_test(test_figures_of_what_never_happened_and_of_downtime),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

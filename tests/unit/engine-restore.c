@@ -237,7 +237,7 @@ static void test_rows_that_are_no_incident_are_refused(void **state_)
                 engine_check(e);
         }
         bad = good;
-        bad.blob[0] = 3;
+        bad.blob[0]++;
         assert_int_equal(engine_restore(e, &bad, k.now), ENGINE_E_VERSION);
         bad = good;
         bad.state = STATE_ACCEPTED; /* of nobody */
