@@ -2,9 +2,7 @@
 """The journal of a real run, once more through the engine: the same rows, and the same states."""
 
 import json
-import shutil
 import sqlite3
-import time
 
 
 def replay(site, check=True):
@@ -37,7 +35,7 @@ def test_what_the_engine_did_it_does_again(site):
     a_day(site)
     done, said = replay(site)  # beside the running gateway, read-only
     assert said["different"] == 0 and said["states_different"] == 0, done.stdout
-    assert said["inputs"] >= 7 and said["same"] > 20, said
+    assert said["inputs"] >= 7 and said["same"] + said["notes"] == said["rows"], said
     assert said["not_reproducible"] == 0, done.stdout
     assert said["states"] == 2, "the reopened one and the smoke"
 
@@ -45,10 +43,10 @@ def test_what_the_engine_did_it_does_again(site):
 def test_a_changed_row_is_found(site):
     _, second = a_day(site)
     site.daemon.stop()
-    copy = site.daemon.journal.parent / "copy.db"
-    shutil.copy(site.daemon.journal, copy)
     with sqlite3.connect(site.daemon.journal) as db:
         seq, = db.execute("select max(seq) from journal where incident = ? and kind = 23", (second,)).fetchone()
+        for name, in db.execute("select name from sqlite_master where type = 'trigger'").fetchall():
+            db.execute(f"drop trigger {name}")
         db.execute("update journal set body = json_set(body, '$.tier', 5) where seq = ?", (seq,))
     done, said = replay(site, check=False)
     assert done.returncode == 3 and said["different"] == 1, done.stdout

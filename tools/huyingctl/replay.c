@@ -37,6 +37,10 @@ typedef struct Made { /* a row that the engine produced */
         uint8_t tier, reason, state;
 } Made;
 
+typedef struct Start {
+        uint64_t seq, next_incident;
+} Start;
+
 typedef struct Replay {
         Engine *engine;
         void *memory;
@@ -56,6 +60,8 @@ typedef struct Replay {
         bool away[16384]; /* the app has been lost: no beats */
         StateRow *rows;   /* of a restart */
         size_t n_rows;
+        Start *starts;
+        size_t n_starts, starts_max;
         uint64_t *tainted;
         size_t n_tainted, tainted_max;
         Now now;
@@ -92,6 +98,11 @@ enum {
         C_ON,
         C_CHANNEL
 };
+
+/* A start leaves a gap in the incidents' numbers: what the next one to open was called. */
+static const char starts_query[] =
+        "SELECT s.seq, coalesce((SELECT o.incident FROM journal o WHERE o.kind = 20 AND o.seq > s.seq"
+        " ORDER BY o.seq LIMIT 1), 0) FROM journal s WHERE s.kind = 1 ORDER BY s.seq";
 
 static const char query[] =
         "SELECT seq, t, tb, boot, tq, kind, coalesce(incident, 0), coalesce(worker, 0), body->>'$.source',"
@@ -253,6 +264,9 @@ static void restart(Replay *r, Now now)
         memset(r->away, 0, sizeof(r->away));
         r->now = now;
         r->started = true;
+        for (size_t i = 0; i < r->n_starts; i++)
+                if (r->starts[i].seq == next_seq && r->starts[i].next_incident > next_incident)
+                        next_incident = r->starts[i].next_incident;
         engine_numbers_set(r->engine, next_incident, next_seq + 1); /* the row that says START */
         e = event_new(r, EVENT_ROSTER);
         step(r, e, now);
@@ -503,6 +517,21 @@ static bool row_take(void *userdata, const AuditCell *cells)
         return true;
 }
 
+static bool start_take(void *userdata, const AuditCell *cells)
+{
+        Replay *r = userdata;
+
+        r->starts = grown(r->starts, &r->starts_max, r->n_starts, sizeof(Start));
+        r->starts[r->n_starts++] = (Start){(uint64_t)cells[0].number, (uint64_t)cells[1].number};
+        return true;
+}
+
+static bool last_take(void *userdata, const AuditCell *cells)
+{
+        *(uint64_t *)userdata = (uint64_t)cells[0].number;
+        return false;
+}
+
 static bool state_take(void *userdata, const StateRow *row)
 {
         Replay *r = userdata;
@@ -553,6 +582,7 @@ static void replay_free(Replay **p)
         free(r->keys);
         free(r->rows);
         free(r->tainted);
+        free(r->starts);
         registry_unref(r->registry);
         inbox_free(r->inbox);
         codec_free(r->codec);
@@ -564,6 +594,7 @@ int verb_replay(Ctl *ctl, int argc, char **argv)
         _cleanup_(audit_freep) Audit *audit = NULL;
         _cleanup_(replay_free) Replay *r = NULL;
         Exit e = journal_open(ctl, &audit);
+        uint64_t last = 0;
         int failed;
 
         if (e != EXIT_OK)
@@ -583,7 +614,12 @@ int verb_replay(Ctl *ctl, int argc, char **argv)
         if (failed == 0)
                 failed = codec_new(&r->codec);
         if (failed == 0)
-                failed = audit_query_slices(audit, query, 1, INT64_MAX, NULL, 0, row_take, r);
+                failed = audit_query(
+                        audit, "SELECT coalesce(max(seq), 0) FROM journal", NULL, 0, last_take, &last);
+        if (failed == 0)
+                failed = audit_query(audit, starts_query, NULL, 0, start_take, r);
+        if (failed == 0 && last > 0)
+                failed = audit_query_slices(audit, query, 1, last, NULL, 0, row_take, r);
         if (failed == 0 && r->engine)
                 failed = audit_incidents(audit, false, state_take, r);
         if (failed < 0) {
