@@ -438,6 +438,18 @@ def test_one_file_does_it_all(phones, app_folder):
     lamp(phones, bed, "accepted")
 
 
+def test_the_phone_stays_connected_by_a_clock_of_its_own(phones):
+    """Keep-alive and presence go by a worker's timer, which a browser does not slow down in the background."""
+    w01 = phones.on_duty("w01")
+    assert w01.js("() => new Promise(r => { const id = Huying.every.set(() => { Huying.every.clear(id); r('ticked'); }, 20); })") == "ticked"
+    listener = phones.site.client().subscribe(phones.site.topic("worker/w01/presence"))
+    since = listener.mark()
+    w01.js("() => Huying.link.nudge()")  # as the page does when it comes to the front
+    listener.wait(phones.site.topic("worker/w01/presence"), lambda m: m.payload == b"online" and not m.retain, since)
+    w01.js("() => { Huying.every.set(() => { window.beats = (window.beats || 0) + 1; }, 50); }")
+    w01.until("() => window.beats > 3")
+
+
 def test_an_update_under_the_finger_does_not_take_the_button_away(phones):
     w01 = phones.on_duty("w01")
     bed, _ = press(phones)

@@ -172,4 +172,4 @@ class Page:
     def problems(self):
         """What the browser complained about; lost sockets are no complaint where the network was cut."""
         return [e for e in self.browser.call("errors", name=self.name)
-                if not (self.cut_allowed and ("WebSocket connection" in e or "ERR_INTERNET_DISCONNECTED" in e or "ERR_CONNECTION_REFUSED" in e))]
+                if not (self.cut_allowed and ("WebSocket" in e or "ERR_INTERNET_DISCONNECTED" in e or "ERR_CONNECTION_REFUSED" in e))]

@@ -442,7 +442,7 @@
   }
   document.addEventListener('pointerdown', function () {
     clearTimeout(pressing);
-    pressing = setTimeout(let_go, 2000);
+    pressing = setTimeout(let_go, 10000); // a finger that nobody has seen leave
   }, {passive: true, capture: true});
   ['pointerup', 'pointercancel'].forEach(function (name) {
     document.addEventListener(name, function () { setTimeout(let_go, 80); }, {passive: true, capture: true}); // the click comes after it
@@ -456,7 +456,7 @@
   window.addEventListener('resize', function () { H.render(); });
   window.addEventListener('online', H.link.nudge);
   window.addEventListener('hashchange', function () { if (/^#u=/.test(location.hash)) app.enrol(location.hash); });
-  setInterval(function () {
+  H.every.set(function () {
     H.tick();
     ring();
     banners();

@@ -36,6 +36,40 @@
     }
   };
 
+  // Intervals that a page in the background keeps too (ticker.js); where there is no worker, those of the page.
+  const jobs = {};
+  let ticker = null;
+  let next_job = 1;
+  try {
+    if (location.protocol !== 'file:') {
+      ticker = new Worker('ticker.js');
+      ticker.onmessage = function (event) { if (jobs[event.data]) jobs[event.data].run(); };
+      ticker.onerror = function () { // it is not to be had: what waits goes on here
+        ticker = null;
+        Object.keys(jobs).forEach(function (id) { jobs[id].own = setInterval(jobs[id].run, jobs[id].ms); });
+      };
+    }
+  } catch (e) { ticker = null; }
+  H.every = {
+    set: function (run, ms) {
+      const id = next_job++;
+      jobs[id] = {run: run, ms: ms, own: 0};
+      if (ticker)
+        ticker.postMessage({id: id, ms: ms});
+      else
+        jobs[id].own = setInterval(run, ms);
+      return id;
+    },
+    clear: function (id) {
+      if (!jobs[id])
+        return;
+      clearInterval(jobs[id].own);
+      if (ticker)
+        ticker.postMessage({id: id, ms: 0});
+      delete jobs[id];
+    }
+  };
+
   // 75 → "1:15", 4000 → "1:06:40"; a screen reader reads H.spoken()
   H.span = function (seconds) {
     const s = Math.max(0, Math.floor(seconds));

@@ -119,15 +119,15 @@
       }
       state_set('online');
       beat(turn);
-      clearInterval(beat_timer);
-      beat_timer = setInterval(function () { beat(); }, BEAT_MS);
+      H.every.clear(beat_timer);
+      beat_timer = H.every.set(function () { beat(); }, BEAT_MS);
       Object.keys(link.actions).forEach(function (nonce) { send(link.actions[nonce], true); });
     });
   }
 
   function on_close() {
     generation++;
-    clearInterval(beat_timer);
+    H.every.clear(beat_timer);
     if (link.state === 'online')
       state_set('lost');
     if (link.state === 'connecting' && !lost_timer)
@@ -148,7 +148,7 @@
 
   function stop(state) {
     clearTimeout(dial_timer);
-    clearInterval(beat_timer);
+    H.every.clear(beat_timer);
     const old = client;
     client = null;
     generation++;
@@ -293,7 +293,7 @@
     client = mqtt.connect(account.broker, {
       clientId: account.user, username: account.user, password: account.token,
       protocolVersion: 5, clean: false, properties: {sessionExpiryInterval: 3 * 86400},
-      keepalive: 20, connectTimeout: 10000, reconnectPeriod: 0, resubscribe: false, timerVariant: 'native',
+      keepalive: 20, connectTimeout: 10000, reconnectPeriod: 0, resubscribe: false, timerVariant: H.every,
       will: {topic: mine('presence'), payload: 'offline', qos: 1, retain: true}
     });
     const own = client;

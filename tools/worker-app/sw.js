@@ -2,7 +2,7 @@
 // Keeps the app on the phone, so that it starts without a network: then it says so, and shows what it knew.
 'use strict';
 const VERSION = 'dev'; // the bundle's hash, set when it is put together
-const FILES = ['./', 'index.html', 'style.css', 'mqtt.min.js', 'words.js', 'memory.js', 'clock.js', 'link.js', 'bell.js', 'parts.js',
+const FILES = ['./', 'index.html', 'style.css', 'mqtt.min.js', 'words.js', 'memory.js', 'clock.js', 'ticker.js', 'link.js', 'bell.js', 'parts.js',
   'screens.js', 'desk.js', 'app.js', 'wall.html', 'wall.js', 'manifest.webmanifest', 'icon.svg', 'icon-maskable.svg'];
 const CACHE = 'huying-' + VERSION;
 

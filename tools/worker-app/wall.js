@@ -39,7 +39,7 @@
   function start(of) {
     const base = 'huying/' + of.site + '/';
     const client = mqtt.connect(of.broker, {username: of.user || undefined, password: of.token || undefined, clientId: of.user || undefined,
-      protocolVersion: 5, clean: true, keepalive: 20, reconnectPeriod: 3000 + Math.random() * 3000, timerVariant: 'native'});
+      protocolVersion: 5, clean: true, keepalive: 20, reconnectPeriod: 3000 + Math.random() * 3000, timerVariant: H.every});
     client.on('connect', function () {
       online = true;
       const filters = {};
