@@ -8,8 +8,10 @@ lasted, people were called, or the fault itself called the operator.
 
 import json
 import os
+import random
 import resource
 import signal
+import socket
 import sqlite3
 import threading
 import time
@@ -220,6 +222,65 @@ def test_a_broker_that_flaps(make_site):
     wait_for(lambda: len(button.receipts) >= 3, seconds=2 * net.PATIENCE, what="receipts")
     button.end()
     account(site, "broker killed 4 times, each after 2 s", button, "w01 when it is back (retained)")
+
+
+class BadNetwork:
+    """A relay for datagrams that loses three of ten, sends one of ten twice, and delays each by up to 0.3 s, so that
+    they overtake each other; `broken` = nothing passes."""
+
+    def __init__(self, port, seed=3):
+        self.rng, self.target, self.broken, self.dropped = random.Random(seed), ("127.0.0.1", port), False, 0
+        self.front = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.front.bind(("127.0.0.1", 0))
+        self.port = self.front.getsockname()[1]
+        self.peers = {}
+        threading.Thread(target=self.forward, daemon=True).start()
+
+    def send(self, sock, data, to):
+        if self.broken or self.rng.random() < 0.3:
+            self.dropped += 1
+            return
+        for _ in range(2 if self.rng.random() < 0.1 else 1):
+            threading.Timer(self.rng.uniform(0, 0.3), sock.sendto, (data, to)).start()
+
+    def forward(self):
+        while True:
+            data, peer = self.front.recvfrom(65536)
+            if peer not in self.peers:
+                self.peers[peer] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                threading.Thread(target=self.back, args=(peer,), daemon=True).start()
+            self.send(self.peers[peer], data, self.target)
+
+    def back(self, peer):
+        while True:
+            self.send(self.front, self.peers[peer].recv(65536), peer)
+
+
+def test_a_network_that_loses_delays_reorders_doubles_and_breaks(make_site):
+    site = make_site()
+    network = BadNetwork(site.daemon.coap_port)
+    receipts, tries = {}, 0
+
+    def press(event):
+        nonlocal tries
+        while event not in receipts:
+            tries += 1
+            answer = net.coap(f"coap://127.0.0.1:{network.port}/v1/alarm/sos?d=sos-101&id={event}", seconds=5)
+            if answer.code == "2.01":
+                receipts[event] = answer.json
+    presses = [threading.Thread(target=press, args=(f"e-{n}",), daemon=True) for n in range(12)]
+    for n, thread in enumerate(presses):
+        thread.start()
+        network.broken = 4 <= n < 8  # a partition in the middle
+        time.sleep(0.3)
+    network.broken = False
+    for thread in presses:
+        thread.join(2 * net.PATIENCE)
+    assert len(receipts) == 12 and network.dropped > 5
+    kept = [json.loads(body)["id"] for (body,) in rows(site, "select body from journal where kind = 10")]
+    assert sorted(kept) == sorted(receipts), "each once"
+    print(f"| network: 30 % lost, 10 % doubled, reordered, broken for a while | 12 presses ({tries} tries, {network.dropped}"
+          " datagrams lost) | 0 lost | 0 doubled | w01 with the first that comes through |")
 
 
 def test_the_configuration_is_gone_at_reload(make_site):
