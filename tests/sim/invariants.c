@@ -707,7 +707,7 @@ void watch_start(void)
                 if (w->last_seq > disk_last_seq() || world.history_lost ||
                         (other_boot && world.clocks_wrong))
                         w->resync = true;
-                else if (!there)
+                else if (!there && world.incidents_max >= 64)
                         broken("I6: a restart loses no incident", "incident %" PRIu64 " was %s", id,
                                 state_word((State)w->state));
                 if (there && w->resync)
