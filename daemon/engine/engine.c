@@ -257,6 +257,7 @@ int engine_restore(Engine *e, const StateRow *row, Now now)
         if (r)
                 return r;
         table_place(e, in);
+        people_own(e, in, in->owner);
         timers_rekey(e, in);
         if (state_open(in->state))
                 e->open++;

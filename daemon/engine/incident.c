@@ -59,7 +59,7 @@ static void owner_set(Engine *e, Incident *in, uint32_t worker)
 {
         Recipient *r = worker ? recipient_add(e, in, worker, 0) : NULL;
 
-        in->owner = worker;
+        people_own(e, in, worker);
         in->extended = in->handle_reminded = in->presence_told = false;
         if (worker && in->successor == worker)
                 in->successor = 0;

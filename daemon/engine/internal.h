@@ -140,6 +140,7 @@ typedef struct WorkerState {
         int64_t channel_us[PERSON_CHANNELS_MAX]; /* when he was last called there; 0: never */
         int8_t duty; /* checked in 1, out -1, 0: never said */
         bool seen, lost;
+        uint32_t owned; /* the first of those that this person owns or has owned last: slot + 1; 0: none */
 } WorkerState;
 
 typedef struct Incident {
@@ -150,6 +151,7 @@ typedef struct Incident {
         uint64_t flush_seq;              /* calls since here belong to the flush that is going on; 0: none */
         uint32_t slot, next, prev;       /* list in id order; the free list uses next */
         uint32_t place_next, place_prev; /* others of the dwelling */
+        uint32_t owner_next, owner_prev; /* others of the owner: slot + 1; 0: none */
         int64_t due[TIMER_MAX];
         ClassPolicy plan;            /* the snapshot */
         uint64_t slow_us[TIERS_MAX]; /* delays while cancel_req */
@@ -301,6 +303,7 @@ void people_init(Engine *, char **memory);
 WorkerState *people_state(const Engine *, uint32_t worker); /* NULL: an id beyond the table */
 bool people_on_duty(const Engine *, uint32_t worker);
 bool people_reachable(const Engine *, uint32_t worker);
+void people_own(Engine *, Incident *, uint32_t worker); /* 0: nobody; the only way to set the owner */
 bool people_owns(const Engine *, uint32_t worker, bool p1_only, uint32_t but_dwelling);
 void people_presence(Engine *, const Event *);
 bool people_expire(Engine *); /* one loss of presence that is due; false: none */

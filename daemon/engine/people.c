@@ -107,10 +107,42 @@ bool people_reachable(const Engine *e, uint32_t worker)
         return w->seen ? !w->lost : e->at < e->grace_until;
 }
 
+static Incident *slot_of(const Engine *e, uint32_t slot_plus_1)
+{
+        ASSERT(slot_plus_1 <= e->n_slots);
+        return slot_plus_1 ? &e->slots[slot_plus_1 - 1] : NULL;
+}
+
+void people_own(Engine *e, Incident *in, uint32_t worker)
+{
+        WorkerState *before = people_state(e, in->owner), *after = people_state(e, worker);
+        Incident *next = slot_of(e, in->owner_next), *prev = slot_of(e, in->owner_prev);
+
+        if (next)
+                next->owner_prev = in->owner_prev;
+        if (prev)
+                prev->owner_next = in->owner_next;
+        else if (before && before->owned == in->slot + 1)
+                before->owned = in->owner_next;
+        in->owner = worker;
+        in->owner_next = in->owner_prev = 0;
+        if (!after)
+                return;
+        next = slot_of(e, after->owned);
+        if (next)
+                next->owner_prev = in->slot + 1;
+        in->owner_next = after->owned;
+        after->owned = in->slot + 1;
+}
+
 bool people_owns(const Engine *e, uint32_t worker, bool p1_only, uint32_t but_dwelling)
 {
+        const WorkerState *w = people_state(e, worker);
+
         ASSERT(worker > 0);
-        for (const Incident *in = table_first(e); in; in = table_next(e, in))
+        /* Beyond the table of workers nobody has a list: then all are looked at. */
+        for (const Incident *in = w ? slot_of(e, w->owned) : table_first(e); in;
+                in = w ? slot_of(e, in->owner_next) : table_next(e, in))
                 if (in->owner == worker && state_open(in->state) && (!p1_only || in->priority == 1) &&
                         (!but_dwelling || in->dwelling != but_dwelling))
                         return true;

@@ -382,7 +382,7 @@ static void columns_take(Incident *in, const StateRow *row)
         in->resident = row->resident;
         in->dwelling = row->dwelling;
         in->grid = row->grid;
-        in->owner = row->owner;
+        in->owner = row->owner; /* people_own() follows, when the row is found sound */
         in->opened_wall = row->opened_us;
         in->accepted_wall = row->accepted_us;
         in->arrived_wall = row->arrived_us;

@@ -243,6 +243,7 @@ void table_free(Engine *e, Incident *in)
                 table_unkey(e, in);
         if (state_open(in->state))
                 e->open--;
+        people_own(e, in, 0);
         heap_unset(&e->heap, in->slot);
         idmap_unset(&e->by_id, in->id);
         order_remove(e, in);
