@@ -128,6 +128,8 @@ static void report(Load *l)
         Str s = STR_BUFFER(text);
 
         ASSERT(alerts && receipts);
+        if (!l->ran_us) /* interrupted */
+                l->ran_us = sim_now_us();
         for (uint32_t i = 0; i < l->n_presses; i++) {
                 const Press *p = &l->presses[i];
 
