@@ -294,10 +294,49 @@ static void test_full(void **state)
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static int call_person(World *w, uint64_t incident, uint32_t worker, Channel channel, const char *json)
+{
+        return w->h->port.ops->alert(w->exec, &(PortAlert){.incident = incident,
+                                                      .seq = worker,
+                                                      .worker = worker,
+                                                      .channel = channel,
+                                                      .json = json,
+                                                      .json_size = json ? strlen(json) : 0,
+                                                      .priority = 1,
+                                                      .raise = true});
+}
+
+/* A program for persons is not called with the tiers, and the other way round; each person has a slot. */
+static void test_person(void **state)
+{
+        World *w = *state;
+        char out[256];
+
+        channel(w, "cat >> \"$1/out\"", 2, 20 * USEC_PER_SEC);
+        w->config.channels[w->config.n_channels++] = w->config.channels[0];
+        w->config.channels[1].to = CHANNEL_TO_NAMED;
+        start(w);
+        assert_int_equal(call_person(w, 1, 7, CHANNEL_PERSON, "{}"), PORT_E_ADDRESS);
+        assert_int_equal(call_person(w, 1, 7, CHANNEL_PERSON + 2, "{}"), PORT_E_ADDRESS);
+        assert_int_equal(call_person(w, 1, 7, CHANNEL_PERSON + 1, "{7}"), 0);
+        assert_int_equal(call_person(w, 1, 8, CHANNEL_PERSON + 1, "{8}"), 0);
+        assert_int_equal(call_person(w, 1, 9, CHANNEL_PERSON + 1, "{9}"), 0);
+        assert_int_equal(call_person(w, 1, 9, CHANNEL_PERSON + 1, NULL), 0); /* gone before its turn */
+        await_sent(w, 2);
+        assert_true(w->h->sent[0].ok && w->h->sent[1].ok);
+        assert_int_equal(w->h->sent[0].channel, CHANNEL_PERSON + 1);
+        assert_int_equal(w->h->sent[1].seq, 8);
+        assert_int_equal(call(w, 2, 20, 1, "{siren}"), 0);
+        await_sent(w, 3);
+        assert_int_equal(w->h->sent[2].channel, CHANNEL_EXEC);
+        read_all(w, "out", out, sizeof(out));
+        assert_string_equal(out, "{7}\n{8}\n{siren}\n");
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {T(test_ok), T(test_priority), T(test_no_channels), T(test_fail),
-                T(test_missing), T(test_signal), T(test_hang), T(test_storm), T(test_full)};
+        const struct CMUnitTest tests[] = {T(test_ok), T(test_priority), T(test_person), T(test_no_channels),
+                T(test_fail), T(test_missing), T(test_signal), T(test_hang), T(test_storm), T(test_full)};
 
         log_level_set(0);
         return cmocka_run_group_tests(tests, NULL, NULL);
