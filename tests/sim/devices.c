@@ -85,14 +85,15 @@ static void presses_again(uint64_t device)
                 press_new((uint32_t)device, "sos");
 }
 
-/* Since the newest press with this id had its receipt; 0: one still waits. */
+/* Since the newest press with this id had its receipt; 0: one still waits, or it has been used twice. */
 static uint64_t id_age(const char *id)
 {
         uint64_t newest = 0;
+        unsigned used = 0;
 
         for (uint32_t i = 0; i < n_presses; i++)
                 if (str_equal(presses[i].id, id)) {
-                        if (!presses[i].receipted)
+                        if (!presses[i].receipted || ++used > 1)
                                 return 0;
                         if (presses[i].receipted_us > newest)
                                 newest = presses[i].receipted_us;
