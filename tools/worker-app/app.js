@@ -445,7 +445,10 @@
     pressing = setTimeout(let_go, 10000); // a finger that nobody has seen leave
   }, {passive: true, capture: true});
   ['pointerup', 'pointercancel'].forEach(function (name) {
-    document.addEventListener(name, function () { setTimeout(let_go, 80); }, {passive: true, capture: true}); // the click comes after it
+    document.addEventListener(name, function () { // the click comes after it
+      clearTimeout(pressing);
+      pressing = setTimeout(let_go, 80);
+    }, {passive: true, capture: true});
   });
   document.addEventListener('visibilitychange', function () {
     if (document.visibilityState === 'visible') {
