@@ -16,8 +16,8 @@
 
 #include "base/assert.h"
 #include "base/cleanup.h"
+#include "base/idmap.h"
 #include "base/str.h"
-#include "inbox.h"
 #include "limits.h"
 #include "protocols/codec/codec.h"
 
@@ -48,7 +48,7 @@ typedef struct Replay {
         Limits limits;
         const Policy *policy;
         Registry *registry;
-        Inbox *inbox;
+        Event event; /* the one that is being given */
         Codec *codec;
         EffectList list;
         Made *made;
@@ -158,25 +158,54 @@ static void expire(Replay *r, Now now)
         } while (more == ENGINE_E_MORE);
 }
 
+/* As the inbox makes them, but for the hash: they only have to be the same for the same, within one replay. */
+static void marks_set(Event *e)
+{
+        const char *word = e->type == EVENT_ALARM ? e->alarm.word : e->action.word;
+        uint64_t type = (uint64_t)e->type + 1, source = idmap_hash(e->source, strlen(e->source)),
+                 id = idmap_hash(e->id, strlen(e->id)),
+                 body = idmap_hash(e->body ? e->body : "", e->body_size),
+                 kind = (uint64_t)(e->type == EVENT_ALARM ? (int)e->alarm.kind : (int)e->action.kind),
+                 what = idmap_mix(kind, idmap_hash(word, strlen(word)));
+
+        if (e->type != EVENT_ALARM && e->type != EVENT_ACTION)
+                return;
+        if (e->id[0]) {
+                uint64_t key[2] = {idmap_mix(type, source) | 1, idmap_mix(id, source)};
+
+                memcpy(e->key, key, sizeof(key));
+        }
+        memcpy(e->digest, &(uint64_t[2]){body, what}, 2 * sizeof(uint64_t));
+}
+
+static void body_copy(Event *e, const void *bytes, size_t n)
+{
+        free(e->body);
+        e->body = malloc(n + 1);
+        ASSERT(e->body); /* a tool: nothing sensible is left to do */
+        if (n > 0)
+                memcpy(e->body, bytes, n);
+        e->body[n] = '\0';
+        e->body_size = (uint32_t)n;
+}
+
 static void step(Replay *r, Event *e, Now now)
 {
-        inbox_push(r->inbox, e);
-        e = inbox_first(r->inbox);
-        if (engine_step(r->engine, e, now, &r->list) == ENGINE_E_MORE) {
-                take(r);
+        int more;
+
+        marks_set(e);
+        more = engine_step(r->engine, e, now, &r->list);
+        take(r);
+        if (more == ENGINE_E_MORE)
                 expire(r, now);
-        } else {
-                take(r);
-        }
-        inbox_done(r->inbox, e);
 }
 
 static Event *event_new(Replay *r, EventType type)
 {
-        Event *e = inbox_event(r->inbox);
+        Event *e = &r->event;
 
-        ASSERT(e);
-        e->type = type;
+        free(e->body);
+        *e = (Event){.type = type};
         e->via = VIA_MQTT;
         return e;
 }
@@ -288,7 +317,7 @@ static void body_set(Event *e, const AuditCell *cells)
 
         if (!json->null) {
                 e->body_json = true;
-                ASSERT(inbox_body(e, json->text, json->n) == 0);
+                body_copy(e, json->text, json->n);
                 return;
         }
         if (coded->null || coded->n == 0)
@@ -299,7 +328,7 @@ static void body_set(Event *e, const AuditCell *cells)
         for (size_t i = coded->n; n > 0 && i > 0 && coded->text[i - 1] == '='; i--)
                 n--;
         if (n >= 0)
-                ASSERT(inbox_body(e, bytes, (size_t)n) == 0);
+                body_copy(e, bytes, (size_t)n);
 }
 
 static EventVia via_of(const char *word)
@@ -584,7 +613,7 @@ static void replay_free(Replay **p)
         free(r->tainted);
         free(r->starts);
         registry_unref(r->registry);
-        inbox_free(r->inbox);
+        free(r->event.body);
         codec_free(r->codec);
         free(r);
 }
@@ -609,8 +638,6 @@ int verb_replay(Ctl *ctl, int argc, char **argv)
                 .devices_max = LIMIT_DEVICES};
         r->bytes = engine_size(&r->limits);
         failed = audit_registry(audit, &r->registry);
-        if (failed == 0)
-                failed = inbox_new(&r->inbox, 4);
         if (failed == 0)
                 failed = codec_new(&r->codec);
         if (failed == 0)
