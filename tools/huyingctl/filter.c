@@ -127,7 +127,8 @@ Exit filter_incidents(const Ctl *ctl, Filter *f)
         Exit e;
         Class class;
 
-        *f = (Filter){.indexed = ctl->option[OPTION_RESIDENT] || ctl->option[OPTION_DWELLING]};
+        *f = (Filter){.indexed = ctl->option[OPTION_RESIDENT] || ctl->option[OPTION_DWELLING] ||
+                                 ctl->option[OPTION_OPEN]};
         if (kind && !class_parse(kind, &class)) {
                 complain("没有这个类别", "no such kind of incident: %s (sos, smoke, fall, …)", kind);
                 return EXIT_USAGE;
@@ -146,7 +147,8 @@ Exit filter_incidents(const Ctl *ctl, Filter *f)
         if (e == EXIT_OK)
                 e = add_time(f, ctl, OPTION_UNTIL, " AND i.opened < ?%u");
         if (ctl->option[OPTION_OPEN])
-                add(f, " AND i.state BETWEEN 1 AND ?%u", (AuditCell){.number = STATE_ON_SCENE});
+                add(f, " AND i.closed IS NULL AND i.state BETWEEN 1 AND ?%u",
+                        (AuditCell){.number = STATE_ON_SCENE});
         if (ctl->option[OPTION_LATE]) /* not answered within 60 s, by the first acceptance where it is known */
                 add(f,
                         " AND coalesce(CASE WHEN k.incident IS NULL THEN (i.accepted - i.opened) / 1000"

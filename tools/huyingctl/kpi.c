@@ -139,13 +139,41 @@ static bool number_row(void *userdata, const AuditCell *cells)
         return false;
 }
 
+static bool range_row(void *userdata, const AuditCell *cells)
+{
+        int64_t *range = userdata;
+
+        if (!cells[0].null) {
+                range[0] = cells[0].number;
+                range[1] = cells[1].number;
+        }
+        return false;
+}
+
+int kpi_range(
+        Audit *audit, bool closed, int64_t from_us, int64_t to_us, int64_t *ret_first, int64_t *ret_last)
+{
+        const AuditCell args[] = {{.number = from_us}, {.number = to_us}};
+        int64_t range[2] = {0, -1};
+        int r = audit_query(audit,
+                closed ? "SELECT min(incident), max(incident) FROM kpi INDEXED BY kpi_opened"
+                         " WHERE opened >= ?1 AND opened < ?2"
+                       : "SELECT min(id), max(id) FROM incident INDEXED BY incident_opened"
+                         " WHERE opened >= ?1 AND opened < ?2",
+                args, 2, range_row, range);
+
+        *ret_first = range[0];
+        *ret_last = range[1];
+        return r;
+}
+
 int kpi_collect(Audit *audit, KpiBy by, const int64_t *months, unsigned n_months, Kpi *ret)
 {
         Kpi k = {.months = months, .n_months = n_months, .by = by, .now_us = clock_now().wall_us};
         const AuditCell args[] = {{.number = months[0]}, {.number = months[n_months]}};
         const char *key = by == KPI_BY_WORKER ? "owner" : "grid";
         char closed[768], open[768];
-        int64_t last = 0;
+        int64_t first = 0, last = 0;
         int r;
 
         (void)snprintf(closed, sizeof(closed),
@@ -160,10 +188,10 @@ int kpi_collect(Audit *audit, KpiBy by, const int64_t *months, unsigned n_months
                 " FROM incident INDEXED BY incident_open WHERE closed IS NULL AND opened >= ?1 AND opened < "
                 "?2",
                 key);
-        r = audit_query(audit, "SELECT max(incident) FROM kpi", NULL, 0, number_row, &last);
+        r = kpi_range(audit, true, months[0], months[n_months], &first, &last);
         audit_spell(audit, false);
-        if (r == 0)
-                r = audit_query_slices(audit, closed, 1, (uint64_t)last, args, 2, on_row, &k);
+        if (r == 0 && last >= first)
+                r = audit_query_slices(audit, closed, (uint64_t)first, (uint64_t)last, args, 2, on_row, &k);
         if (r == 0)
                 r = audit_query(audit, open, args, 2, on_row, &k);
         audit_spell(audit, true);

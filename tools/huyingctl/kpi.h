@@ -33,6 +33,8 @@ typedef struct Kpi {
 /* months: n_months + 1 beginnings, the last one is the end. 0 or a negative errno. */
 int kpi_collect(Audit *, KpiBy, const int64_t *months, unsigned n_months, Kpi *ret);
 void kpi_free(Kpi *);
+/* Numbers of the first and the last incident that was opened in this time; 0 and -1 when there is none. */
+int kpi_range(Audit *, bool closed, int64_t from_us, int64_t to_us, int64_t *ret_first, int64_t *ret_last);
 /* Of sorted values; KPI_NEVER when it falls on one that never was. Nearest rank; n = 0: -1. */
 int64_t kpi_percentile(const int64_t *sorted, size_t n, double percent);
 /* "37.5" seconds, "∞", "". */

@@ -165,12 +165,15 @@ static int cases(Work *w, const char *title, bool open_only)
 {
         const AuditCell args[] = {{.number = w->from_us}, {.number = w->to_us}};
         char sql[2048];
-        int64_t last = number(w, "SELECT max(id) FROM incident");
+        int64_t first, last;
+        int r = kpi_range(w->audit, false, w->from_us, w->to_us, &first, &last);
 
         (void)sheet_add(w->report, case_columns, CASE_COLUMNS, title);
         (void)snprintf(sql, sizeof(sql), "%s%s ORDER BY i.id", case_sql,
                 open_only ? " AND i.state BETWEEN 1 AND 3" : "");
-        return audit_query_slices(w->audit, sql, 1, (uint64_t)last, args, 2, case_row, w);
+        if (r < 0 || last < first)
+                return r;
+        return audit_query_slices(w->audit, sql, (uint64_t)first, (uint64_t)last, args, 2, case_row, w);
 }
 
 /* ---- grids ---- */
@@ -272,13 +275,15 @@ static int days(Work *w)
 {
         const AuditCell args[] = {{.number = w->from_us}, {.number = w->to_us}};
         ReportChart *c = chart_add(w->report, "每日受理件数", NAN, "");
-        int64_t last = number(w, "SELECT max(id) FROM incident");
-        int r;
+        int64_t first, last;
+        int r = kpi_range(w->audit, false, w->from_us, w->to_us, &first, &last);
 
         audit_spell(w->audit, false);
-        r = audit_query_slices(w->audit,
-                "SELECT opened FROM incident WHERE id BETWEEN ?1 AND ?2 AND opened >= ?3 AND opened < ?4", 1,
-                (uint64_t)last, args, 2, day_row, w);
+        if (r == 0 && last >= first)
+                r = audit_query_slices(w->audit,
+                        "SELECT opened FROM incident WHERE id BETWEEN ?1 AND ?2 AND opened >= ?3 AND opened "
+                        "< ?4",
+                        (uint64_t)first, (uint64_t)last, args, 2, day_row, w);
         audit_spell(w->audit, true);
         for (int64_t day = 0; w->from_us + day * (int64_t)USEC_PER_DAY < w->to_us && day < REPORT_BARS_MAX;
                 day++) {
