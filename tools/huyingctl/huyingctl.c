@@ -31,6 +31,8 @@ static const Verb verbs[] = {
                 1, verb_show},
         {"verify", "[--from --to | --incident N]", "核对记录：散列链、树、签名",
                 "checks chain, tree and signed checkpoints", 0, 0, verb_verify},
+        {"replay", "", "重演：记录逐条再经引擎，对照状态与动作",
+                "runs the journal through the engine again and compares; read-only", 0, 0, verb_replay},
         {"audit", "[--resident …]", "查询：按人、床、设备、人员、网格、时间、类别、结果",
                 "queries; see below", 0, 0, verb_audit},
         {"kpi", "[--month M] [--by grid|worker]", "时限指标", "figures against the standards", 0, 0,

@@ -109,6 +109,7 @@ int verb_status(Ctl *, int argc, char **argv);
 int verb_list(Ctl *, int argc, char **argv);
 int verb_show(Ctl *, int argc, char **argv);
 int verb_verify(Ctl *, int argc, char **argv);
+int verb_replay(Ctl *, int argc, char **argv);
 /* An action in the name of --as, or of the one desk; `more` are members of its JSON, each with a comma before it. */
 Exit act_as(const Ctl *, const char *action, const char *more);
 int verb_unprotected(Ctl *, int argc, char **argv);
