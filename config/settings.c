@@ -76,6 +76,11 @@ static int parse_to(Reader *, const Setting *, void *, char *);
         }
 #define BEAT(key, member, standard, help)                                                                   \
         SUPERVISION(key, parse_time, member, 10 * USEC_PER_SEC, 30 * USEC_PER_DAY, standard, help)
+#define VITALS(key, member, standard, help)                                                                 \
+        {                                                                                                   \
+                SECTION_VITALS, key, parse_number, FIELD(Config, policy.member), 0, 1, false, standard,     \
+                        help                                                                                \
+        }
 #define CHANNEL(key, parse, member, min, max, standard, help)                                               \
         {                                                                                                   \
                 SECTION_CHANNEL, key, parse, FIELD(ConfigChannel, member), min, max, false, standard, help  \
@@ -138,6 +143,9 @@ static const Setting settings[] = {
         SUPERVISION("BatteryLow", parse_number, battery_low, 0, 90, "15", "percent, or 30 days left at its rate: its replacement is planned; 0: never"),
         SUPERVISION("BatteryEmpty", parse_number, battery_empty, 0, 50, "5", "percent, or 7 days left at its rate: a fault; 0: never"),
         SUPERVISION("SignalWeak", parse_number, signal_weak, 0, 150, "115", "a signal of minus so many dBm in three reports is weak; 0: never"),
+
+        VITALS("Score", vital_score, "1", "call for a NEWS2 of 5 or more, or 3 points of one vital for which the person has no limit; 0: only for the person's own limits"),
+        VITALS("Rate", vital_rate, "1", "call for a vital that changes much within ten minutes; 0: not"),
 
         CHANNEL("Exec", parse_path, exec, 2, 0, "", "program and arguments, split at spaces; gets the notice as JSON on standard input"),
         CHANNEL("Priority", parse_number, priority, 1, 5, "2", "called for incidents of this priority or more urgent; 1 to 5"),
@@ -208,6 +216,7 @@ static const char *const section_words[SECTION_MAX] = {
         [SECTION_HTTP] = "HTTP",
         [SECTION_PRESENCE] = "Presence",
         [SECTION_SUPERVISION] = "Supervision",
+        [SECTION_VITALS] = "Vitals",
         [SECTION_CHANNEL] = "Channel",
         [SECTION_LADDER] = "Ladder",
 };

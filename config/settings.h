@@ -17,6 +17,7 @@ typedef enum Section {
         SECTION_HTTP,
         SECTION_PRESENCE,
         SECTION_SUPERVISION,
+        SECTION_VITALS,
         SECTION_CHANNEL,
         SECTION_LADDER,
         SECTION_MAX,

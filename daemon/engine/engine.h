@@ -76,6 +76,8 @@ typedef struct Policy {
         uint64_t no_data_us;                /* a wristband that lives and sends no readings, at least */
         uint8_t battery_low, battery_empty; /* percent; 0: off */
         uint8_t signal_weak;                /* so many dBm below 0; 0: off */
+        /* Readings (vitals.c): rules besides the person's own limits. */
+        uint8_t vital_score, vital_rate; /* 0: off */
         PersonChannel channels[PERSON_CHANNELS_MAX]; /* by [Channel NAME], in the order of the file */
 } Policy;
 

@@ -430,6 +430,10 @@ bool area_is(const Engine *, uint64_t incident);
 
 /* vitals.c */
 void vitals_event(Engine *, const Event *);
+void vitals_expire(Engine *, uint32_t device);
+
+/* news2.c */
+uint8_t news2_points(Vital, double value); /* 0 to 3 */
 
 /* incident.c */
 typedef struct Matter {     /* an alarm event, placed and understood */

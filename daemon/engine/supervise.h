@@ -39,6 +39,7 @@ typedef struct DeviceState {
         int64_t proof_wall;     /* last proof test, or first heard; 0: neither */
         int64_t trend_wall;     /* battery was `trend` percent then */
         int64_t shelved_wall;   /* its faults rest until; 0: they do not */
+        int64_t vital_due_us;   /* what its readings have begun is decided; 0: nothing waits */
         uint32_t interval_s;    /* between readings, learned */
         uint16_t levels;        /* what is wrong now */
         uint8_t battery, trend; /* percent + 1; 0: never said */
@@ -67,9 +68,23 @@ typedef struct TestBox {
         bool renewed;
 } TestBox;
 
+/* The course of one vital. Times are tenths of a second of CLOCK_BOOTTIME, 0: never. */
+typedef struct VitalTrack {
+        double last, ref;
+        uint32_t last_ds, ref_ds;
+        uint32_t since_ds, clear_ds; /* beyond since; back inside by the margin since */
+        uint8_t recent;              /* bit 0 the newest of three readings: was beyond */
+        uint8_t n;                   /* readings so far, few are no course */
+} VitalTrack;
+
 typedef struct ResidentState {
         int64_t until_wall;
         uint8_t away; /* Away */
+        bool told_critical;
+        uint8_t rate_recent, score_recent; /* as VitalTrack.recent */
+        uint16_t latched;                  /* what was called for and has not been over since */
+        uint32_t told_ds, due_ds;          /* due: the earliest that waits */
+        VitalTrack vitals[VITAL_MAX];
 } ResidentState;
 
 typedef struct Supervision {

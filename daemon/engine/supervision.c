@@ -144,6 +144,8 @@ static int64_t next_due(const Engine *e, const Device *device, const DeviceState
                 due = min_due(due, d->mains_off_us + (int64_t)e->policy.mains_us);
         if (wants_proof(e, device, d) && !(d->levels & LEVEL_PROOF))
                 due = min_due(due, from_wall(e, d->proof_wall + (int64_t)e->policy.proof_us));
+        if (d->vital_due_us)
+                due = min_due(due, d->vital_due_us);
         if (d->shelved_wall)
                 due = min_due(due, from_wall(e, d->shelved_wall));
         return due;
@@ -547,7 +549,10 @@ static void device_expire(Engine *e, uint32_t id, const Device *device, DeviceSt
 {
         uint64_t limit = supervision_limit(e, device), seq;
 
-        if (d->shelved_wall && e->now.wall_us >= d->shelved_wall) {
+        if (d->vital_due_us && d->vital_due_us <= e->at) {
+                d->vital_due_us = 0;
+                vitals_expire(e, id);
+        } else if (d->shelved_wall && e->now.wall_us >= d->shelved_wall) {
                 d->shelved_wall = 0;
                 mark_put(e, MARK_SHELVED, id, 0, 0, e->now.wall_us);
                 if (!d->area)

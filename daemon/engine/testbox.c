@@ -218,8 +218,10 @@ void away_restore(Engine *e, const MarkRow *row)
 {
         ResidentState *r = supervision_resident(e, row->id);
 
-        if (r && row->value >= 0 && row->value < AWAY_MAX)
-                *r = (ResidentState){.until_wall = row->wall_us, .away = (uint8_t)row->value};
+        if (!r || row->value < 0 || row->value >= AWAY_MAX)
+                return;
+        r->until_wall = row->wall_us;
+        r->away = (uint8_t)row->value;
 }
 
 static Reason away_set(Engine *e, const Event *ev, uint32_t worker)
@@ -239,8 +241,8 @@ static Reason away_set(Engine *e, const Event *ev, uint32_t worker)
                 return REASON_BAD_REQUEST; /* it must have an end */
         if (!roster_covers(e->registry, w, p.grid, p.dwelling, id) || !(role_rights(w->role) & RIGHT_ACCEPT))
                 return REASON_NOT_YOURS;
-        *r = (ResidentState){.away = (uint8_t)mode,
-                .until_wall = mode == AWAY_HOME ? 0 : e->now.wall_us + (int64_t)ev->action.span_us};
+        r->away = (uint8_t)mode;
+        r->until_wall = mode == AWAY_HOME ? 0 : e->now.wall_us + (int64_t)ev->action.span_us;
         mark_put(e, MARK_AWAY, id, worker, (int64_t)mode, r->until_wall);
         row_of(e, ev, JOURNAL_DEVICE, worker, &p, REASON_AWAY)->on = mode != AWAY_HOME;
         return REASON_NONE;

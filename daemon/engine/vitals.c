@@ -1,69 +1,324 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Readings against the fixed limits of the resident in the registry.
+ * Readings: which of them call, and which are noise.
  *
- * A vital that goes beyond its limit opens the person's VITAL matter at once, or calls again in it; back within
- * the limits is a condition, which stops nothing. Only edges are journaled: each reading goes to the readings
- * store.
+ * A reading is beyond when it is outside the person's own limits in the registry. It is gross when NEWS2 gives it 3
+ * points as well: the own limit must be broken too, because a resident whose doctor has set another range lives
+ * there.
  *
- * Urgent or critical: beyond the person's own limit AND in the range to which NEWS2 (Royal College of
- * Physicians, 2017) gives 3 points for one parameter alone is critical. The person's own limit must be broken
- * too, because a resident whose doctor has set another range lives there. NEWS2 has no row for the diastolic
- * pressure.
+ *   gross                 calls at once (P2), unless it is a jump out of a course of five readings: further from the
+ *                         last one, a minute ago at most, than a body changes. A loose strap does that; then like
+ *   beyond                calls (P3) when 2 of the last 3 readings are beyond, or when nothing has contradicted it
+ *                         for 30 s (or one and a half of the device's intervals, 5 min at most): a lone reading
+ *                         is believed in the end, so that a cuff that is used once a day is heard
+ *   NEWS2 (news2.c)       5 points call (P3), 7 (P2), and 3 for one part for which the person has no limit (P3); by
+ *                         the same two of three. A part within the own limits counts 2 at most
+ *   rate                  changes within ten minutes by more than RATE (P3); the same
+ *   back                  inside the limit by a margin (5/min, 5 %, 1 % SpO2, 0.2 °C) and held for 60 s: the
+ *                         condition of the matter is CLEARED, which stops nothing
+ *
+ * Somebody has resolved it and it has never been back: it calls again when it is gross and was not, or after four
+ * hours. A person has dealt with it, and a chart that rings every five minutes is switched off in the end.
+ *
+ * While the wristband is not worn, readings are kept and not judged. No readings at all are a fault of the device
+ * (supervision.c), never a vital. What is known of the course is in memory only, 280 bytes a resident.
  */
 #include "engine/internal.h"
 
 #include <math.h>
 
-static bool news2_three(Vital vital, double v)
+#define DS_PER_SEC     10u /* times here are tenths of a second since CLOCK_BOOTTIME began, as 32 bits */
+#define DELAY_DS       (30u * DS_PER_SEC)
+#define DELAY_MAX_DS   (300u * DS_PER_SEC)
+#define CLEAR_DS       (60u * DS_PER_SEC)
+#define JUMP_DS        (60u * DS_PER_SEC)
+#define WINDOW_DS      (600u * DS_PER_SEC)
+#define TREND_DS       (120u * DS_PER_SEC)
+#define FRESH_DS       (3600u * DS_PER_SEC) /* older readings are no part of a score */
+#define AGAIN_DS       (4u * 3600u * DS_PER_SEC)
+#define SCORE_URGENT   5
+#define SCORE_CRITICAL 7
+#define COURSE         5 /* readings; a jump out of fewer is the first thing we hear */
+#define BIT_RATE       BIT(VITAL_MAX)
+#define BIT_SCORE      BIT(VITAL_MAX + 1)
+#define PARTIAL        0x80u /* of a score: always, see news2.c */
+
+static const struct {
+        double jump, rate_up, rate_down, band; /* band: so far inside the limit is back */
+        bool percent;                          /* … in percent of the limit */
+} courses[VITAL_MAX] = {
+        [VITAL_HR] = {60, 50, 40, 5, false},
+        [VITAL_SPO2] = {10, 100, 5, 1, false},
+        [VITAL_SYS] = {60, 60, 40, 5, true},
+        [VITAL_DIA] = {40, 40, 30, 5, true},
+        [VITAL_TEMP] = {1.5, 1.2, 1.5, 0.2, false},
+        [VITAL_RESP] = {15, 10, 10, 2, false},
+};
+
+/* What one step has found, all vitals together. */
+typedef struct Found {
+        uint32_t fired, cleared; /* bits of Source.active */
+        bool critical;
+        Reason reason;
+        Vital worst; /* a critical one, else the first */
+        double value, limit, trend;
+        int64_t span_us;
+        uint8_t score;
+} Found;
+
+typedef struct Judge {
+        Engine *e;
+        const VitalLimits *limits;
+        ResidentState *person;
+        uint32_t now, wait; /* wait: how long a lone reading may go uncontradicted */
+        uint32_t active;    /* bits of the open matter */
+        bool was_critical;
+        Found found;
+} Judge;
+
+static uint32_t now_ds(const Engine *e)
 {
-        switch (vital) {
-        case VITAL_HR: return v <= 40 || v >= 131;
-        case VITAL_SPO2: return v <= 91;
-        case VITAL_SYS: return v <= 90 || v >= 220;
-        case VITAL_DIA: return false;
-        case VITAL_TEMP: return v <= 35.0;
-        case VITAL_RESP: return v <= 8 || v >= 25;
-        case VITAL_MAX: break;
+        return (uint32_t)(e->at / (int64_t)(USEC_PER_SEC / DS_PER_SEC)) | 1; /* 0 is never */
+}
+
+static bool is_beyond(const VitalLimits *limits, unsigned i, double v, double *ret_limit)
+{
+        if (!isnan(limits->min[i]) && v < limits->min[i]) {
+                *ret_limit = limits->min[i];
+                return true;
         }
-        ASSERT(!"a vital outside its range");
+        if (!isnan(limits->max[i]) && v > limits->max[i]) {
+                *ret_limit = limits->max[i];
+                return true;
+        }
         return false;
 }
 
-typedef struct Beyond {
-        uint32_t bits;
-        bool critical;
-        Vital worst; /* a critical one, else the first */
-        double value, limit;
-} Beyond;
-
-static void compare(const VitalLimits *limits, const VitalsEvent *v, uint32_t news, Beyond *ret)
+/* Inside each limit by the margin, or as far inside as two limits that lie close allow. */
+static bool is_back(const VitalLimits *limits, unsigned i, double v)
 {
-        *ret = (Beyond){0};
-        for (unsigned i = 0; i < VITAL_MAX; i++) {
-                bool low, high, critical;
+        double min = limits->min[i], max = limits->max[i], band = courses[i].band, mid = (min + max) / 2;
+        double low = courses[i].percent ? min * (1 + band / 100) : min + band;
+        double high = courses[i].percent ? max * (1 - band / 100) : max - band;
 
-                if (!(v->has & BIT(i)))
-                        continue;
-                low = !isnan(limits->min[i]) && v->value[i] < limits->min[i];
-                high = !isnan(limits->max[i]) && v->value[i] > limits->max[i];
-                if (!low && !high)
-                        continue;
-                critical = news2_three((Vital)i, v->value[i]);
-                if (!ret->bits || (critical && !ret->critical) ||
-                        (critical == ret->critical && (news & BIT(i)) && !(news & BIT(ret->worst)))) {
-                        ret->worst = (Vital)i;
-                        ret->value = v->value[i];
-                        ret->limit = low ? limits->min[i] : limits->max[i];
-                }
-                ret->critical = ret->critical || critical;
-                ret->bits |= BIT(i);
+        if (!isnan(mid) && low > high)
+                low = high = mid;
+        return (isnan(min) || v >= low || (i == VITAL_SPO2 && v >= 100)) && (isnan(max) || v <= high);
+}
+
+static unsigned said(uint8_t recent)
+{
+        return (recent & 1u) + (recent >> 1 & 1u) + (recent >> 2 & 1u);
+}
+
+static double trend_of(const VitalTrack *t, uint32_t now, double v)
+{
+        uint32_t span = t->ref_ds ? now - t->ref_ds : 0;
+
+        return span >= TREND_DS ? (v - t->ref) * 3600 * DS_PER_SEC / span : NAN;
+}
+
+static void fire(Judge *j, uint32_t bit, Reason reason, bool critical, unsigned i, double limit)
+{
+        const VitalTrack *t = &j->person->vitals[i];
+        Found *f = &j->found;
+
+        if (!f->fired || (critical && !f->critical)) {
+                f->worst = (Vital)i;
+                f->value = t->last;
+                f->limit = limit;
+                f->trend = trend_of(t, j->now, t->last);
+                f->reason = reason;
+                f->span_us = t->since_ds
+                                     ? (int64_t)(j->now - t->since_ds) * (int64_t)(USEC_PER_SEC / DS_PER_SEC)
+                                     : 0;
+        }
+        f->fired |= bit;
+        f->critical = f->critical || critical;
+}
+
+/* True: this rule has called for it before, and it has not been over since. */
+static bool is_dealt_with(const Judge *j, uint32_t bit, bool worse)
+{
+        const ResidentState *p = j->person;
+
+        return (p->latched & bit) && !worse && j->now - p->told_ds < AGAIN_DS;
+}
+
+static void latch(Judge *j, uint32_t bit, bool critical)
+{
+        j->person->latched |= (uint16_t)bit;
+        j->person->told_ds = j->now;
+        j->person->told_critical = j->person->told_critical || critical;
+}
+
+static void pend(Judge *j, uint32_t due)
+{
+        if (!j->person->due_ds || due < j->person->due_ds)
+                j->person->due_ds = due;
+}
+
+/* Beyond its limit: now, twice of three, uncontradicted, or not yet. */
+static void judge_beyond(Judge *j, unsigned i, double limit, bool jump)
+{
+        VitalTrack *t = &j->person->vitals[i];
+        bool gross = news2_points((Vital)i, t->last) == 3;
+        bool twice = said(t->recent) >= 2, long_enough = j->now - t->since_ds >= j->wait;
+        bool worse = gross && !j->person->told_critical;
+
+        if (!twice && !long_enough && (!gross || jump)) {
+                pend(j, t->since_ds + j->wait);
+                return;
+        }
+        if (j->active & BIT(i) ? !gross || j->was_critical : is_dealt_with(j, BIT(i), worse))
+                return;
+        fire(j, BIT(i), twice || long_enough ? REASON_SUSTAINED : REASON_LIMIT, gross, i, limit);
+        latch(j, BIT(i), gross);
+}
+
+static void judge_back(Judge *j, unsigned i)
+{
+        VitalTrack *t = &j->person->vitals[i];
+
+        if (!((j->active | j->person->latched) & BIT(i)))
+                return;
+        if (!is_back(j->limits, i, t->last)) {
+                t->clear_ds = 0;
+                return;
+        }
+        if (!t->clear_ds)
+                t->clear_ds = j->now;
+        if (j->now - t->clear_ds < CLEAR_DS) {
+                pend(j, t->clear_ds + CLEAR_DS);
+                return;
+        }
+        j->found.cleared |= BIT(i);
+        j->person->latched &= (uint16_t)~BIT(i);
+}
+
+static void judge(Judge *j, unsigned i, bool jump)
+{
+        VitalTrack *t = &j->person->vitals[i];
+        double limit;
+
+        if (is_beyond(j->limits, i, t->last, &limit)) {
+                t->clear_ds = 0;
+                judge_beyond(j, i, limit, jump);
+        } else {
+                judge_back(j, i);
         }
 }
 
-static uint8_t active_bits(const Incident *in)
+/* A new reading. Returns whether it is a jump. */
+static bool take(Judge *j, unsigned i, double v)
 {
-        uint8_t bits = 0;
+        VitalTrack *t = &j->person->vitals[i];
+        bool jump = t->n >= COURSE && j->now - t->last_ds <= JUMP_DS && fabs(v - t->last) > courses[i].jump;
+        double limit;
+        bool beyond = is_beyond(j->limits, i, v, &limit);
+
+        t->recent = (uint8_t)((t->recent << 1 | beyond) & 7);
+        if (!beyond)
+                t->since_ds = 0;
+        else if (!t->since_ds)
+                t->since_ds = j->now;
+        if (!t->ref_ds || j->now - t->ref_ds > WINDOW_DS) {
+                t->ref = t->last_ds ? t->last : v;
+                t->ref_ds = t->last_ds ? t->last_ds : j->now;
+        }
+        if (j->now - t->ref_ds > WINDOW_DS) { /* the last one is old too */
+                t->ref = v;
+                t->ref_ds = j->now;
+        }
+        t->last = v;
+        t->last_ds = j->now;
+        t->n += t->n < UINT8_MAX;
+        return jump;
+}
+
+/* Twice of three, for rules over more than a limit. */
+static bool rule_holds(Judge *j, uint8_t *recent, bool now)
+{
+        *recent = (uint8_t)((*recent << 1 | now) & 7);
+        if (!now && !*recent)
+                j->person->latched &= (uint16_t) ~(recent == &j->person->rate_recent ? BIT_RATE : BIT_SCORE);
+        return now && said(*recent) >= 2;
+}
+
+static void judge_rate(Judge *j, uint32_t has)
+{
+        bool any = false;
+        unsigned which = 0;
+
+        for (unsigned i = 0; i < VITAL_MAX; i++) {
+                const VitalTrack *t = &j->person->vitals[i];
+                double change = t->last - t->ref;
+
+                if (!(has & BIT(i)) || !t->ref_ds || t->ref_ds == t->last_ds)
+                        continue;
+                if (change < courses[i].rate_up && change > -courses[i].rate_down)
+                        continue;
+                which = any ? which : i;
+                any = true;
+        }
+        if (!rule_holds(j, &j->person->rate_recent, any) || (j->active & BIT_RATE) ||
+                is_dealt_with(j, BIT_RATE, false))
+                return;
+        fire(j, BIT_RATE, REASON_RATE, false, which, j->person->vitals[which].ref);
+        latch(j, BIT_RATE, false);
+}
+
+/* The sum over fresh readings. A part inside the person's own limits counts 2 at most. */
+static unsigned score_of(const Judge *j, bool *ret_three, unsigned *ret_which)
+{
+        unsigned sum = 0, most = 0;
+
+        *ret_three = false;
+        *ret_which = 0;
+        for (unsigned i = 0; i < VITAL_MAX; i++) {
+                const VitalTrack *t = &j->person->vitals[i];
+                unsigned points;
+                bool own = !isnan(j->limits->min[i]) || !isnan(j->limits->max[i]);
+                double limit;
+
+                if (!t->last_ds || j->now - t->last_ds > FRESH_DS)
+                        continue;
+                points = news2_points((Vital)i, t->last);
+                if (points == 3 && own && !is_beyond(j->limits, i, t->last, &limit))
+                        points = 2;
+                *ret_three = *ret_three || (points == 3 && !own);
+                if (points > most) {
+                        most = points;
+                        *ret_which = i;
+                }
+                sum += points;
+        }
+        return sum;
+}
+
+static void judge_score(Judge *j)
+{
+        unsigned which, score;
+        bool three, urgent, critical;
+
+        score = score_of(j, &three, &which);
+        critical = score >= SCORE_CRITICAL;
+        urgent = critical || three || score >= SCORE_URGENT;
+        j->found.score = (uint8_t)(score ? score | PARTIAL : 0);
+        if (!rule_holds(j, &j->person->score_recent, urgent))
+                return;
+        if (j->active & BIT_SCORE ? !critical || j->was_critical
+                                  : is_dealt_with(j, BIT_SCORE, critical && !j->person->told_critical))
+                return;
+        fire(j, BIT_SCORE, REASON_SCORE, critical, which, NAN);
+        latch(j, BIT_SCORE, critical);
+}
+
+/* From here on: the matter */
+
+static uint32_t active_bits(const Incident *in)
+{
+        uint32_t bits = 0;
 
         for (unsigned i = 0; in && i < in->n_sources; i++)
                 bits |= in->sources[i].active;
@@ -82,36 +337,138 @@ static void reading(Engine *e, const Event *ev, const Place *p)
         effect->reading.vitals = ev->vitals;
 }
 
-/* Beyond a limit: opens, or calls again for what is newly beyond, or newly critical. */
-static void beyond_limit(Engine *e, const Event *ev, const Place *p, uint8_t active, const Beyond *b,
-        Incident **in, uint64_t *ret_seq)
+static Incident *call(
+        Engine *e, const Event *ev, const char *source, const Place *p, const Found *f, uint64_t *ret_seq)
 {
-        bool newly_critical = b->critical && (!*in || !(*in)->critical);
         Matter m = {.event = ev,
                 .place = *p,
                 .group = GROUP_VITAL,
-                .class = b->critical ? CLASS_VITAL_CRITICAL : CLASS_VITAL_URGENT,
+                .class = f->critical ? CLASS_VITAL_CRITICAL : CLASS_VITAL_URGENT,
                 .kind = ALARM_UNKNOWN,
-                .level = (uint8_t)b->bits,
-                .reason = REASON_LIMIT,
-                .vital = (uint8_t)b->worst,
-                .value = b->value,
-                .limit = b->limit,
-                .word = vital_word(b->worst)};
+                .level = (uint16_t)f->fired,
+                .reason = (uint8_t)f->reason,
+                .vital = (uint8_t)f->worst,
+                .value = f->value,
+                .limit = f->limit,
+                .trend = f->trend,
+                .span_us = f->span_us,
+                .score = f->score,
+                .source = source,
+                .word = vital_word(f->worst)};
+        Incident *in;
 
-        if (!(b->bits & ~(uint32_t)active) && !newly_critical)
+        ASSERT(f->fired);
+        in = incident_alarm(e, &m, ret_seq);
+        in->critical = in->critical || f->critical;
+        return in;
+}
+
+/* A shelved device's urgent readings are kept; critical ones always call. */
+static bool is_shelved(const Engine *e, uint32_t device, const Found *f)
+{
+        const DeviceState *d = supervision_of(e, device);
+
+        return d && supervision_shelved(e, d) && !f->critical;
+}
+
+static Judge begin(
+        Engine *e, uint32_t device, ResidentState *person, const Resident *resident, const Incident *in)
+{
+        const DeviceState *d = supervision_of(e, device);
+        uint32_t wait = d ? d->interval_s * DS_PER_SEC * 3 / 2 : 0;
+
+        return (Judge){.e = e,
+                .limits = &resident->limits,
+                .person = person,
+                .now = now_ds(e),
+                .wait = wait < DELAY_DS       ? DELAY_DS
+                        : wait > DELAY_MAX_DS ? DELAY_MAX_DS
+                                              : wait,
+                .active = active_bits(in),
+                .was_critical = in && in->critical,
+                .found = {.trend = NAN, .limit = NAN}};
+}
+
+/* Tells what was found, and when to look again. */
+static Incident *end(Engine *e, const Event *ev, const char *source, const Place *p, Judge *j, Incident *in,
+        uint64_t *ret_seq)
+{
+        DeviceState *d = supervision_of(e, p->device);
+
+        if (j->found.fired && !is_shelved(e, p->device, &j->found))
+                in = call(e, ev, source, p, &j->found, ret_seq);
+        if (!(j->person->latched & ((1u << VITAL_MAX) - 1)))
+                j->person->told_critical = false;
+        if (in && (j->active & j->found.cleared))
+                incident_condition(e, in, source, (uint16_t)(j->active & j->found.cleared), ev);
+        if (in && (j->active & BIT_RATE) && !j->person->rate_recent)
+                incident_condition(e, in, source, BIT_RATE, ev);
+        if (in && (j->active & BIT_SCORE) && !j->person->score_recent)
+                incident_condition(e, in, source, BIT_SCORE, ev);
+        if (d) {
+                d->vital_due_us = j->person->due_ds
+                                          ? (int64_t)j->person->due_ds * (int64_t)(USEC_PER_SEC / DS_PER_SEC)
+                                          : 0;
+                supervision_touch(e, p->device);
+        }
+        return in;
+}
+
+/* Nothing has come that contradicts what waits: it is true. */
+void vitals_expire(Engine *e, uint32_t device)
+{
+        const Device *who = registry_device(e->registry, device);
+        const Resident *resident;
+        ResidentState *person;
+        Incident *in;
+        uint64_t seq;
+        Judge j;
+        Place p;
+
+        ASSERT(who);
+        device_place(e, who->code, &p);
+        resident = registry_resident(e->registry, p.resident);
+        person = supervision_resident(e, p.resident);
+        if (!resident || !person)
                 return;
-        *in = incident_alarm(e, &m, ret_seq);
-        (*in)->critical = (*in)->critical || b->critical;
+        in = table_find(e, GROUP_VITAL, (KeyType)p.key_type, p.key_id);
+        j = begin(e, device, person, resident, in);
+        person->due_ds = 0;
+        for (unsigned i = 0; i < VITAL_MAX; i++)
+                if (person->vitals[i].last_ds && (person->vitals[i].since_ds || person->vitals[i].clear_ds))
+                        judge(&j, i, true);
+        (void)end(e, NULL, who->code, &p, &j, in, &seq);
+}
+
+static Incident *judge_all(Engine *e, const Event *ev, const Place *p, const Resident *resident,
+        ResidentState *person, uint64_t *ret_seq)
+{
+        Incident *in = table_find(e, GROUP_VITAL, (KeyType)p->key_type, p->key_id);
+        Judge j = begin(e, p->device, person, resident, in);
+        uint32_t has = ev->vitals.has;
+        uint32_t jumps = 0;
+
+        person->due_ds = 0;
+        for (unsigned i = 0; i < VITAL_MAX; i++)
+                if ((has & BIT(i)) && take(&j, i, ev->vitals.value[i]))
+                        jumps |= BIT(i);
+        for (unsigned i = 0; i < VITAL_MAX; i++)
+                if (person->vitals[i].last_ds)
+                        judge(&j, i, !(has & BIT(i)) || (jumps & BIT(i)));
+        if (e->policy.vital_rate)
+                judge_rate(&j, has & ~jumps);
+        if (e->policy.vital_score)
+                judge_score(&j);
+        return end(e, ev, ev->source, p, &j, in, ret_seq);
 }
 
 void vitals_event(Engine *e, const Event *ev)
 {
         const Resident *resident;
+        const DeviceState *d;
+        ResidentState *person;
         uint64_t incident = 0, seq = 0;
-        Incident *in;
-        Beyond beyond;
-        uint8_t active;
+        Incident *in = NULL;
         Place p;
 
         ASSERT(ev->type == EVENT_VITALS);
@@ -125,16 +482,10 @@ void vitals_event(Engine *e, const Event *ev)
         reading(e, ev, &p);
         device_well_formed(e, ev);
         resident = registry_resident(e->registry, p.resident);
-        in = table_find(e, GROUP_VITAL, (KeyType)p.key_type, p.key_id);
-        if (resident) {
-                active = active_bits(in);
-                compare(&resident->limits, &ev->vitals, ~(uint32_t)active, &beyond);
-                if (beyond.bits)
-                        beyond_limit(e, ev, &p, active, &beyond, &in, &seq);
-                if (in && (active & ev->vitals.has & ~beyond.bits))
-                        incident_condition(
-                                e, in, ev->source, (uint8_t)(active & ev->vitals.has & ~beyond.bits), ev);
-        }
+        person = supervision_resident(e, p.resident);
+        d = supervision_of(e, p.device);
+        if (resident && person && !(d && d->off_us) && !ev->retained)
+                in = judge_all(e, ev, &p, resident, person, &seq);
         if (ev->hold)
                 emit_receipt(e, ev, RECEIPT_RECORDED, in ? in->id : 0, seq);
 }

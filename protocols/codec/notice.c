@@ -18,6 +18,7 @@
 #include "protocols/codec/words.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <string.h>
 
 /* Bytes of a text of the registry in an alert, without NUL. */
@@ -150,8 +151,27 @@ static void what_vital(Str *s, const IncidentView *view, bool english)
         if (!english || unit[0] != '/')
                 str_add(s, " ");
         str_add(s, unit);
+        if (view->why == REASON_SCORE || isnan(view->limit)) {
+                str_addf(s, english ? ", NEWS2 %u%s" : ", NEWS2评分%u%s", view->score,
+                        !view->partial ? ""
+                        : english      ? " or more"
+                                       : "分以上");
+                return;
+        }
+        if (view->why == REASON_RATE) {
+                str_add(s, english ? ", ten minutes ago at most " : ", 十分钟内原为 ");
+                str_number(s, view->limit);
+                return;
+        }
         str_add(s, english ? (above ? " above " : " below ") : (above ? ", 高于上限 " : ", 低于下限 "));
         str_number(s, view->limit);
+        if (view->span_us >= 30 * (int64_t)S_US) {
+                str_add(s, english ? " for " : ", 已持续");
+                if (english)
+                        str_addf(s, "%" PRId64 " s", view->span_us / (int64_t)S_US);
+                else
+                        add_span(s, view->span_us);
+        }
 }
 
 static void what_fault(Str *s, const IncidentView *view, bool english)
@@ -359,8 +379,20 @@ static void json_what(Str *s, const IncidentView *view)
         if (is_vital(view)) {
                 str_addf(s, ",\"vital\":\"%s\",\"value\":", vital_word((Vital)view->vital));
                 str_number(s, view->value);
-                str_add(s, ",\"limit\":");
-                str_number(s, view->limit);
+                if (!isnan(view->limit)) {
+                        str_add(s, ",\"limit\":");
+                        str_number(s, view->limit);
+                }
+                str_addf(s, ",\"why\":\"%s\"", reason_word(view->why));
+                if (view->span_us > 0)
+                        str_addf(s, ",\"span\":%" PRId64, view->span_us / (int64_t)S_US);
+                if (!isnan(view->trend) && fabs(view->trend) < 1e6) {
+                        str_add(s, ",\"trend\":"); /* in an hour */
+                        str_number(s, round(view->trend * 10) / 10);
+                }
+                if (view->score)
+                        str_addf(s, ",\"news2\":%u,\"news2_partial\":%s", view->score,
+                                view->partial ? "true" : "false");
         }
         if (view->group == GROUP_SYSTEM)
                 str_addf(s, ",\"cause\":\"%s\"", system_cause_word(view->cause));

@@ -16,6 +16,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -250,7 +251,8 @@ static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
         if (row_has_value(row)) {
                 add_text(s, "vital", vital_word((Vital)row->vital));
                 add_real(s, "value", row->value);
-                add_real(s, "limit", row->limit);
+                if (!isnan(row->limit)) /* a score has none */
+                        add_real(s, "limit", row->limit);
         }
         add_text(s, "outcome", row->outcome);
         if (row->kind == JOURNAL_CLOSED && row->figures.rounds > 0)

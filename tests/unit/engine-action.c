@@ -584,6 +584,7 @@ static void test_accepting_the_more_urgent_covers_the_less_urgent_but_not_fire(v
         Kit k;
 
         kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 125);
         vitals(&k, "band-101", VITAL_HR, 125);    /* 1: P3 */
         alarm(&k, ALARM_SMOKE, "smoke-101", "1"); /* 2: P1 */
         press(&k, "sos-101", "1");                /* 3: P1 */
@@ -599,6 +600,7 @@ static void test_accepting_the_less_urgent_covers_nothing(void **state_)
         Kit k;
 
         kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 125);
         vitals(&k, "band-101", VITAL_HR, 125);
         press(&k, "sos-101", "1");
         act(&k, ACTION_ACCEPT, "w01", 1);

@@ -27,13 +27,17 @@ static void test_beyond_a_limit_calls_with_the_reason(void **state_)
 
         kit_begin(&k);
         vitals(&k, "band-101", VITAL_HR, 125);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        at(&k, 5);
+        vitals(&k, "band-101", VITAL_HR, 125);
         assert_int_equal(view(&k, 1).group, GROUP_VITAL);
         assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
         assert_int_equal(view(&k, 1).vital, VITAL_HR);
         assert_true(view(&k, 1).value == 125 && view(&k, 1).limit == 120);
-        assert_int_equal(view(&k, 1).reason, REASON_LIMIT);
+        assert_int_equal(view(&k, 1).reason, REASON_SUSTAINED);
+        assert_int_equal(view(&k, 1).span_us, 5000000);
         assert_int_equal(rows(&k, JOURNAL_READING), 1);
-        assert_int_equal(notified_why(&k, "w01", REASON_LIMIT), 1);
+        assert_int_equal(notified_why(&k, "w01", REASON_SUSTAINED), 1);
         expect_notified(&k, "w01", NULL);
         at(&k, 15);
         vitals(&k, "band-101", VITAL_HR, 128); /* still beyond: no news */
@@ -47,6 +51,7 @@ static void test_grossly_beyond_is_critical(void **state_)
         Kit k;
 
         kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 125);
         vitals(&k, "band-101", VITAL_HR, 125);
         at(&k, 20);
         forget(&k);
@@ -73,15 +78,206 @@ static void test_back_within_limits_is_a_condition_that_stops_nothing(void **sta
         Kit k;
 
         kit_begin(&k);
-        vitals(&k, "band-101", VITAL_HR, 125);
+        vitals(&k, "band-101", VITAL_HR, 135);
+        at(&k, 20);
         vitals(&k, "band-101", VITAL_HR, 80);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        at(&k, 79);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        at(&k, 81);
         assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
         assert_int_equal(state(&k, 1), STATE_ALERTING);
-        at(&k, 20);
         forget(&k);
         vitals(&k, "band-101", VITAL_HR, 40);
         assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
         assert_true(notified(&k, "w01") > 0);
+        kit_end(&k);
+}
+
+/* Readings every 30 s. */
+static void stream(Kit *k, double *t, unsigned n, double value)
+{
+        for (unsigned i = 0; i < n; i++) {
+                *t += 30;
+                at(k, *t);
+                vitals(k, "band-101", VITAL_HR, value);
+        }
+}
+
+static void test_one_slight_excursion_that_is_contradicted_is_noise(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        stream(&k, &t, 10, 100);
+        stream(&k, &t, 1, 124);
+        stream(&k, &t, 10, 100);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        kit_end(&k);
+}
+
+static void test_a_lone_slight_excursion_is_believed_in_the_end(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_SYS, 185);
+        at(&k, 29);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        at(&k, 31);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
+        assert_int_equal(view(&k, 1).vital, VITAL_SYS);
+        assert_true(view(&k, 1).value == 185 && view(&k, 1).limit == 180);
+        kit_end(&k);
+}
+
+static void test_a_loose_strap_s_jump_must_be_said_twice(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        stream(&k, &t, 10, 80);
+        stream(&k, &t, 1, 210);
+        stream(&k, &t, 10, 82);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        stream(&k, &t, 2, 210);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_CRITICAL);
+        kit_end(&k);
+}
+
+static void test_the_first_reading_far_beyond_calls_at_once(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        vitals(&k, "band-101", VITAL_HR, 72);
+        vitals(&k, "band-101", VITAL_HR, 190); /* of a newcomer who tries it */
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_CRITICAL);
+        assert_int_equal(view(&k, 1).why, REASON_LIMIT);
+        kit_end(&k);
+}
+
+static void test_near_the_limit_it_does_not_flap(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        stream(&k, &t, 3, 122);
+        assert_int_equal(engine_open_count(k.engine), 1);
+        forget(&k);
+        for (int i = 0; i < 20; i++) {
+                stream(&k, &t, 1, 118); /* inside, and not by 5 */
+                stream(&k, &t, 1, 122);
+        }
+        assert_int_equal(rows(&k, JOURNAL_CONDITION), 0);
+        assert_int_equal(rows(&k, JOURNAL_READING), 0);
+        kit_end(&k);
+}
+
+static void test_resolved_and_never_back_does_not_ring_again(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        stream(&k, &t, 3, 122);
+        resolve(&k, "w01", 1, "no_help_needed");
+        stream(&k, &t, 120, 123); /* an hour */
+        assert_int_equal(engine_open_count(k.engine), 0);
+        stream(&k, &t, 1, 150); /* worse */
+        assert_int_equal(engine_open_count(k.engine), 1);
+        assert_int_equal(view(&k, 2).class, CLASS_VITAL_CRITICAL);
+        resolve(&k, "d01", 2, "hospital");
+        kit_end(&k);
+}
+
+static void test_not_worn_is_not_judged(void **state_)
+{
+        Kit k;
+        StatusEvent s = nothing_said();
+
+        kit_begin(&k);
+        s.worn = 0;
+        status_says(&k, "band-101", s);
+        forget(&k);
+        vitals(&k, "band-101", VITAL_HR, 30);
+        assert_int_equal(count(&k, EFFECT_READING), 1);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        kit_end(&k);
+}
+
+static void all(Kit *k, double hr, double spo2, double resp, double temp)
+{
+        Event ev = {.type = EVENT_VITALS, .via = VIA_MQTT};
+
+        (void)str_copy(ev.source, CODE_SIZE, "band-101");
+        ev.vitals.has = 1u << VITAL_HR | 1u << VITAL_SPO2 | 1u << VITAL_RESP | 1u << VITAL_TEMP;
+        ev.vitals.value[VITAL_HR] = hr;
+        ev.vitals.value[VITAL_SPO2] = spo2;
+        ev.vitals.value[VITAL_RESP] = resp;
+        ev.vitals.value[VITAL_TEMP] = temp;
+        step(k, &ev);
+}
+
+static void test_many_small_things_are_a_score(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.vital_score = 1;
+        kit_policy(&k);
+        all(&k, 112, 93, 20, 37.0); /* 2 + 2 */
+        all(&k, 112, 93, 20, 37.0);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        all(&k, 112, 93, 22, 37.0); /* 2 + 2 + 2 */
+        assert_int_equal(engine_open_count(k.engine), 0);
+        at(&k, 30);
+        all(&k, 112, 93, 22, 37.0);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
+        assert_int_equal(view(&k, 1).why, REASON_SCORE);
+        assert_int_equal(view(&k, 1).score, 6);
+        assert_true(view(&k, 1).partial);
+        at(&k, 60);
+        all(&k, 114, 93, 23, 38.3); /* 2 + 2 + 2 + 1 */
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_CRITICAL);
+        assert_int_equal(view(&k, 1).score, 7);
+        kit_end(&k);
+}
+
+static void test_three_points_without_an_own_limit_are_urgent(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.vital_score = 1;
+        kit_policy(&k);
+        vitals(&k, "pend-102a", VITAL_HR, 35);
+        vitals(&k, "pend-102a", VITAL_HR, 35);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
+        kit_end(&k);
+}
+
+static void test_a_fall_of_saturation_within_ten_minutes_calls(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.vital_rate = 1;
+        kit_policy(&k);
+        for (int i = 0; i < 10; i++) {
+                at(&k, 30 * i);
+                vitals(&k, "band-101", VITAL_SPO2, 99);
+        }
+        for (int i = 10; i < 14; i++) {
+                at(&k, 30 * i);
+                vitals(&k, "band-101", VITAL_SPO2, 93); /* above its limit, 92 */
+        }
+        assert_int_equal(view(&k, 1).why, REASON_RATE);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
+        assert_true(view(&k, 1).limit == 99 && view(&k, 1).value == 93 && view(&k, 1).trend < 0);
         kit_end(&k);
 }
 
@@ -189,6 +385,7 @@ static void test_a_wristband_of_two_matters_shows_the_open_one(void **state_)
 
         kit_begin(&k);
         vitals(&k, "band-101", VITAL_HR, 125);
+        vitals(&k, "band-101", VITAL_HR, 125);
         alarm(&k, ALARM_FALL, "band-101", "1");
         resolve(&k, "w01", 1, "helped"); /* P3: by phone */
         assert_int_equal(state(&k, 1), STATE_RESOLVED);
@@ -204,6 +401,16 @@ int main(void)
                 cmocka_unit_test(test_grossly_beyond_is_critical),
                 cmocka_unit_test(test_critical_at_once),
                 cmocka_unit_test(test_back_within_limits_is_a_condition_that_stops_nothing),
+                cmocka_unit_test(test_one_slight_excursion_that_is_contradicted_is_noise),
+                cmocka_unit_test(test_a_lone_slight_excursion_is_believed_in_the_end),
+                cmocka_unit_test(test_a_loose_strap_s_jump_must_be_said_twice),
+                cmocka_unit_test(test_the_first_reading_far_beyond_calls_at_once),
+                cmocka_unit_test(test_near_the_limit_it_does_not_flap),
+                cmocka_unit_test(test_resolved_and_never_back_does_not_ring_again),
+                cmocka_unit_test(test_not_worn_is_not_judged),
+                cmocka_unit_test(test_many_small_things_are_a_score),
+                cmocka_unit_test(test_three_points_without_an_own_limit_are_urgent),
+                cmocka_unit_test(test_a_fall_of_saturation_within_ten_minutes_calls),
                 cmocka_unit_test(test_no_limits_no_alarm),
                 cmocka_unit_test(test_tamper_and_garbage_are_faults_of_the_device_once),
                 cmocka_unit_test(test_a_heartbeat_is_not_journaled),
