@@ -121,6 +121,6 @@ void engine_check(const Engine *e)
         for (uint32_t slot = e->limits.incidents_max; slot < e->n_slots; slot++)
                 free += e->slots[slot].id == 0;
         ASSERT(n == e->n_used && open == e->open && in_heap == e->heap.n);
-        ASSERT(n + free == e->high + GROUP_MAX);
+        ASSERT(n + free == e->high + OVERFLOWS);
         ASSERT(e->keys_n <= e->limits.keys_max);
 }

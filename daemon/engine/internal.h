@@ -23,6 +23,7 @@
 #define NO_SLOT          UINT32_MAX
 #define SOURCES_MAX      4   /* devices that an incident remembers */
 #define TIER_PEOPLE_MAX  32  /* called in one tier */
+#define OVERFLOWS       (2 * GROUP_MAX) /* one open for each group, and the one closed in the same list */
 #define RECIPIENTS_MAX   168 /* five tiers, and some who joined otherwise */
 #define WORKERS_MAX      16384
 #define FLOOD_KEYS       5                              /* new unknown sources … */

@@ -24,7 +24,7 @@ static uint32_t slot_count(const Limits *limits)
 {
         ASSERT(limits->incidents_max > 0);
         ASSERT(limits->incidents_max < UINT32_MAX / 8);
-        return limits->incidents_max + GROUP_MAX;
+        return limits->incidents_max + OVERFLOWS;
 }
 
 size_t table_size(const Limits *limits)
@@ -148,12 +148,20 @@ static Incident *slot_begin(Engine *e, uint32_t slot, uint64_t id, Group group)
 
 static Incident *overflow_begin(Engine *e, uint64_t id, Group group)
 {
-        uint32_t slot = e->limits.incidents_max + (uint32_t)group;
-        Incident *in = slot_at(e, slot);
+        uint32_t slot = NO_SLOT;
+        Incident *in;
 
-        if (in->id && in->state == STATE_CLOSED)
-                table_free(e, in);
-        if (in->id)
+        if (table_overflow(e, group))
+                return NULL;
+        for (uint32_t k = 0; k < OVERFLOWS; k += GROUP_MAX) {
+                in = slot_at(e, e->limits.incidents_max + (uint32_t)group + k);
+                /* Closed in this very list: its row is still to be written, so the other one is taken. */
+                if (in->id && !(e->list && in->state_list == e->list_number))
+                        table_free(e, in);
+                if (!in->id)
+                        slot = e->limits.incidents_max + (uint32_t)group + k;
+        }
+        if (slot == NO_SLOT)
                 return NULL;
         in = slot_begin(e, slot, id, group);
         in->overflow = true;
@@ -279,9 +287,13 @@ Incident *table_find(const Engine *e, Group group, KeyType type, uint64_t key_id
 
 Incident *table_overflow(const Engine *e, Group group)
 {
-        Incident *in = slot_at(e, e->limits.incidents_max + (uint32_t)group);
+        for (uint32_t k = 0; k < OVERFLOWS; k += GROUP_MAX) {
+                Incident *in = slot_at(e, e->limits.incidents_max + (uint32_t)group + k);
 
-        return in->id && in->state != STATE_CLOSED ? in : NULL;
+                if (in->id && in->state != STATE_CLOSED)
+                        return in;
+        }
+        return NULL;
 }
 
 Incident *table_first(const Engine *e)

@@ -254,8 +254,9 @@ static void judge_rate(Judge *j, uint32_t has)
                 const VitalTrack *t = &j->person->vitals[i];
                 double change = t->last - t->ref;
 
-                if (!(has & BIT(i)) || !t->ref_ds || t->ref_ds == t->last_ds)
-                        continue;
+                if (!(has & BIT(i)) || !t->ref_ds || t->ref_ds == t->last_ds || t->since_ds ||
+                        (j->active & BIT(i)))
+                        continue; /* beyond its limit: that has called, or will */
                 if (change < courses[i].rate_up && change > -courses[i].rate_down)
                         continue;
                 which = any ? which : i;
@@ -307,8 +308,8 @@ static void judge_score(Judge *j)
         j->found.score = (uint8_t)(score ? score | PARTIAL : 0);
         if (!rule_holds(j, &j->person->score_recent, urgent))
                 return;
-        if (j->active & BIT_SCORE ? !critical || j->was_critical
-                                  : is_dealt_with(j, BIT_SCORE, critical && !j->person->told_critical))
+        if (j->active || j->found.fired ? !critical || j->was_critical || j->found.critical
+                                        : is_dealt_with(j, BIT_SCORE, critical && !j->person->told_critical))
                 return;
         fire(j, BIT_SCORE, REASON_SCORE, critical, which, NAN);
         latch(j, BIT_SCORE, critical);
