@@ -44,7 +44,8 @@ def rows(site, kind):
 
 
 def steps_of(site, incident):
-    """Seconds since boot at which each tier was entered, from opening."""
+    """Seconds since boot at which each tier was entered, from opening; waits for the rows, which follow the calls."""
+    wait_for(lambda: 5 in {r["body"]["tier"] for r in rows(site, 21) if r["incident"] == incident})
     opened = next(r["tb"] for r in rows(site, 20) if r["incident"] == incident)
     return {r["body"]["tier"]: r["tb"] - opened for r in rows(site, 21) if r["incident"] == incident}
 
