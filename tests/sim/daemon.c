@@ -329,6 +329,8 @@ void daemon_die(void)
                  outage = rnd_between(STREAM_LIFE, 1, 180);
         bool reboot;
 
+        if (rnd(STREAM_LIFE) % 4 == 0) /* long enough for a receipt or a tier to come due meanwhile */
+                after *= 15;
         world.alive = false;
         world.deaths++;
         watch_death();
@@ -416,6 +418,9 @@ static void restore_one(const StateRow *row, void *userdata)
 {
         int r = row->state == STATE_CLOSED ? 0 : engine_restore(userdata, row, clock_now());
 
+        if (row->state != STATE_CLOSED && row->boot != world.boot && world.incidents_max >= 64)
+                broken("I6: what was restored is written down as it stands in this boot", "incident %llu",
+                        (unsigned long long)row->id);
         if (r && world.incidents_max >= 64)
                 broken("I6: what a restart would restore is what lives",
                         "incident %llu cannot be restored: %d", (unsigned long long)row->id, r);
