@@ -35,6 +35,7 @@
 #define WINDOW_DS      (600u * DS_PER_SEC)
 #define TREND_DS       (120u * DS_PER_SEC)
 #define FRESH_DS       (3600u * DS_PER_SEC) /* older readings are no part of a score */
+#define REST_DS        (3600u * DS_PER_SEC) /* a score or a change calls once in it, if it is not worse */
 #define AGAIN_DS       (4u * 3600u * DS_PER_SEC)
 #define SCORE_URGENT   5
 #define SCORE_CRITICAL 7
@@ -240,7 +241,7 @@ static bool take(Judge *j, unsigned i, double v)
 static bool rule_holds(Judge *j, uint8_t *recent, bool now)
 {
         *recent = (uint8_t)((*recent << 1 | now) & 7);
-        if (!now && !*recent)
+        if (!now && !*recent && j->now - j->person->told_ds >= REST_DS)
                 j->person->latched &= (uint16_t) ~(recent == &j->person->rate_recent ? BIT_RATE : BIT_SCORE);
         return now && said(*recent) >= 2;
 }
