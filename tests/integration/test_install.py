@@ -46,6 +46,7 @@ def test_from_nothing_to_a_call_that_was_seen(box):
     # the secret is in no place where others can read it
     assert box.run("stat", "-c", "%a %U", Path(box.config).parent / "credentials" / "mqtt-password").strip() == "600 root"
     assert box.run("stat", "-c", "%a", "/etc/mosquitto/passwd").strip() == "640"
+    assert box.run("stat", "-c", "%a %G", Path(box.config).parent / "registry").strip() == "750 huying"
     listed = box.run(box.ctl, "--config", box.config, "--json", "list", "--all")
     assert "resolved" in listed or "closed" in listed, listed
     # as an installer's next steps: the doctor knows what is missing, and nothing else

@@ -32,7 +32,7 @@ class Machine:
                        check=True, stdout=subprocess.DEVNULL)
         unit = next(self.tree.rglob("huyingd.service")).read_text()
         self.daemon, self.config = re.search(r"^ExecStart=(\S+) --config (\S+)$", unit, re.M).groups()
-        self.ctl = "/" + str(next(self.tree.rglob("huyingctl")).relative_to(self.tree))
+        self.ctl = "/" + str(next(self.tree.rglob("bin/huyingctl")).relative_to(self.tree))
         here = self.tree / self.config.lstrip("/")
         shutil.copytree(net.DEMO, here.parent / "registry")
         drop_in = here.parent / "huyingd.conf.d" / "test.conf"
