@@ -272,7 +272,7 @@ static int history_write(Make *m)
 {
         uint64_t total = m->rows / ROWS_PER_CASE, done = 0;
         char note[NOTE_SIZE];
-        Signer *signer;
+        _cleanup_(signer_freep) Signer *signer = NULL;
         int rc = database_begin(&m->db);
 
         if (rc == SQLITE_OK)
