@@ -2,7 +2,7 @@
 """A registry of any size: the same kind of people as in the demo community, by number.
 
 Dwelling lh<n> has the resident lr<n>, the button ls<n> and the wristband lb<n>; every tenth has a family member lf<n>.
-One band, lmark, ends a burst. Four hundred dwellings are a grid; the workers w01, w02 and the desks are of the site.
+Four hundred dwellings are a grid; the workers w01, w02 and the desks are of the site.
 """
 
 from pathlib import Path
@@ -28,8 +28,7 @@ def write(folder, dwellings, families=None):
           [f"lr{n},lh{n},张虚构{n},1941-03-05,000-0000-{n:05d},独居；高血压,50,120,90,,90,180,,,35,38.5,,"
            for n in range(dwellings)])
     table("devices", "device,class,profile,dwelling,resident,beat",
-          [row for n in range(dwellings) for row in (f"ls{n},button,,lh{n},lr{n},", f"lb{n},wristband,,,lr{n},")] +
-          ["lmark,wristband,,,lr0,"])
+          [row for n in range(dwellings) for row in (f"ls{n},button,,lh{n},lr{n},", f"lb{n},wristband,,,lr{n},")])
     table("workers", "worker,name,phone,role,scope,client",
           ["w01,赵示例,000-0000-1001,worker,site,app", "w02,钱示例,000-0000-1002,backup,site,app",
            "d01,示范社区值班台,000-0000-2001,community,site,app", "s01,示范街道值班台,000-0000-2002,street,site,app",

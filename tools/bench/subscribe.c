@@ -6,7 +6,7 @@
  *   bench-subscribe PORT SITE DATABASE   … with one insert each, one commit for what came together (FULL), and
  *                                        acknowledgements after the commit: the least that a recorder can do
  *
- * The reading of the band lmark, which ends a burst, is answered like huyingd does: with an alert to w01.
+ * The reading that ends a burst, of a heart rate of 190, is answered like huyingd does: with an alert to w01.
  */
 #include <errno.h>
 #include <mosquitto.h>
@@ -27,7 +27,7 @@ static unsigned long long taken;
 static bool marked, pending;
 static sqlite3 *db;
 static sqlite3_stmt *insert;
-static char prefix[64];
+static char prefix[64], marker[32];
 
 static void on_signal(int signo)
 {
@@ -45,8 +45,12 @@ static void check(bool ok, const char *what)
 static void on_message(struct mosquitto *m, void *userdata, const struct mosquitto_message *message)
 {
         taken++;
-        if (strstr(message->topic, "/lmark/"))
+        if (message->payloadlen == 10 && memcmp(message->payload, "{\"hr\":190}", 10) == 0) {
+                const char *device = message->topic + strlen(prefix) + strlen("up/");
+
+                (void)snprintf(marker, sizeof(marker), "%.*s", (int)strcspn(device, "/"), device);
                 marked = true;
+        }
         if (db) {
                 if (!pending)
                         check(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL) == SQLITE_OK, "begin");
@@ -101,11 +105,12 @@ static void visit(struct mosquitto *m, bool readable)
                 check(sqlite3_exec(db, "COMMIT", NULL, NULL, NULL) == SQLITE_OK, "commit");
         pending = false;
         if (marked) {
-                static const char alert[] = "{\"incident\":1,\"device\":\"lmark\",\"tier\":0}";
-                char topic[96];
+                char topic[96], alert[96];
+                int n = snprintf(
+                        alert, sizeof(alert), "{\"incident\":1,\"device\":\"%s\",\"tier\":0}", marker);
 
                 (void)snprintf(topic, sizeof(topic), "%sworker/w01/alert/1", prefix);
-                (void)mosquitto_publish(m, NULL, topic, sizeof(alert) - 1, alert, 1, false);
+                (void)mosquitto_publish(m, NULL, topic, n, alert, 1, false);
         }
         marked = false;
         if (mosquitto_want_write(m))

@@ -9,8 +9,8 @@
  * had an alert that names it, how many incidents it became. A press without an alert is lost, one of two incidents is
  * doubled.
  *
- * A burst is over when what was sent last has come through: the MARK is a reading beyond every limit from the band
- * lmark, behind all others in the broker's queue, and the alert about it says that everything before it was taken.
+ * A burst is over when what was sent last has come through: the MARK is a reading beyond every limit from one
+ * of the bands, another one each time, behind all others in the broker's queue, and the alert about it says that everything before it was taken.
  *
  * --direct measures the broker alone: the worker's connection takes the presses themselves.
  *
@@ -68,6 +68,7 @@ typedef struct Load {
         uint32_t port, coap_port, devices, connections, seconds, burst, first, limit;
         double vitals_rate, presses_rate;
         bool answer, direct, coap_on;
+        char marker[32];
 
         Sim sim;
         Phase phase;
@@ -247,7 +248,7 @@ static void on_alert(void *userdata, SimWorker *w, uint64_t incident, const char
         if (p)
                 press_alerted(l, p, incident, now);
         else if (l->phase == PHASE_MARK && json_text(json, size, "$.device", device, sizeof(device)) &&
-                 str_equal(device, "lmark") && !l->marked_us)
+                 str_equal(device, l->marker) && !l->marked_us)
                 l->marked_us = now;
         tier_seen(l, incident, json, size);
         if (l->answer && w == l->people[0])
@@ -441,9 +442,9 @@ static void mark(Load *l, uint64_t now)
 
         l->mark_us = now;
         if (l->coap)
-                (void)coap_load_post(l->coap, "vitals", "lmark", "", json, 0);
+                (void)coap_load_post(l->coap, "vitals", l->marker, "", json, 0);
         else
-                (void)send_mqtt(l, "lmark", "vitals", json, sizeof(json) - 1);
+                (void)send_mqtt(l, l->marker, "vitals", json, sizeof(json) - 1);
 }
 
 static void run_over(Load *l, uint64_t now)
@@ -556,8 +557,10 @@ static void load_free(Load *l)
 static int load_run(Load *l)
 {
         uint64_t now = sim_now_us();
+        Str marker = STR_BUFFER(l->marker);
         int r;
 
+        str_addf(&marker, "lb%u", (unsigned)getpid() % l->devices);
         l->presses = calloc(PRESSES_MAX, sizeof(Press));
         l->matters = calloc(PRESSES_MAX, sizeof(Matter));
         l->matters_memory = calloc(1, idmap_size(PRESSES_MAX));
