@@ -428,8 +428,11 @@ static void restore_one(const StateRow *row, void *userdata)
 
 static void compare_one(Engine *e, uint64_t id)
 {
+        memset(&row_restored, 0, offsetof(StateRow, blob));
         ASSERT(engine_state_row(d.engine, id, clock_now(), &row_living));
-        if (!engine_state_row(e, id, clock_now(), &row_restored))
+        if (!engine_state_row(e, id, clock_now(), &row_restored) && world.incidents_max < 64)
+                return; /* a table of four, full */
+        if (!row_restored.id)
                 broken("I6: what a restart would restore is what lives",
                         "incident %llu is not in the database", (unsigned long long)id);
         if (row_living.blob_size != row_restored.blob_size ||

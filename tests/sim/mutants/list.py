@@ -77,7 +77,6 @@ MUTANTS = [
      "if (in->group == GROUP_FIRE && in->cond == CONDITION_UNKNOWN)\n                        incident_reopen"),
     ("cancel-stops-the-ladder", E + "incident.c", "slower = 3 * own;", "slower = 300 * own;\n                if (1) {\n                        in->slow_us[i] = slower;\n                        continue;\n                }"),
     # the tables
-    ("freed-before-its-row", E + "table.c", "!(e->list && in->state_list == e->list_number)", "true"),
     ("twin-not-found-again", E + "table.c", "                if (e->twins)\n", "                if (e->twins && e->at < 0)\n"),
     # the disk
     ("disk-reports-too-much", DISK, "*ret = (StoreStatus){.committed_seq = disk.last_seq,", "*ret = (StoreStatus){.committed_seq = disk.last_seq + 3,"),
