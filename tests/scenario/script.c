@@ -169,8 +169,7 @@ void devices_lamp(const char *device, uint64_t incident, Lamp lamp)
         output("%s lamp %s", device, lamp_word(lamp));
 }
 
-void script_row(const Effect *e);
-void script_row(const Effect *e)
+static void script_row(const Effect *e)
 {
         const Worker *w = registry_worker(sim_registry, e->journal.worker);
         const char *reason = reason_word((Reason)e->journal.reason);
@@ -452,6 +451,7 @@ int main(int argc, char **argv)
         }
         world_begin(0);
         world.by_hand = true;
+        row_listener = script_row;
         /* Monday, nine in the morning */
         world.wall_off_us = (1790000000ll - 1790000000ll % 86400 + 3600) * 1000000;
         daemon_start();

@@ -31,6 +31,8 @@ static struct {
         uint32_t clean_n;
 } d;
 
+void (*row_listener)(const Effect *journal);
+
 static Limits limits;
 static StateRow row_living, row_restored;
 
@@ -248,6 +250,8 @@ static void host_journaled(void *userdata, const Effect *e)
                         e->journal.late ? " (late)" : "");
         }
         world.rows++;
+        if (row_listener)
+                row_listener(e);
         watch_row(e);
 }
 

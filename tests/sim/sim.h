@@ -139,6 +139,7 @@ const char *device_code(uint32_t i);
 bool person_is_plain(const char *code);
 
 /* daemon.c */
+extern void (*row_listener)(const Effect *journal); /* NULL: nobody listens */
 void daemon_start(void);
 void daemon_wake(uint64_t arg); /* starts it unless it lives */
 void daemon_connected(void);    /* the broker is back, and knows nothing */
