@@ -646,6 +646,7 @@ static void resync(Watch *w, const IncidentView *v)
         w->owned = v->owner != 0;
         w->human = v->state == STATE_RESOLVED;
         w->since_us = world.now_us;
+        w->called_us = world.now_us; /* a database that was away gives it back only now */
         w->slow = v->cancel_req;
         w->mark_seq = 0;
         w->pressed_us = 0;
