@@ -217,9 +217,11 @@ static Told *told_add(Outbox *o, uint64_t incident, uint32_t worker, uint8_t cha
         return t;
 }
 
-static void incident_forget(Outbox *o, uint64_t incident)
+/* It is over: what no port has taken need not be sent any more. True: rows were dropped in txn. */
+static bool incident_forget(Outbox *o, uint64_t incident, StoreTxn *txn)
 {
         uint32_t i = NONE;
+        bool dropped = false;
 
         (void)idmap_get(&o->head, incident, &i);
         idmap_unset(&o->head, incident);
@@ -228,11 +230,16 @@ static void incident_forget(Outbox *o, uint64_t incident)
                 uint32_t next = t->next;
 
                 idmap_unset(&o->by_key, told_key(incident, t->worker, t->channel));
+                if (t->waiting) {
+                        store_txn_outbox_drop(txn, incident, t->worker, t->channel, t->seq);
+                        dropped = true;
+                }
                 waiting_set(o, t, false);
                 *t = (Told){.next = o->told_free};
                 o->told_free = i;
                 i = next;
         }
+        return dropped;
 }
 
 /* Sending */
@@ -476,7 +483,7 @@ static void alert_clear(Outbox *o, const Told *t)
 }
 
 /* The incident as it is now, to everybody told; over: cleared and forgotten. */
-static void incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now)
+static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now, StoreTxn *txn)
 {
         IncidentView v;
         bool open = engine_view(o->engine, incident, now, &v) && is_open(v.state);
@@ -493,12 +500,13 @@ static void incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                         alert_send(
                                 o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = changed}, now);
         }
-        if (!open)
-                incident_forget(o, incident);
+        return !open && incident_forget(o, incident, txn);
 }
 
-void outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now)
+bool outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now, StoreTxn *txn)
 {
+        bool dropped = false;
+
         ASSERT(committed <= released);
         o->committed = committed;
         o->released = released;
@@ -512,10 +520,11 @@ void outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now)
                         continue;
                 }
                 fresh_remove(o, i);
-                incident_refresh(o, f.incident, f.changed, now);
+                dropped |= incident_refresh(o, f.incident, f.changed, now, txn);
                 if (f.need > committed) /* once more when it is true */
                         outbox_refresh(o, f.incident, f.need, false);
         }
+        return dropped;
 }
 
 bool outbox_sent(Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, StoreTxn *txn)

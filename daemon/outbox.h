@@ -27,8 +27,8 @@ void outbox_adopt(Outbox *, Now now);
 void outbox_notify(Outbox *, const Effect *, Now now, StoreTxn *txn);
 /* CALM: when `seq` is committed, everybody told of the incident gets its alert as it is then, or has it cleared. */
 void outbox_refresh(Outbox *, uint64_t incident, uint64_t seq, bool changed);
-/* Sends the refreshes whose time has come. committed: durable; released: may be shown (greater in degraded mode). */
-void outbox_pump(Outbox *, uint64_t committed, uint64_t released, Now now);
+/* Sends the refreshes whose time has come; true: rows of what is over were dropped in txn. committed: durable; released: may be shown (greater in degraded mode). */
+bool outbox_pump(Outbox *, uint64_t committed, uint64_t released, Now now, StoreTxn *txn);
 /* A port has taken the message for good, or never will. True: the row was ours (and is dropped in txn). */
 bool outbox_sent(Outbox *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, StoreTxn *txn);
 /* The way to the workers is open (again): every alert of every open incident goes out once more. */

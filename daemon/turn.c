@@ -534,7 +534,8 @@ void turn_store(Turn *t)
         for (size_t i = 0; i < t->n_ports; i++)
                 if (t->ports[i].ops->committed)
                         t->ports[i].ops->committed(t->ports[i].port, turn_released(t));
-        outbox_pump(t->outbox, t->committed, turn_released(t), now);
+        if (outbox_pump(t->outbox, t->committed, turn_released(t), now, t->txn))
+                txn_touch(t, false, now.boot_us);
         t->n_pumps++;
         t->releasing = false;
         arm(t);

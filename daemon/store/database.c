@@ -96,7 +96,7 @@ static const char *const statement_texts[STATEMENT_MAX] = {
         [STATEMENT_OUTBOX_PUT] =
                 "INSERT OR IGNORE INTO outbox(incident, worker, channel, seq) VALUES(?1, ?2, ?3, ?4)",
         [STATEMENT_OUTBOX_DROP] =
-                "DELETE FROM outbox WHERE incident = ?1 AND worker = ?2 AND channel = ?3 AND seq = ?4",
+                "DELETE FROM outbox WHERE incident = ?1 AND worker = ?2 AND channel = ?3 AND seq <= ?4",
         [STATEMENT_META] = "INSERT INTO meta(name, value) VALUES(?1, ?2)"
                            " ON CONFLICT(name) DO UPDATE SET value = excluded.value",
         [STATEMENT_RENUMBER] =

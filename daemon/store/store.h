@@ -73,6 +73,7 @@ void store_txn_duty(StoreTxn *, uint32_t worker, bool on, int64_t wall_us);
 void store_txn_mark(StoreTxn *, const MarkRow *);
 void store_txn_reading(StoreTxn *, uint32_t device, uint32_t resident, int64_t wall_us, const VitalsEvent *);
 void store_txn_outbox_put(StoreTxn *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
+/* Also drops what the message superseded: every row of this person and channel up to seq. */
 void store_txn_outbox_drop(StoreTxn *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
 /* Replaces the registry; takes a reference. registry.export is written after the commit. */
 void store_txn_registry(StoreTxn *, Registry *);
