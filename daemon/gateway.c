@@ -190,6 +190,7 @@ static uint64_t gateway_turn(Gateway *g)
 
                         g->system[c] = 0;
                         system_push(g, (SystemCause)c, raise);
+                        (void)loop_timer_set(g->timer, 0); /* the turn has armed it without knowing of this one */
                 }
         status_tell(g);
         board_touch(g->board);
@@ -870,6 +871,7 @@ static void watchdog_look(void *userdata, WatchdogView *ret)
 {
         Gateway *g = userdata;
         TurnProgress p = turn_progress(g->turn);
+        uint64_t due = engine_deadline(g->engine);
         StoreStatus s;
 
         store_peek(g->store, &s);
@@ -878,7 +880,7 @@ static void watchdog_look(void *userdata, WatchdogView *ret)
                 .pumps = p.pumps,
                 .beats = s.beats,
                 .waiting = p.waiting,
-                .overdue = engine_deadline(g->engine) < clock_now().boot_us - OVERDUE_US,
+                .overdue = due != UINT64_MAX && due + OVERDUE_US < clock_now().boot_us,
                 .resting = s.resting};
 }
 

@@ -32,6 +32,7 @@ typedef struct Told {
         uint32_t worker, next;  /* next of the incident, or of the free list */
         uint8_t channel;
         bool waiting;      /* no port has taken the newest message for good */
+        bool deferred;     /* a call that calms: leaves with the refresh that follows the commit */
         uint64_t since_us; /* … since this time since boot; 0: not known */
 } Told;
 
@@ -244,13 +245,19 @@ static bool incident_forget(Outbox *o, uint64_t incident, StoreTxn *txn)
 
 /* Sending */
 
-static const char *needs_of(const IncidentView *v, uint32_t worker, bool helper)
+typedef struct Part {
+        bool helper, asked; /* asked: to come as backup or take it over, and has not said no */
+} Part;
+
+static const char *needs_of(const IncidentView *v, uint32_t worker, Part part)
 {
+        bool there = v->owner == worker || part.helper;
+
         switch (v->state) {
         case STATE_ALERTING:
-                return helper ? "arrive" : "accept"; /* a helper is on the way: nobody owns it yet */
-        case STATE_ACCEPTED: return v->owner == worker || helper ? "arrive" : "";
-        case STATE_ON_SCENE: return v->owner == worker || helper ? "resolve" : "";
+                return part.helper ? "arrive" : "accept"; /* a helper is on the way: nobody owns it yet */
+        case STATE_ACCEPTED: return there ? "arrive" : part.asked ? "accept" : "";
+        case STATE_ON_SCENE: return there ? "resolve" : part.asked ? "accept" : "";
         case STATE_NONE:
         case STATE_RESOLVED:
         case STATE_CLOSED:
@@ -259,14 +266,21 @@ static const char *needs_of(const IncidentView *v, uint32_t worker, bool helper)
         return "";
 }
 
-static bool is_helper(const Outbox *o, uint64_t incident, uint32_t worker, Now now)
+static Part part_of(const Outbox *o, const IncidentView *v, uint32_t worker, Now now)
 {
+        bool called = false, declined = false;
+        Part part = {0};
         RecipientView rv;
 
-        for (uint32_t i = 0; engine_recipient(o->engine, incident, i, now, &rv); i++)
-                if (rv.worker == worker && rv.helper)
-                        return true;
-        return false;
+        for (uint32_t i = 0; engine_recipient(o->engine, v->id, i, now, &rv); i++) {
+                if (rv.worker != worker)
+                        continue;
+                part.helper |= rv.helper;
+                declined |= rv.declined;
+                called |= v->backup_seq && rv.seq >= v->backup_seq;
+        }
+        part.asked = worker && (v->successor == worker || (called && !declined));
+        return part;
 }
 
 static void context_fill(const Outbox *o, const IncidentView *v, const Worker *w, NoticeContext *c)
@@ -368,17 +382,19 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         const Worker *w = registry_worker(o->registry, s->told->worker);
         NoticeContext c;
         PortAlert a;
+        Part part;
         size_t n;
 
+        s->told->deferred = false;
         if (s->told->worker != 0 && !w)
                 return; /* left the registry: the ladder calls others */
         context_fill(o, v, w, &c);
         context_contacts(o, v, &c);
         context_told(o, v, s->told->worker, now, &c);
-        c.needs = s->told->worker == 0
-                          ? ""
-                          : needs_of(v, s->told->worker, is_helper(o, v->id, s->told->worker, now));
-        c.accessible = !str_equal(c.needs, "") && v->state != STATE_ALERTING;
+        part = part_of(o, v, s->told->worker, now);
+        c.needs = s->told->worker == 0 ? "" : needs_of(v, s->told->worker, part);
+        c.accessible = s->told->worker != 0 && (part.helper || v->owner == s->told->worker) &&
+                       v->state != STATE_ALERTING; /* the way in is for those who have said that they come */
         c.recorded = o->committed >= v->last_seq;
         c.now_us = now.wall_us;
         c.notice_seq = (int64_t)(s->raise || s->told->seq > v->last_seq ? s->told->seq : v->last_seq);
@@ -406,7 +422,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
 /* Somebody else has it: this reader may stop. Such a notice waits for the disk. */
 static bool is_calming(const Outbox *o, const IncidentView *v, uint32_t worker, Now now)
 {
-        return worker != 0 && str_equal(needs_of(v, worker, is_helper(o, v->id, worker, now)), "");
+        return worker != 0 && str_equal(needs_of(v, worker, part_of(o, v, worker, now)), "");
 }
 
 static bool is_open(State s)
@@ -429,7 +445,8 @@ void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
         if (!engine_view(o->engine, e->incident, now, &v))
                 return;
         outbox_refresh(o, e->incident, v.last_seq, false);
-        if (is_calming(o, &v, t->worker, now) && o->released < v.last_seq)
+        t->deferred = is_calming(o, &v, t->worker, now) && o->released < v.last_seq;
+        if (t->deferred)
                 return;
         alert_send(o,
                 &(Send){.view = &v,
@@ -472,14 +489,15 @@ static void alert_clear(Outbox *o, const Told *t)
 
         if (t->channel < CHANNEL_EXEC && t->worker < o->n_open && o->open[t->worker] > 0)
                 o->open[t->worker]--;
-        if (!w)
+        if (t->worker != 0 && !w)
                 return;
-        (void)ports_alert(o, &(PortAlert){.incident = t->incident,
-                                     .worker = t->worker,
-                                     .worker_code = w->code,
-                                     .channel = t->channel,
-                                     .text = o->open[t->worker] == 0 ? "" : NULL,
-                                     .count = o->open[t->worker]});
+        (void)ports_alert(
+                o, &(PortAlert){.incident = t->incident,
+                           .worker = t->worker,
+                           .worker_code = w ? w->code : "", /* programs: what still waits is not run */
+                           .channel = t->channel,
+                           .text = o->open[t->worker] == 0 ? "" : NULL,
+                           .count = o->open[t->worker]});
 }
 
 /* The incident as it is now, to everybody told; over: cleared and forgotten. */
@@ -496,9 +514,14 @@ static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                 next = t->next;
                 if (!open)
                         alert_clear(o, t);
-                else if (t->channel < CHANNEL_EXEC)
-                        alert_send(
-                                o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = changed}, now);
+                else if (t->channel < CHANNEL_EXEC || t->deferred)
+                        alert_send(o,
+                                &(Send){.view = &v,
+                                        .told = t,
+                                        .reason = v.reason,
+                                        .raise = t->deferred,
+                                        .text = changed || t->deferred},
+                                now);
         }
         return !open && incident_forget(o, incident, txn);
 }

@@ -345,6 +345,8 @@ typedef struct IncidentView {
         bool late, test, cancel_req, exhausted, unknown_source;
         uint8_t others;      /* other open incidents of the same dwelling */
         uint32_t device, resident, dwelling, grid, owner; /* registry ids */
+        uint32_t successor;  /* to whom the owner hands it over; 0: nobody */
+        uint64_t backup_seq; /* whoever is called from here on is asked to come as backup; 0: nobody is */
         char source[CODE_SIZE];    /* the device's topic level, known or not */
         char event_id[EVENT_ID_SIZE]; /* of the newest press */
         char word[WORD_SIZE];      /* the kind as the device wrote it */

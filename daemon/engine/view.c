@@ -72,6 +72,8 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .dwelling = in->dwelling,
                 .grid = in->grid,
                 .owner = in->owner,
+                .successor = in->successor,
+                .backup_seq = in->backup_tier ? in->round_seq : 0,
                 .reason = (Reason)in->reason,
                 .cause = (SystemCause)in->cause,
                 .vital = in->vital,
