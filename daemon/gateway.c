@@ -87,6 +87,7 @@ struct Gateway {
         Admin admin;
         int8_t system[SYSTEM_CAUSE_MAX]; /* what the inbox had no room for: 1 raise, -1 gone */
         bool anew;                       /* history was there and is not in this database */
+        bool blind;                      /* started without the database, and it has not come back yet */
         char why[128];
         int64_t degraded_from_us;
         uint64_t started_us;
@@ -286,7 +287,10 @@ static void host_connected(PortHost *host, bool forgotten)
 
 static void host_retained_alert(PortHost *host, const char *worker, uint64_t incident)
 {
-        outbox_read_back(of_host(host)->outbox, worker, incident);
+        Gateway *g = of_host(host);
+
+        if (!g->blind) /* else it may well be open, and nobody may be told to stop */
+                outbox_read_back(g->outbox, worker, incident);
 }
 
 static bool host_decode(PortHost *host, EventVia via, const char *who, const void *bytes, size_t n)
@@ -331,6 +335,7 @@ static void turn_degraded(void *userdata, bool begins, const char *why)
                         (double)clock_now().wall_us / 1e6, error);
                 (void)turn_note(g->turn, JOURNAL_STORAGE, json);
                 g->why[0] = 0;
+                g->blind = false;
                 log_fields(LOG_LEVEL_NOTICE, LOG_ID_STORE_BACK, NULL, "recorded again, nothing is missing");
         }
         system_push(g, SYSTEM_STORE, begins);
@@ -623,7 +628,8 @@ static int open_store(Gateway *g, StoreStart *ret_start)
         }
         if (r < 0)
                 return error_trace(r);
-        if (r == STORE_E_DOWN)
+        g->blind = r == STORE_E_DOWN;
+        if (g->blind)
                 log_fields(LOG_LEVEL_ERR, LOG_ID_STORE_DEGRADED, NULL, "started without the database: %s",
                         store_why(g->store));
         if (ret_start->anew[0]) {

@@ -37,6 +37,8 @@
 #include <errno.h>
 #include <string.h>
 
+#define CALM_FIRST    1024u
+#define CALM_RECEIPTS 16384u        /* with as many waiting, the older half of the receipts is let go */
 #define TXN_BYTES_MAX (256u * 1024) /* lazy rows and readings are handed over at this size at the latest */
 
 struct Turn {
@@ -78,7 +80,7 @@ int turn_new(Turn **ret, Engine *engine, Store *store, Inbox *inbox, Outbox *out
                 .outbox = outbox,
                 .host = *host,
                 .lazy_us = UINT64_MAX,
-                .calm_max = 1024,
+                .calm_max = CALM_FIRST,
                 .committed = engine_next_seq(engine) - 1};
         t->calm = calloc(t->calm_max, sizeof(Effect));
         if (!t->calm) {
@@ -195,8 +197,34 @@ static void record_journal(Turn *t, const Effect *e, Now now)
         t->host.journaled(t->host.userdata, e);
 }
 
+/*
+ * Behind a disk that is dead, every repeat of every device adds a receipt. The older half goes: whoever waits for one
+ * sends again until he has it, and a lamp or a reply, which nobody would ask for again, stays.
+ */
+static void calm_thin(Turn *t)
+{
+        uint32_t n = t->calm_n, kept = 0, drop = 0;
+
+        for (uint32_t i = 0; i < n; i++)
+                drop += t->calm[(t->calm_first + i) % t->calm_max].type == EFFECT_RECEIPT;
+        drop /= 2;
+        for (uint32_t i = 0; i < n; i++) {
+                const Effect *e = &t->calm[(t->calm_first + i) % t->calm_max];
+
+                if (e->type == EFFECT_RECEIPT && drop > 0)
+                        drop--;
+                else
+                        t->calm[(t->calm_first + kept++) % t->calm_max] = *e;
+        }
+        ASSERT(kept <= n);
+        t->calm_n = kept;
+}
+
 static void calm_push(Turn *t, const Effect *e)
 {
+        ASSERT(!t->releasing);
+        if (t->calm_n == t->calm_max && t->calm_max >= CALM_RECEIPTS)
+                calm_thin(t);
         if (t->calm_n == t->calm_max) {
                 Effect *calm = calloc(t->calm_max * 2, sizeof(Effect));
 

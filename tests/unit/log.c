@@ -187,6 +187,27 @@ static void test_standard_error(void **state)
         assert_string_equal(text, "<3>sos\n");
 }
 
+/* A reader of standard error that has stopped reading: the line is let go, the caller goes on. */
+static void test_nobody_reads(void **state)
+{
+        int fds[2], saved = dup(STDERR_FILENO);
+        char byte = 0;
+
+        assert_true(saved >= 0);
+        assert_int_equal(pipe(fds), 0);
+        assert_int_equal(fcntl(fds[1], F_SETFL, O_NONBLOCK), 0);
+        while (write(fds[1], &byte, 1) == 1)
+                ;
+        assert_int_equal(fcntl(fds[1], F_SETFL, 0), 0); /* blocking again, as a service manager's is */
+        log_sink_set(NULL, NULL);
+        assert_true(dup2(fds[1], STDERR_FILENO) >= 0);
+        log_err("sos");
+        assert_true(dup2(saved, STDERR_FILENO) >= 0);
+        close(saved);
+        close(fds[0]);
+        close(fds[1]);
+}
+
 static void fail_on_purpose(void *truth)
 {
         ASSERT(*(bool *)truth);
@@ -211,6 +232,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_error_note, set_up, tear_down),
                 cmocka_unit_test_setup_teardown(test_limit, set_up, tear_down),
                 cmocka_unit_test(test_standard_error),
+                cmocka_unit_test(test_nobody_reads),
                 cmocka_unit_test(test_assert),
         };
 
