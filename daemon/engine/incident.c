@@ -554,7 +554,7 @@ static void attach(Engine *e, Incident *in, const Matter *m, uint64_t *ret_seq)
         bool resolved = in->state == STATE_RESOLVED;
 
         same_level = m->level && s && (s->active & m->level) == m->level && !higher;
-        echo = is_echo(e, in, m);
+        echo = is_echo(e, in, m) && (!m->level || same_level); /* active again after a clear is news */
         overflow_move(e, in, m);
         (void)matter_row(e, in, m);
         *ret_seq = e->next_seq - 1;

@@ -47,6 +47,22 @@ static void test_the_same_level_again_is_no_event_and_active_again_is_one(void *
         kit_end(&k);
 }
 
+/* Within the two seconds in which the same bytes are one press, and without an id to tell them apart. */
+static void test_smoke_clear_smoke_in_a_moment_is_smoke(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "");
+        alarm(&k, ALARM_SMOKE, "smoke-101", "");
+        assert_int_equal(view(&k, 1).presses, 1);
+        alarm(&k, ALARM_SMOKE_CLEAR, "smoke-101", "");
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "");
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        kit_end(&k);
+}
+
 static void test_active_while_any_source_is(void **state_)
 {
         Kit k;
@@ -234,6 +250,7 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_cleared_sensor_stops_nothing),
                 cmocka_unit_test(test_the_same_level_again_is_no_event_and_active_again_is_one),
+                cmocka_unit_test(test_smoke_clear_smoke_in_a_moment_is_smoke),
                 cmocka_unit_test(test_active_while_any_source_is),
                 cmocka_unit_test(test_gas_in_smoke_is_higher),
                 cmocka_unit_test(test_it_is_not_resolved_while_it_burns),
