@@ -388,8 +388,8 @@ void ladder_resume(Engine *e, Incident *in, uint8_t tier, int64_t at, Reason rea
         notice_mark(e, in, ladder_reached(in), reason, at);
         exec_mark(e, in, false, at, reason);
         arm(e, in, at);
-        if (in->exhausted || tier == last) {
-                in->exhausted = true;
+        in->exhausted = tier == last;
+        if (in->exhausted) {
                 timer_off(e, in, TIMER_TIER);
                 receipt_arm(e, in, tier, false);
                 timer_set(e, in, TIMER_LOOP, ladder_by_day(e, in, at + (int64_t)in->plan.loop_us));
