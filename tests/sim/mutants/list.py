@@ -85,3 +85,6 @@ MUTANTS = [
     ("disk-loses-an-outbox-row", DISK, "        case OP_PUT:\n        case OP_DROP: apply_outbox(op); break;", "        case OP_PUT: break;\n        case OP_DROP: apply_outbox(op); break;"),
     ("disk-commits-out-of-order", DISK, "                for (size_t i = 0; i < t->n; i++) {", "                for (size_t i = t->n; i-- > 0;) {"),
 ]
+
+# Findings that stand: what the simulator and the scenarios do not see yet. README.md names them, too.
+NOT_CAUGHT_YET = {"restored-not-written-again", "merge-not-written", "twin-not-found-again", "key-window-ignored"}
