@@ -8,7 +8,8 @@ BUILD_DIR=$(realpath -m "${HUYING_BUILD:-$SOURCE_DIR/build}")
 
 # Debian packages that a build needs; the names are the same in 12 and 13.
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkgconf libmosquitto-dev libcoap3-dev libsqlite3-dev libsystemd-dev
-        libssl-dev libcsv-dev libsmartcols-dev libcbor-dev libmicrohttpd-dev libxlsxwriter-dev)
+        libssl-dev libcsv-dev libsmartcols-dev libcbor-dev libmicrohttpd-dev libxlsxwriter-dev
+        zlib1g-dev) # libxlsxwriter-dev names it for linking, and does not depend on it
 
 say() {
         printf '== %s\n' "$*" >&2
@@ -36,10 +37,17 @@ need_packages() {
         done
         [ ${#missing[@]} -gt 0 ] || return 0
         say "installing: ${missing[*]}"
+        local log
+        log=$(mktemp) || return 1
         # A stale index of one foreign source must not stop us: what matters is whether the install works.
-        as_root apt-get -qq update >&2 || say "apt-get update failed; trying with the index that is there"
-        as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
-                "${missing[@]}" >&2
+        as_root apt-get -qq update >"$log" 2>&1 || say "apt-get update failed; trying with the index that is there"
+        if ! as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends \
+                "${missing[@]}" >>"$log" 2>&1; then
+                cat "$log" >&2
+                rm -f "$log"
+                return 1
+        fi
+        rm -f "$log"
 }
 
 # free_port: prints a loopback port that neither TCP nor UDP uses, below the range that the kernel hands out itself.
