@@ -3,6 +3,8 @@
 # What tools/start and tools/test share. To be sourced by bash: `. "$(dirname "$0")/lib.sh"`.
 
 SOURCE_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# Where Debian has the broker; a user's own path is without it.
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 # The build folder; build/ is ignored by git.
 BUILD_DIR=$(realpath -m "${HUYING_BUILD:-$SOURCE_DIR/build}")
 
@@ -65,22 +67,30 @@ free_port() {
         return 1
 }
 
-# build DIR [meson option…] [-- TARGET…]: configures DIR when it is new, and builds everything in it, or these targets.
+# build DIR [meson option…] [-- TARGET…]: configures DIR when it is new or other options are asked for, and builds
+# everything in it, or these targets.
 build() {
-        local dir=$1 options=()
+        local dir=$1 options=() again=()
         shift
         while [ $# -gt 0 ] && [ "$1" != -- ]; do
                 options+=("$1")
                 shift
         done
         [ $# -eq 0 ] || shift
-        if [ ! -f "$dir/build.ninja" ]; then
+        # What was not installed when it was configured would be left out for ever, tests among it.
+        if [ -f "$dir/build.ninja" ] && [ ${#options[@]} -gt 0 ] &&
+                [ "$(cat "$dir/.options" 2>/dev/null)" != "${options[*]}" ]; then
+                again=(--reconfigure)
+        fi
+        if [ ! -f "$dir/build.ninja" ] || [ ${#again[@]} -gt 0 ]; then
                 say "configuring $dir"
-                meson setup "$dir" "$SOURCE_DIR" ${options[@]+"${options[@]}"} >"$dir.log" 2>&1 || {
+                meson setup ${again[@]+"${again[@]}"} ${options[@]+"${options[@]}"} "$dir" "$SOURCE_DIR" \
+                        >"$dir.log" 2>&1 || {
                         cat "$dir.log" >&2
                         return 1
                 }
                 mv -f "$dir.log" "$dir/meson-logs/setup.txt"
+                echo "${options[*]}" >"$dir/.options"
         fi
         say "building $dir"
         ninja -C "$dir" --quiet "$@" >&2
