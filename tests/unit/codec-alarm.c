@@ -150,8 +150,8 @@ static void test_deep(void **state)
 {
         size_t n;
 
-        /* read as deep as SQLite goes, but beyond 1,000 brackets not put inside of a record */
-        for (size_t depth = 999; depth <= 1000; depth++) {
+        /* read as deep as SQLite goes, but beyond 500 brackets not put inside of a record */
+        for (size_t depth = 499; depth <= 500; depth++) {
                 static char body[LIMIT_BODY];
                 _cleanup_(freep) char *deep = nested(depth, "[", "]", &n);
                 Event e;
@@ -160,7 +160,7 @@ static void test_deep(void **state)
                 e = event_of(body, n);
                 codec_read_alarm(codec, &e, NULL);
                 assert_int_equal(e.alarm.kind, ALARM_FALL);
-                assert_int_equal(e.body_json, depth == 999);
+                assert_int_equal(e.body_json, depth == 499);
                 event_done(&e);
         }
         for (size_t depth = 500; depth <= 8000; depth *= 2) {
@@ -169,8 +169,12 @@ static void test_deep(void **state)
 
                 codec_read_alarm(codec, &e, NULL);
                 assert_int_equal(e.alarm.kind, ALARM_UNPARSED);
-                assert_string_equal(e.why, depth <= 2000 ? "JSON, but not an object" : "not JSON");
-                assert_int_equal(e.body_json, depth <= 1000);
+                /* SQLite's bound is 1,000 or 2,000, by its version */
+                if (depth <= 1000)
+                        assert_string_equal(e.why, "JSON, but not an object");
+                else if (depth > 2000)
+                        assert_string_equal(e.why, "not JSON");
+                assert_int_equal(e.body_json, depth <= 500);
                 event_done(&e);
         }
         {
