@@ -85,19 +85,17 @@ static void refuse(Engine *e, const Event *ev, uint32_t worker, Incident *in, An
         answer(e, ev, a, in);
 }
 
-/* The row that an action has caused: the first one since `from` says who, and what was sent. */
+/* The rows that an action has caused, at least one: the first since `from` says who, and what was sent. */
 static void attribute(Engine *e, const Act *a, uint32_t from)
 {
-        for (uint32_t i = from; i < e->list->n; i++) {
-                Effect *effect = &e->list->effects[i];
+        Effect *effect = &e->list->effects[from];
 
-                if (effect->type != EFFECT_JOURNAL || effect->incident != a->in->id)
-                        continue;
-                effect->journal.event = a->event;
-                if (!effect->journal.worker)
-                        effect->journal.worker = a->worker;
-                return;
-        }
+        for (; effect->type != EFFECT_JOURNAL; effect++)
+                ASSERT(effect < &e->list->effects[e->list->n]);
+        ASSERT(effect < &e->list->effects[e->list->n] && effect->incident == a->in->id);
+        effect->journal.event = a->event;
+        if (!effect->journal.worker)
+                effect->journal.worker = a->worker;
 }
 
 static void row_of(Engine *e, const Act *a, JournalKind kind)
@@ -275,7 +273,7 @@ static Answer act_resolve(Engine *e, const Act *a)
         Incident *in = a->in;
         bool supervisor = can(a, RIGHT_SUPERVISE) && a->entitled;
         bool on_scene = in->state == STATE_ON_SCENE;
-        bool there = a->owner || (a->helper && a->told && (a->told->flags & TOLD_ON_SITE));
+        bool there = a->owner || (a->helper && (a->told->flags & TOLD_ON_SITE));
 
         if (!can(a, RIGHT_RESOLVE) || !(a->owner || a->entitled))
                 return refused(REASON_NOT_YOURS);
@@ -401,7 +399,7 @@ static Answer act_backup(Engine *e, const Act *a)
 
         if (!a->owner && !a->helper && !(can(a, RIGHT_SUPERVISE) && a->entitled))
                 return refused(REASON_NOT_YOURS);
-        if (in->state == STATE_ALERTING) {
+        if (ladder_runs(in)) { /* the last tier has no next one, and yet somebody has asked */
                 row_of(e, a, JOURNAL_BACKUP);
                 ladder_advance(e, in, e->at, REASON_BACKUP);
         } else {

@@ -141,9 +141,8 @@ uint32_t code_index_find(const Registry *r, CodeKind kind, const char *code)
         uint32_t id;
 
         ASSERT(r && kind < CODE_KIND_MAX);
+        ASSERT(r->code_index && code);
         index = r->code_index;
-        if (!index || !code)
-                return 0;
         for (uint32_t attempt = 0; idmap_get(&index->maps[kind], key_of(code, attempt), &id); attempt++)
                 if (strcmp(kind_code(r, kind, id), code) == 0)
                         return id;
@@ -185,23 +184,19 @@ uint32_t code_index_near(const Registry *r, uint32_t after, uint32_t dwelling, u
         const Resident *who;
         uint32_t next;
 
-        ASSERT(r);
+        ASSERT(r && r->code_index);
         index = r->code_index;
-        if (!index)
-                return after + 1 < r->n_workers ? after + 1 : 0;
         who = registry_resident(r, resident);
         next = lower(above(index->staff, index->n_staff, after), kin_above(index, r, dwelling, after));
         return who && who->dwelling != dwelling ? lower(next, kin_above(index, r, who->dwelling, after))
                                                 : next;
 }
 
-bool code_index_sole(const Registry *r, uint32_t dwelling, uint32_t *ret)
+uint32_t code_index_sole(const Registry *r, uint32_t dwelling)
 {
-        const CodeIndex *index = r ? r->code_index : NULL;
+        const CodeIndex *index;
 
-        ASSERT(ret);
-        if (!index || dwelling >= r->n_dwellings)
-                return false;
-        *ret = index->sole[dwelling] == SEVERAL ? 0 : index->sole[dwelling];
-        return true;
+        ASSERT(r && r->code_index);
+        index = r->code_index;
+        return dwelling >= r->n_dwellings || index->sole[dwelling] == SEVERAL ? 0 : index->sole[dwelling];
 }

@@ -28,7 +28,7 @@ size_t code_index_size(const Registry *);
  * registry does not have) the lower id is found.
  */
 void *code_index_build(void *memory, size_t size, const Registry *);
-/* The id of this code; 0: unknown, or the registry has no index yet. */
+/* The id of this code; 0: unknown. The registry has its index, for this and the following. */
 uint32_t code_index_find(const Registry *, CodeKind, const char *code);
 
 /*
@@ -36,5 +36,5 @@ uint32_t code_index_find(const Registry *, CodeKind, const char *code);
  * find is among them, in the order of their ids: all but the kin of other residents.
  */
 uint32_t code_index_near(const Registry *, uint32_t after, uint32_t dwelling, uint32_t resident);
-/* The one resident of a dwelling; 0: none, or more than one. False: the registry has no index yet. */
-bool code_index_sole(const Registry *, uint32_t dwelling, uint32_t *ret);
+/* The one resident of a dwelling; 0: none, or more than one. */
+uint32_t code_index_sole(const Registry *, uint32_t dwelling);

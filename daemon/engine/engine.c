@@ -116,8 +116,8 @@ static uint64_t biased(int64_t due)
         return (uint64_t)due + (UINT64_C(1) << 63);
 }
 
-/* The earliest thing that is due, an incident's timer or the loss of somebody's presence. False: nothing is. */
-static bool expire_one(Engine *e)
+/* The earliest thing that is due, an incident's timer or the loss of somebody's presence: one is. */
+static void expire_one(Engine *e)
 {
         uint32_t slot, worker;
         HeapKey timer = {.due = UINT64_MAX}, presence = {.due = UINT64_MAX};
@@ -128,28 +128,27 @@ static bool expire_one(Engine *e)
         Timer t;
 
         if (heap_first(&e->presence, &worker, &presence) && presence.due <= now &&
-                presence.due < timer.due && presence.due < biased(e->roster_due))
-                return people_expire(e);
+                presence.due < timer.due && presence.due < biased(e->roster_due)) {
+                people_expire(e);
+                return;
+        }
         if (e->grace_due <= e->at) {
                 people_grace_due(e);
-                return true;
+                return;
         }
         if (e->roster_due <= e->at && biased(e->roster_due) < timer.due) {
                 people_roster_due(e);
-                return true;
+                return;
         }
         if (supervised <= e->at && (!any || biased(supervised) < timer.due)) {
                 supervision_expire(e);
-                return true;
+                return;
         }
-        if (!any || timer.due > now)
-                return false;
-        ASSERT(slot < e->n_slots);
+        ASSERT(any && timer.due <= now && slot < e->n_slots);
         in = &e->slots[slot];
         due = timers_first(in, &t);
         ASSERT(in->id && due <= e->at);
         incident_timer(e, in, t, due);
-        return true;
 }
 
 static bool is_due(const Engine *e)
@@ -167,7 +166,7 @@ static int settle(Engine *e)
                         r = ENGINE_E_MORE;
                         break;
                 }
-                ASSERT(expire_one(e));
+                expire_one(e);
         }
         e->list = NULL;
         return r;

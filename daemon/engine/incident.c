@@ -337,7 +337,8 @@ static bool first_is_busy(Engine *e, Incident *in)
         for (uint32_t id = 0; (id = roster_near(e->registry, id, in->dwelling, in->resident));) {
                 const Worker *w = registry_worker(e->registry, id);
 
-                if (!w || !(role_rights(w->role) & RIGHT_ACCEPT) ||
+                ASSERT(w);
+                if (!(role_rights(w->role) & RIGHT_ACCEPT) ||
                         !people_in_tier(e, in, w, plan_first(&in->plan)) || !people_on_duty(e, id))
                         continue;
                 if (!is_busy(e, id, in))

@@ -307,7 +307,7 @@ bool people_reachable(const Engine *, uint32_t worker);
 void people_own(Engine *, Incident *, uint32_t worker); /* 0: nobody; the only way to set the owner */
 bool people_owns(const Engine *, uint32_t worker, bool p1_only, uint32_t but_dwelling);
 void people_presence(Engine *, const Event *);
-bool people_expire(Engine *); /* one loss of presence that is due; false: none */
+void people_expire(Engine *); /* one loss of presence, which is due */
 void people_forget(Engine *);
 void people_grace_begin(Engine *);
 void people_grace_due(Engine *);

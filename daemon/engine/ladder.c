@@ -182,7 +182,8 @@ static bool group_empty(const Engine *e, Incident *in)
         for (uint32_t id = 0; (id = roster_near(r, id, in->dwelling, in->resident));) {
                 const Worker *w = registry_worker(r, id);
 
-                if (w && can_accept(e, in, id, w, *newest_of(in), *tier_of(in)))
+                ASSERT(w);
+                if (can_accept(e, in, id, w, *newest_of(in), *tier_of(in)))
                         return false;
         }
         return true;

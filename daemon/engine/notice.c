@@ -121,9 +121,11 @@ static bool call_tier(Engine *e, Incident *in, uint8_t tier, Reason reason, bool
                         n < TIER_PEOPLE_MAX && (id = roster_near(r, id, in->dwelling, in->resident));) {
                         const Worker *w = registry_worker(r, id);
                         const Recipient *told;
-                        bool accepts = w && (role_rights(w->role) & RIGHT_ACCEPT);
+                        bool accepts;
 
-                        if (!w || accepts == (helpers == 1) ||
+                        ASSERT(w);
+                        accepts = role_rights(w->role) & RIGHT_ACCEPT;
+                        if (accepts == (helpers == 1) ||
                                 !(in->plan.tiers[tier - 1].roles & BIT(w->role)) ||
                                 !people_in_tier(e, in, w, tier) || !people_on_duty(e, id))
                                 continue;
@@ -148,11 +150,12 @@ static bool call_desk(Engine *e, Incident *in, Reason reason)
         const Registry *r = e->registry;
         bool found = false;
 
-        for (unsigned level = 0; r && level < 3 && !found; level++)
+        for (unsigned level = 0; level < 3 && !found; level++)
                 for (uint32_t id = 0; (id = roster_near(r, id, in->dwelling, in->resident));) {
                         const Worker *w = registry_worker(r, id);
 
-                        if (!w || !(levels[level] & BIT(w->role)) || !people_on_duty(e, id) ||
+                        ASSERT(w);
+                        if (!(levels[level] & BIT(w->role)) || !people_on_duty(e, id) ||
                                 !roster_covers(r, w, in->grid, in->dwelling, in->resident))
                                 continue;
                         found = true;
@@ -162,6 +165,13 @@ static bool call_desk(Engine *e, Incident *in, Reason reason)
                                 return false;
                 }
         return true;
+}
+
+/* Room for one call is there when a flush begins. */
+static void call_first(Engine *e, Incident *in, uint32_t worker, Reason reason)
+{
+        if (worker && !had_call(in, recipient_of(in, worker)))
+                ASSERT(call(e, in, worker, 0, reason));
 }
 
 static bool call_one(Engine *e, Incident *in, uint32_t worker, Reason reason)
@@ -194,10 +204,10 @@ static bool call_all(Engine *e, Incident *in, uint32_t pending, Reason reason)
 {
         uint32_t reached = ladder_runs(in) && !in->test ? ladder_reached(in) : 0;
 
-        if ((pending & PENDING_OWNER) && !call_one(e, in, in->owner, reason))
-                return false;
-        if ((pending & PENDING_SUCCESSOR) && !call_one(e, in, in->successor, reason))
-                return false;
+        if (pending & PENDING_OWNER)
+                call_first(e, in, in->owner, reason);
+        if (pending & PENDING_SUCCESSOR)
+                call_first(e, in, in->successor, reason);
         if ((pending & PENDING_CHANNEL) && !call_channels(e, in, reason))
                 return false;
         if ((pending & PENDING_HELPERS) && !call_helpers(e, in, reason))

@@ -178,7 +178,8 @@ void people_acts(Engine *e, uint32_t worker)
         WorkerState *w = people_state(e, worker);
         JournalRow *row;
 
-        if (!w || !who || who->client != CLIENT_APP || w->seen)
+        ASSERT(who);
+        if (!w || who->client != CLIENT_APP || w->seen)
                 return;
         w->acted_us = e->at;
         if (e->at < e->grace_until)
@@ -248,20 +249,19 @@ void people_forget(Engine *e)
         people_look_at_all(e);
 }
 
-bool people_expire(Engine *e)
+void people_expire(Engine *e)
 {
         uint32_t id;
         HeapKey key;
         JournalRow *row;
 
-        if (!heap_first(&e->presence, &id, &key) || (int64_t)(key.due - (UINT64_C(1) << 63)) > e->at)
-                return false;
+        ASSERT(heap_first(&e->presence, &id, &key));
+        ASSERT((int64_t)(key.due - (UINT64_C(1) << 63)) <= e->at);
         heap_unset(&e->presence, id);
         e->workers[id].lost = true;
         row = emit_journal(e, NULL, JOURNAL_PRESENCE);
         row->worker = id;
         people_look_at_all(e);
-        return true;
 }
 
 static void roster_arm(Engine *e);

@@ -304,18 +304,7 @@ int64_t roster_next(const Registry *r, Now now, int64_t offset_us)
 
 uint32_t roster_sole_resident(const Registry *r, uint32_t dwelling)
 {
-        uint32_t sole = 0;
-
-        if (dwelling && code_index_sole(r, dwelling, &sole))
-                return sole;
-        for (uint32_t i = 1; r && dwelling && i < r->n_residents; i++) {
-                if (!r->residents[i].code || r->residents[i].dwelling != dwelling)
-                        continue;
-                if (sole)
-                        return 0;
-                sole = i;
-        }
-        return sole;
+        return r && dwelling ? code_index_sole(r, dwelling) : 0;
 }
 
 uint32_t roster_near(const Registry *r, uint32_t after, uint32_t dwelling, uint32_t resident)
