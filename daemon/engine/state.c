@@ -487,7 +487,7 @@ static bool times_contradict(const Incident *in)
                 in->reopened_us, in->press_us[0], in->press_us[1], in->press_us[2]};
         bool bad = p->renotify_us > most || p->receipt_us > most || p->loop_us > most ||
                    p->arrive_by_us > most || p->handle_by_us > most || p->arrive_max_us > most ||
-                   p->reopen_us > most || !p->loop_us;
+                   p->reopen_us > most || !p->loop_us || in->entered_us == NEVER || in->round_us == NEVER;
 
         for (unsigned i = 0; i < TIERS_MAX; i++)
                 bad = bad || p->tiers[i].delay_us > most || in->slow_us[i] > most;
@@ -597,27 +597,50 @@ static void times_move(Incident *in, int64_t by)
                 in->press_us[i] = moved(in->press_us[i], by);
 }
 
+/* The newest moment that the row knows of: it was written then or later, and before this boot began. */
+static int64_t newest_stamp(const Incident *in)
+{
+        const int64_t stamps[] = {in->entered_us, in->round_us, in->notified_us, in->event_us, in->opened_us,
+                in->reopened_us, in->press_us[0]};
+        int64_t newest = stamps[1];
+
+        ASSERT(newest != NEVER);
+        for (unsigned i = 0; i < sizeof(stamps) / sizeof(stamps[0]); i++)
+                if (stamps[i] != NEVER && stamps[i] > newest)
+                        newest = stamps[i];
+        return newest;
+}
+
+/* What gives people time, and what has its whole time again where nobody knows how much of it is over. */
+static bool is_anew(Timer t)
+{
+        return t == TIMER_RECEIPT || t == TIMER_HANDLE_BY || t == TIMER_REOPEN_UNTIL || t == TIMER_CONFIRM_BY;
+}
+
 /*
- * Nobody knows how long it took. The next tier is due now; the rest begins anew; the owner is asked whether he
- * is still coming. due_wall keeps what the row said.
+ * Nobody knows how long it took, only that this boot came after the row: a gateway that dies again while it starts
+ * has been up for a while when it starts next, and none of that is given to a deadline once more. The next tier is
+ * due now, or has been; the rest begins anew; the owner is asked whether he is still coming. due_wall keeps what
+ * the row said.
  */
 static void times_unknown(const Engine *e, Incident *in, int64_t offset)
 {
-        for (unsigned t = 0; t < TIMER_MAX; t++)
+        int64_t newest = newest_stamp(in), latest[TIMER_MAX];
+
+        for (unsigned t = 0; t < TIMER_MAX; t++) {
                 in->due_wall[t] = moved(in->due[t], offset);
+                latest[t] = is_anew((Timer)t) ? NEVER : moved(in->due[t], -newest);
+        }
         times_move(in, e->at - in->round_us);
         in->entered_us = in->round_us = e->at;
-        for (unsigned t = 0; t < TIMER_MAX; t++)
+        for (unsigned t = 0; t < TIMER_MAX; t++) {
+                bool now = t == TIMER_TIER || t == TIMER_LOOP || t == TIMER_FIRE119;
+
                 if (in->due[t] != NEVER)
-                        in->due[t] = e->at + full_time(in, (Timer)t);
-        if (in->due[TIMER_TIER] != NEVER)
-                in->due[TIMER_TIER] = e->at;
-        if (in->due[TIMER_LOOP] != NEVER)
-                in->due[TIMER_LOOP] = e->at;
-        if (in->due[TIMER_FIRE119] != NEVER)
-                in->due[TIMER_FIRE119] = e->at;
+                        in->due[t] = min_due(e->at + (now ? 0 : full_time(in, (Timer)t)), latest[t]);
+        }
         if (in->state == STATE_ACCEPTED)
-                in->due[TIMER_RECONFIRM] = e->at + RECONFIRM_US;
+                in->due[TIMER_RECONFIRM] = min_due(in->due[TIMER_RECONFIRM], e->at + RECONFIRM_US);
         in->undated = true;
 }
 
@@ -638,6 +661,8 @@ static void times_place(const Engine *e, Incident *in, uint32_t boot, int64_t of
                         return;
                 }
                 times_move(in, offset - now_offset);
+                if (newest_stamp(in) > 0) /* a row of the past that says it is of later than this boot */
+                        times_move(in, -newest_stamp(in));
                 for (unsigned t = 0; t < TIMER_MAX;
                         t++) { /* a clock that was believed, and wrong by years */
                         int64_t full = full_time(in, (Timer)t), most = is_promise((Timer)t) ? 2 * full : full;

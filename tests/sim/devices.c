@@ -160,6 +160,7 @@ static void speaks(uint32_t i)
                 later(rnd_between(s, USEC_PER_SEC, 90 * USEC_PER_SEC), presses_again, i);
 }
 
+/* The daemon may die of what is said, and then nothing below it comes: each life asks for its next moment first. */
 static void device_lives(uint64_t device)
 {
         uint32_t i = (uint32_t)device;
@@ -173,13 +174,13 @@ static void device_lives(uint64_t device)
                 }
                 return;
         }
+        later(rnd_between(STREAM_DEVICE + i, 10 * USEC_PER_MIN, 12 * USEC_PER_HOUR), device_lives, device);
         if (fault(FAULT_REUSE, 0.3) && id_again(i))
                 trace("%s has begun to count anew", device_code(i));
         else if (fault(FAULT_GARBAGE, 0.3))
                 garbage(i);
         else if (fault(FAULT_PRESS, 0.5))
                 speaks(i);
-        later(rnd_between(STREAM_DEVICE + i, 10 * USEC_PER_MIN, 12 * USEC_PER_HOUR), device_lives, device);
 }
 
 static void measures(uint64_t device)
@@ -191,19 +192,19 @@ static void measures(uint64_t device)
 
         if (world.calm)
                 return;
+        later(rnd_between(s, 5 * USEC_PER_MIN, 2 * USEC_PER_HOUR), measures, device);
         (void)daemon_vitals(
                 device_code(i), fault(FAULT_VITALS, 0.2) ? bad[rnd(s) % 4] : "{\"hr\":80,\"spo2\":97}");
-        later(rnd_between(s, 5 * USEC_PER_MIN, 2 * USEC_PER_HOUR), measures, device);
 }
 
 static void beats(uint64_t device)
 {
         uint32_t i = (uint32_t)device;
 
+        later(starts(i, "band") ? 50 * USEC_PER_MIN : 12 * USEC_PER_HOUR, beats, device);
         if (!fault(FAULT_SILENT, 0.2))
                 (void)daemon_status(
                         device_code(i), chance(STREAM_DEVICE + i, 0.9) ? "{\"battery\":80}" : "{}");
-        later(starts(i, "band") ? 50 * USEC_PER_MIN : 12 * USEC_PER_HOUR, beats, device);
 }
 
 static void stranger_speaks(uint64_t n)
@@ -219,13 +220,13 @@ static void strangers(uint64_t n)
 {
         if (world.calm)
                 return;
-        if (fault(FAULT_STRANGER, 0.5))
-                stranger_speaks(n % 9);
+        later(rnd_between(STREAM_WORLD, USEC_PER_MIN, 12 * USEC_PER_HOUR), strangers, n + 1);
         if (fault(FAULT_FLOOD, 0.05))
                 for (uint64_t i = 0; i < 14; i++)
                         later(rnd_between(STREAM_WORLD, 1, 2 * USEC_PER_MIN), stranger_speaks,
                                 100 + (n % 3) * 20 + i);
-        later(rnd_between(STREAM_WORLD, USEC_PER_MIN, 12 * USEC_PER_HOUR), strangers, n + 1);
+        if (fault(FAULT_STRANGER, 0.5))
+                stranger_speaks(n % 9);
 }
 
 void devices_receipt(const PortReceipt *r)

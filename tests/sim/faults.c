@@ -122,16 +122,16 @@ static void clock_maybe(uint64_t arg)
         uint64_t wrong = rnd_between(FAULT_CLOCK_STEP, USEC_PER_SEC, 6 * USEC_PER_HOUR);
         int64_t ppm = (int64_t)rnd_between(FAULT_CLOCK_STEP, 0, 400) - 200;
 
+        if (!world.calm)
+                later(rnd_between(FAULT_CLOCK_STEP, 1, 2 * USEC_PER_DAY / ASKED_PER_DAY), clock_maybe, 0);
         if (fault(FAULT_CLOCK_STEP, 0.1)) {
                 world.clocks_wrong = true;
                 world.wall_off_us += by;
                 world.drift_ppm = ppm;
                 trace("the wall clock jumps by %lld s", (long long)(by / 1000000));
-                daemon_clock_stepped();
                 later(wrong, clock_right, 0);
+                daemon_clock_stepped(); /* last: it may die of it */
         }
-        if (!world.calm)
-                later(rnd_between(FAULT_CLOCK_STEP, 1, 2 * USEC_PER_DAY / ASKED_PER_DAY), clock_maybe, 0);
 }
 
 void daemon_restart(uint64_t after_us, bool reboot, bool no_clock)

@@ -28,8 +28,9 @@ typedef struct Person {
         Alert alerts[ALERTS_MAX];
         uint32_t n_alerts;
         uint64_t nonce, silent_until_us; /* no signal */
-        bool off;
-        char last[256]; /* said once more now and then, as an app does that had no reply */
+        bool off, unanswered;            /* what was said of the duty had no reply yet, and is said again */
+        char last[256];                  /* said once more now and then, as an app does that had no reply */
+        char duty[128], duty_nonce[32];
 } Person;
 
 static Person people[PEOPLE_MAX];
@@ -105,6 +106,8 @@ void people_reply(const char *worker, const char *json)
         trace("%s is answered %s", worker, json);
         if (strstr(json, "\"result\":\"ok\"") && strstr(json, "\"state\":\"accepted\""))
                 world.accepts++;
+        if (people[i].unanswered && strstr(json, people[i].duty_nonce))
+                people[i].unanswered = false;
         if (s && sscanf(s + 11, "%llu", &incident) == 1 && strstr(json, "\"result\":\"stale\""))
                 alert_gone(&people[i], incident);
         if (incident && strstr(json, "still_burning"))
@@ -120,7 +123,7 @@ static void say(uint32_t i, const char *json)
                 (void)daemon_action(person_code(i), json, false);
 }
 
-static void act(uint32_t i, uint64_t incident, uint64_t seq, const char *action, const char *more)
+static void compose(uint32_t i, uint64_t incident, uint64_t seq, const char *action, const char *more)
 {
         Person *p = &people[i];
 
@@ -129,7 +132,12 @@ static void act(uint32_t i, uint64_t incident, uint64_t seq, const char *action,
                 "%s}",
                 incident, action, person_code(i), p->nonce++, seq, more);
         trace("%s: %s %" PRIu64 "%s", person_code(i), action, incident, more);
-        say(i, p->last);
+}
+
+static void act(uint32_t i, uint64_t incident, uint64_t seq, const char *action, const char *more)
+{
+        compose(i, incident, seq, action, more);
+        say(i, people[i].last);
 }
 
 /* Whatever else can be said, whether it makes sense or not. */
@@ -174,8 +182,14 @@ static void person_acts(uint32_t i, Alert a)
 
 static void duty(uint32_t i, bool on)
 {
-        people[i].off = !on;
-        act(i, 0, 0, on ? "on" : "off", "");
+        Person *p = &people[i];
+
+        p->off = !on;
+        p->unanswered = !person_is_plain(person_code(i));
+        snprintf(p->duty_nonce, sizeof(p->duty_nonce), "\"%s-%" PRIu64 "\"", person_code(i), p->nonce);
+        compose(i, 0, 0, on ? "on" : "off", "");
+        (void)str_copy(p->duty, sizeof(p->duty), p->last);
+        say(i, p->duty); /* last: the daemon may die of it */
 }
 
 static void person_looks(uint32_t i)
@@ -217,6 +231,10 @@ static void person_lives(uint64_t who)
         }
         if (world.calm)
                 p->silent_until_us = 0;
+        if (p->unanswered && (world.calm || chance(STREAM_PERSON + i, 0.5))) {
+                say(i, p->duty);
+                return;
+        }
         if (p->off ? world.calm || chance(STREAM_PERSON + i, 0.005) : fault(FAULT_OFF, 0.003)) {
                 duty(i, p->off);
                 return;
@@ -232,8 +250,8 @@ static bool has_signal(uint32_t i)
 
 static void beats(uint64_t arg)
 {
+        later(BEAT_US, beats, 0); /* first: the daemon may die of them */
         daemon_beats(has_signal);
-        later(BEAT_US, beats, 0);
 }
 
 void people_begin(void)

@@ -128,6 +128,45 @@ static void test_an_untrusted_clock_means_the_next_tier_now(void **state_)
         kit_end(&k);
 }
 
+/* The box came up, the daemon died before it had written anything, and starts again eight minutes later. */
+static void test_dying_while_it_starts_without_a_clock_gives_no_deadline_its_time_again(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        press(&k, "sos-102", "1");
+        act(&k, ACTION_ACCEPT, "d01", 2);
+        at(&k, 10);
+        kit_reboot(&k, -1000000000.0, false);
+        k.now.boot_us += 500 * USEC_PER_SEC;
+        k.now.wall_us += 500 * (int64_t)USEC_PER_SEC;
+        kit_restart(&k);
+        forget(&k);
+        at(&k, 10 - 1000000000.0 + 500);
+        assert_int_equal(tier(&k, 1), 5); /* the box has been up for longer than the ladder has to go */
+        assert_true(view(&k, 1).exhausted && view(&k, 1).late);
+        assert_int_equal(notified(&k, "w01"), 1);
+        assert_int_equal(state(&k, 2), STATE_ACCEPTED); /* the owner is asked first, all the same */
+        at(&k, 10 - 1000000000.0 + 561);
+        assert_int_equal(state(&k, 2), STATE_ALERTING);
+        kit_end(&k);
+}
+
+/* The clock was set back while the box was down: the row says that it is of later than this boot. */
+static void test_a_row_of_the_future_is_of_before_this_boot(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 10);
+        kit_reboot(&k, -3600, true);
+        at(&k, 10 - 3600 + 25.1); /* pressed at the latest when the box came up, 5 s before */
+        assert_int_equal(tier(&k, 1), 2);
+        kit_end(&k);
+}
+
 static void test_a_clock_that_becomes_trusted_brings_deadlines_forward(void **state_)
 {
         Kit k;
@@ -296,6 +335,9 @@ int main(void)
                 cmocka_unit_test(test_another_boot_goes_by_the_wall_clock),
                 cmocka_unit_test(test_another_boot_long_after_is_late),
                 cmocka_unit_test(test_an_untrusted_clock_means_the_next_tier_now),
+                cmocka_unit_test(
+                        test_dying_while_it_starts_without_a_clock_gives_no_deadline_its_time_again),
+                cmocka_unit_test(test_a_row_of_the_future_is_of_before_this_boot),
                 cmocka_unit_test(test_a_clock_that_becomes_trusted_brings_deadlines_forward),
                 cmocka_unit_test(test_a_repeat_is_known_although_the_clock_was_wrong_before),
                 cmocka_unit_test(test_a_clock_step_within_a_boot_moves_no_step),
