@@ -96,8 +96,8 @@ build() {
         ninja -C "$dir" --quiet "$@" >&2
 }
 
-# A second CoAP client that shares nothing with libcoap; the library of the workers' app; a browser's remote control
-NODE_PACKAGES=(coap@1.5.0 mqtt@5.16.0 playwright-core@1.65.1 axe-core@4.14.1)
+# A second CoAP client that shares nothing with libcoap; the libraries of the workers' app; a browser's remote control
+NODE_PACKAGES=(coap@1.5.0 mqtt@5.16.0 uplot@1.6.32 playwright-core@1.65.1 axe-core@4.14.1)
 
 # Gets them into build/node.
 get_node_packages() {

@@ -11,6 +11,9 @@
     steps: {}, // by incident: what this phone has heard of it
     log: [], // of today
     board: null,
+    day: null, // what the gateway says of this worker's day: visit, beds, register
+    curves: {}, // by incident: vitals that were asked for
+    records: {}, // by incident: the gateway's timeline that was asked for
     screen: 'list',
     incident: 0,
     test: null, // {began, reply}
@@ -80,6 +83,9 @@
       app.log = [];
       app.duty = false;
       app.board = null;
+      app.day = null;
+      app.curves = {};
+      app.records = {};
       app.account = null;
       told = {};
     });
@@ -207,6 +213,8 @@
     delete app.alerts[number];
     delete app.steps[number];
     delete told[number];
+    delete app.curves[number];
+    delete app.records[number];
     H.memory.remove('alerts', Number(number));
     if (!a)
       return;
@@ -288,6 +296,14 @@
       app.test.reply = reply;
     if (action.action === 'delivered' || action.action === 'seen')
       return;
+    if (action.action === 'vitals' || action.action === 'timeline') {
+      if (!ok && action.action === 'vitals' && app.curves[action.incident])
+        app.curves[action.incident].refused = true;
+      if (!ok)
+        H.toast(t('not_done', H.action(action.action), H.reason(reply.reason) || reply.text || reply.result), true);
+      H.render();
+      return; // the answer itself comes on a topic of its own
+    }
     if (ok && action.action === 'off')
       duty_end();
     else if (ok && action.action !== 'on')
@@ -371,6 +387,9 @@
     }
     const root = document.getElementById('app');
     const name = screen_name();
+    // somebody is looking for a bed: what he types stays under his fingers
+    if (name === drawn && !fresh && document.activeElement && document.activeElement.type === 'search')
+      return;
     const active = document.activeElement && document.activeElement.getAttribute('data-key');
     const places = {};
     Array.prototype.forEach.call(document.querySelectorAll('[data-scroll]'), function (e) { places[e.getAttribute('data-scroll')] = e.scrollTop; });
@@ -416,6 +435,25 @@
     },
     alert: on_alert, gone: on_gone, synced: on_synced, reply: on_reply,
     board: function (board) { app.board = board; if (app.is_desk()) H.render(); },
+    day: function (day) {
+      app.day = day;
+      H.memory.put('keep', 'day', day);
+      H.clock.heard(day.at, false);
+      if (['visits', 'today'].indexOf(app.screen) >= 0)
+        H.render();
+    },
+    vitals: function (data) {
+      if (app.alerts[data.incident]) {
+        app.curves[data.incident] = {data: data};
+        H.render();
+      }
+    },
+    timeline: function (data) {
+      if (app.alerts[data.incident] && Array.isArray(data.rows)) {
+        app.records[data.incident] = {rows: data.rows};
+        H.render();
+      }
+    },
     given_up: function (action) {
       if (action.action !== 'delivered' && action.action !== 'seen')
         H.toast(t('given_up', H.action(action.action)), true);
@@ -485,12 +523,14 @@
   function begin() {
     const hash = location.hash;
     service();
-    Promise.all([H.memory.get('keep', 'account'), H.memory.get('keep', 'duty'), H.memory.all('alerts'), H.memory.get('log', 'today')]).then(function (all) {
+    Promise.all([H.memory.get('keep', 'account'), H.memory.get('keep', 'duty'), H.memory.all('alerts'), H.memory.get('log', 'today'),
+      H.memory.get('keep', 'day')]).then(function (all) {
       const midnight = new Date().setHours(0, 0, 0, 0) / 1000;
       app.account = all[0] || null;
       if (/^#u=/.test(hash) && app.enrol(hash))
         return;
       app.duty = Boolean(all[1] && app.account);
+      app.day = app.account && all[4] || null;
       all[2].forEach(function (row) {
         app.alerts[row.alert.incident] = row.alert;
         app.steps[row.alert.incident] = row.steps;

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""Puts the app's folder together: our files as they are, mqtt.js from npm, and a compressed copy of each.
+"""Puts the app's folder together: our files as they are, mqtt.js and uPlot from npm, and a compressed copy of each.
 
     bundle.py OUT [--node FOLDER]… [--single FILE]
 
-FOLDER holds node_modules with mqtt; the first that has it counts. Without it OUT stays empty, a line says so, and the
+FOLDER holds node_modules with mqtt and uplot; the first that has both counts. Without it OUT stays empty, a line says so, and the
 exit code is 0: the gateway needs no app. --single: besides, the whole app in one HTML file, for a place that serves
 nothing else (it cannot start without a network, and its scripts stand in the page).
 """
@@ -18,7 +18,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-OURS = (".html", ".js", ".css", ".svg", ".webmanifest")
+OURS = (".html", ".js", ".css", ".svg", ".png", ".webmanifest")
+NPM = {  # what of npm is served: our name, the package's file
+    "mqtt.min.js": "mqtt/dist/mqtt.min.js",
+    "uplot.min.js": "uplot/dist/uPlot.iife.min.js",
+    "uplot.min.css": "uplot/dist/uPlot.min.css",
+}
 
 
 def put(path, data):
@@ -32,6 +37,11 @@ def single(files):
     page = re.sub(r'<link rel="(manifest|apple-touch-icon)"[^>]*>\n', "", page)
     icon = "data:image/svg+xml;base64," + base64.b64encode(files["icon.svg"]).decode()
     page = page.replace('href="icon.svg"', f'href="{icon}"')
+    # the charts' library too: there is nothing to fetch it from when the first one is shown
+    page = page.replace('<link rel="stylesheet" href="style.css">',
+                        '<link rel="stylesheet" href="uplot.min.css">\n<link rel="stylesheet" href="style.css">')
+    page = page.replace('<script src="mqtt.min.js" defer></script>',
+                        '<script src="mqtt.min.js" defer></script>\n<script src="uplot.min.js" defer></script>')
     page = re.sub(r'<link rel="stylesheet" href="([^"]+)">', lambda m: f"<style>\n{files[m[1]].decode()}</style>", page)
     return re.sub(r'<script src="([^"]+)" defer></script>',
                   lambda m: "<script>\n" + files[m[1]].decode().replace("</script", "<\\/script") + "</script>", page).encode()
@@ -44,16 +54,16 @@ def main():
     parser.add_argument("--single", type=Path)
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    found = [p for p in (n / "node_modules/mqtt/dist/mqtt.min.js" for n in arguments.node) if p.is_file()]
+    found = [n / "node_modules" for n in arguments.node if all((n / "node_modules" / p).is_file() for p in NPM.values())]
     if not found:
-        print("the workers' app is left out: mqtt.js from npm is not there (tools/test gets it)")
+        print("the workers' app is left out: mqtt.js and uPlot from npm are not there (tools/test gets them)")
         return 0
     files = {p.name: p.read_bytes() for p in sorted(HERE.iterdir()) if p.suffix in OURS}
     # the licence stands in the file; what points to its source map does not come along
-    files["mqtt.min.js"] = re.sub(rb"\n//# sourceMappingURL=\S+", b"", found[0].read_bytes())
-    licence = found[0].parents[1] / "LICENSE.md"
-    if licence.is_file():
-        files["mqtt-licence.txt"] = licence.read_bytes()
+    for name, path in NPM.items():
+        files[name] = re.sub(rb"\n//# sourceMappingURL=\S+", b"", (found[0] / path).read_bytes())
+        for licence in (found[0] / path.split("/")[0]).glob("LICENSE*"):
+            files[path.split("/")[0] + "-licence.txt"] = licence.read_bytes()
     version = hashlib.sha256(b"".join(name.encode() + b"\0" + data for name, data in sorted(files.items()))).hexdigest()[:12]
     files["sw.js"] = files["sw.js"].replace(b"const VERSION = 'dev'", b"const VERSION = '" + version.encode() + b"'")
     for name, data in files.items():

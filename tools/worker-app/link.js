@@ -19,7 +19,7 @@
     gateway: '', // online, offline, as the gateway's status says
     since: 0,
     actions: {}, // by nonce: {nonce, body, incident, action, created, tries}
-    on: {} // state, alert, gone, synced, reply, board, given_up: set by app.js
+    on: {} // state, alert, gone, synced, reply, board, day, vitals, timeline, given_up: set by app.js
   };
   let account = null;
   let client = null;
@@ -104,6 +104,9 @@
     const filters = {};
     filters[mine('alert/+')] = {qos: 1};
     filters[mine('reply')] = {qos: 1};
+    filters[mine('day')] = {qos: 1};
+    filters[mine('vitals')] = {qos: 1};
+    filters[mine('timeline')] = {qos: 1};
     filters[mine('presence')] = {qos: 1};
     filters[topic('status')] = {qos: 1};
     if (account.board)
@@ -171,6 +174,12 @@
       tell('state');
     } else if (name === topic('board'))
       on_board(text, packet.retain);
+    else
+      ['day', 'vitals', 'timeline'].forEach(function (n) {
+        const value = name === mine(n) && read(text);
+        if (value)
+          tell(n, value);
+      });
   }
 
   function read(text) {

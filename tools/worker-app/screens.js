@@ -137,7 +137,7 @@
   };
 
   screens.list = function () {
-    const all = H.sort(H.app.list());
+    const all = H.sort(H.app.list().filter(function (a) { return !H.is_request(a); }));
     const mine = all.filter(function (a) { return a.needs; });
     const rest = all.filter(function (a) { return !a.needs; });
     return h('div', {class: 'screen'}, head(t('alerts') + (mine.length ? ' ' + mine.length : '')),
@@ -146,7 +146,8 @@
         mine.length ? h('ul', {class: 'cards', 'aria-label': t('alerts')}, mine.map(function (a) { return H.card(a); })) :
           h('div', {class: 'calm'}, h('div', {class: 'tick', 'aria-hidden': 'true'}, H.link.state === 'online' ? '✓' : '…'),
             h('p', {class: 'lead'}, t('none')), h('p', {class: 'quiet'}, t('none_how'))),
-        rest.length ? h('section', {}, h('h2', {}, t('others')), h('ul', {class: 'cards'}, rest.map(function (a) { return H.card(a); }))) : null));
+        rest.length ? h('section', {}, h('h2', {}, t('others')), h('ul', {class: 'cards'}, rest.map(function (a) { return H.card(a); }))) : null),
+      H.tabs('list'));
   };
 
   // ---- one alert ----
@@ -183,7 +184,7 @@
       if (c.phone)
         phones.push(H.phone(c.phone, t('call', H.role(c.role) + (c.name ? ' ' + c.name : '')), 'phone second'));
     });
-    return [
+    return [H.is_request(a) ? H.request_facts(a) :
       h('div', {class: 'hero p' + a.priority},
         h('div', {class: 'top'}, h('span', {class: 'priority'}, H.priority_words(a.priority)), h('span', {}, t('number', a.incident))),
         h('h2', {class: 'what'}, H.what(a)),
@@ -193,7 +194,7 @@
         H.live('p', {class: 'step'}, function () { return H.next_step(a); })),
       more || null,
       flags(a),
-      a.needs ? null : h('p', {class: 'box good lead'}, (H.owner(a) ? t(a.state === 'on_scene' ? 'scene_by' : 'taken_by', H.owner(a)) + '。' : '') + t('needs_none')),
+      a.needs || H.is_request(a) ? null : h('p', {class: 'box good lead'}, (H.owner(a) ? t(a.state === 'on_scene' ? 'scene_by' : 'taken_by', H.owner(a)) + '。' : '') + t('needs_none')),
       a.recorded === false ? H.live('p', {class: 'quiet'}, function () { return H.clock.now() - a.sent > 5 ? t('unrecorded') : ''; }) : null,
       pending_lines(a.incident),
       phones.length ? h('section', {class: 'phones', 'aria-label': t('contacts')}, phones) : null,
@@ -201,13 +202,15 @@
       fact(t('notes'), a.notes, 'strong'),
       a.address ? h('div', {class: 'fact'}, h('h3', {}, t('where')), h('p', {}, a.address),
         h('a', {class: 'button plain', href: H.map_link(a.address), target: '_blank', rel: 'noopener'}, t('map'))) : null,
-      fact(t('happened'), happened(a)),
+      H.is_request(a) ? null : fact(t('happened'), happened(a)),
+      H.curve(a),
       fact(t('condition'), a.condition ? t('cond_' + a.condition) : ''),
       fact(t('told_who'), (a.told || []).map(function (p) { return p.name + ' ' + H.told(p.state); }).join('，')),
       fact(t('opened'), H.time(a.opened, true)),
       fact(t('device'), a.device),
       h('p', {class: 'quiet', lang: 'zh-CN'}, a.text),
-      timeline(a)];
+      timeline(a),
+      H.record(a)];
   };
 
   function act(a, action, more, quiet) {
@@ -294,6 +297,8 @@
   }
 
   H.actions = function (a) {
+    if (H.is_request(a))
+      return H.request_actions(a);
     const box = h('footer', {class: 'actions'});
     const put = function () { Array.prototype.forEach.call(arguments, function (e) { if (e) box.appendChild(e); }); };
     const busy = H.link.pending(a.incident).some(function (p) { return ['accept', 'arrived', 'resolve'].indexOf(p.action) >= 0; });
@@ -324,7 +329,7 @@
     const a = H.app.alerts[H.app.incident];
     if (!a)
       return screens.list();
-    return h('div', {class: 'screen'}, head(H.needs(a), true),
+    return h('div', {class: 'screen'}, head(H.is_request(a) ? t('requests') : H.needs(a), true),
       h('main', {class: 'page detail', 'data-scroll': 'detail' + a.incident}, H.detail(a)), H.actions(a));
   };
 
@@ -350,6 +355,13 @@
     });
   }
 
+  H.phone_log = function () {
+    return H.app.log.length ? h('ol', {class: 'steps'}, H.app.log.slice().reverse().slice(0, 100).map(function (l) {
+      return h('li', {}, h('time', {}, H.time(l.at)), ' ' + t('number', l.incident) + ' ' + H.kind(l.kind) + (l.name ? ' ' + l.name : '') + ' · ' +
+        (l.mine ? H.action(l.mine) : H.state(l.state)));
+    })) : h('p', {class: 'quiet'}, t('log_none'));
+  };
+
   screens.me = function () {
     const account = H.app.account;
     const skew = H.clock.skew();
@@ -363,11 +375,7 @@
       H.app.duty ? button(t('off_do'), 'big', off_sheet) : null,
       button(t('try_sound'), 'big', function () { H.bell.unlock(); H.bell.once(1); }),
       button(t('language'), 'big', function () { H.language(!H.english); H.render(); }, {lang: H.english ? 'zh-CN' : 'en'}),
-      h('section', {}, h('h2', {}, t('log')), H.app.log.length ?
-        h('ol', {class: 'steps'}, H.app.log.slice().reverse().slice(0, 100).map(function (l) {
-          return h('li', {}, h('time', {}, H.time(l.at)), ' ' + t('number', l.incident) + ' ' + H.kind(l.kind) + (l.name ? ' ' + l.name : '') + ' · ' +
-            (l.mine ? H.action(l.mine) : H.state(l.state)));
-        })) : h('p', {class: 'quiet'}, t('log_none'))),
+      H.app.is_desk() ? h('section', {}, h('h2', {}, t('log')), H.phone_log()) : null,
       button(t('logout'), 'danger', function () {
         H.sheet(t('logout'), function (close) {
           return [h('p', {class: 'lead'}, t('logout_sure')),

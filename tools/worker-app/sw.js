@@ -3,7 +3,7 @@
 'use strict';
 const VERSION = 'dev'; // the bundle's hash, set when it is put together
 const FILES = ['./', 'index.html', 'style.css', 'mqtt.min.js', 'words.js', 'memory.js', 'clock.js', 'ticker.js', 'link.js', 'bell.js', 'parts.js',
-  'screens.js', 'desk.js', 'app.js', 'wall.html', 'wall.js', 'manifest.webmanifest', 'icon.svg', 'icon-maskable.svg'];
+  'screens.js', 'requests.js', 'visits.js', 'curve.js', 'uplot.min.js', 'uplot.min.css', 'desk.js', 'app.js', 'wall.html', 'wall.js', 'manifest.webmanifest', 'icon.svg', 'icon-192.png', 'icon-512.png', 'icon-maskable.png'];
 const CACHE = 'huying-' + VERSION;
 
 self.addEventListener('install', function (event) {

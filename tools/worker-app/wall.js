@@ -19,6 +19,21 @@
       h('span', {class: 'more'}, H.state(i.state) + (i.owner ? ' ' + i.owner : '') + ' · ' + t('ladder', i.tier, i.tiers) + ' · ' + t('told', i.told, i.received)));
   }
 
+  // The problem wall: what was asked and is not answered yet.
+  function request(q) {
+    return h('li', {class: 'problem p5' + (q.overdue ? ' p2' : '')}, h('strong', {}, q.class ? t('q_' + q.class) : ''),
+      h('span', {}, (q.text || H.kind('request')) + ' ' + [q.name, q.building].filter(Boolean).join(' ')),
+      H.live('span', {class: 'left'}, function () {
+        const left = (q.due || 0) - H.clock.now();
+        return !q.due ? '' : left > 0 ? t('q_left', H.span(left)) : t('q_late', H.span(-left));
+      }),
+      h('span', {class: 'more'}, t('q_state_' + q.state) + (q.level ? ' · ' + t('q_level_' + q.level) : '')));
+  }
+
+  function alarms(b) {
+    return (b.items || []).filter(function (i) { return i.kind !== 'request'; });
+  }
+
   function render() {
     const root = document.getElementById('app');
     const b = board;
@@ -30,10 +45,14 @@
         gateway === 'offline' ? h('p', {class: 'banner bad', role: 'alert'}, t('gateway_banner')) : null,
         b ? H.board_age(b) : h('p', {class: 'quiet'}, t('board_wait')),
         b && b.degraded ? h('p', {class: 'banner bad'}, t('degraded')) : null),
-      h('section', {}, h('h2', {}, t('problems') + (b ? ' ' + b.open : '')), b && b.items.length ?
-        h('ul', {}, b.items.slice(0, SHOWN).map(problem)) : h('p', {class: 'lead'}, b ? t('none') : '')),
-      h('section', {}, h('h2', {}, t('echoes')), b && (b.echoes || []).length ?
-        h('ul', {class: 'plain-list'}, b.echoes.slice(0, 12).map(H.echo)) : h('p', {class: 'quiet'}, t('echo_none')))));
+      h('section', {}, h('h2', {}, t('emergencies') + (b ? ' ' + b.open : '')), b && alarms(b).length ?
+        h('ul', {}, alarms(b).slice(0, SHOWN).map(problem)) : h('p', {class: 'lead'}, b ? t('none') : ''),
+        h('h2', {}, t('problems') + (b && b.problems ? ' ' + b.problems.length : '')), b && (b.problems || []).length ?
+          h('ul', {}, b.problems.slice(0, Math.max(3, SHOWN - alarms(b).length)).map(request)) : h('p', {class: 'lead'}, b ? t('problems_none') : '')),
+      h('section', {}, h('h2', {}, t('answers')), b && (b.answers || []).length ?
+        h('ul', {class: 'plain-list'}, b.answers.slice(0, 6).map(H.answer)) : h('p', {class: 'quiet'}, t('answers_none')),
+        h('h2', {}, t('f_resolved')), b && (b.echoes || []).length ?
+          h('ul', {class: 'plain-list'}, b.echoes.slice(0, 6).map(H.echo)) : h('p', {class: 'quiet'}, t('echo_none')))));
   }
 
   function start(of) {

@@ -151,6 +151,9 @@
     a_accept: ['接单', 'accept'], a_arrived: ['已到达', 'arrived'], a_resolve: ['办结', 'resolve'], a_decline: ['去不了', 'decline'],
     a_release: ['退单', 'give back'], a_coming: ['在路上', 'on my way'], a_extend: ['延时', 'more time'], a_backup: ['增援', 'backup'],
     a_handover: ['转交', 'hand over'], a_handoff: ['联系外援', 'handoff'], a_confirm: ['确认', 'confirm'], a_fire119: ['119 决定', '119 decision'],
+    a_request: ['登记诉求', 'enter a request'], a_assign: ['指派', 'assign'], a_start: ['开始办理', 'start'], a_waiting: ['等待', 'wait'], a_done: ['办完', 'done'],
+    a_not_accepted: ['不受理', 'not accepted'], a_escalate: ['提请上一级', 'next level'], a_rate: ['评价', 'rating'], a_reclass: ['改类别', 'class'],
+    a_visit_in: ['上门签到', 'check in'], a_visit_out: ['离开签退', 'check out'], a_vitals: ['看体征', 'vitals'], a_timeline: ['看记录', 'record'],
     a_reopen: ['重新打开', 'reopen'], a_on: ['上岗', 'on duty'], a_off: ['离岗', 'off duty'], a_test_confirm: ['测试收到', 'test received'],
     test_confirm: ['测试收到了', 'The test has arrived'],
     pending: ['“{0}”还没有得到网关确认，正在重发……', '“{0}” is not confirmed yet; sending again …'],
@@ -161,6 +164,86 @@
     stood_down: ['编号 {0}：{1} 已接单，您无需前往', 'No. {0}: {1} has accepted, you need not go'],
     gone: ['编号 {0} 已结束', 'No. {0} is over'],
     new_alert: ['新警报：{0}', 'New alert: {0}'],
+
+    // pages
+    pages: ['页面', 'Pages'],
+    tab_alerts: ['警报', 'Alerts'],
+    requests: ['诉求', 'Requests'],
+    visits: ['上门', 'Visits'],
+    today: ['今天', 'Today'],
+    today_matters: ['今天的警情', 'Matters of today'],
+    day_wait: ['等待网关的数据……', 'Waiting for the gateway …'],
+    accepted_in: ['{0}接单', 'accepted in {0}'],
+
+    // requests
+    q_none: ['没有待办的诉求', 'No requests'],
+    q_new: ['登记诉求', 'Enter a request'],
+    q_resident: ['老人编号', 'Code of the resident'],
+    q_what: ['什么事', 'What it is about'],
+    q_class: ['类别', 'Class'],
+    q_easy: ['易', 'easy'], q_key: ['重点', 'key'], q_hard: ['难', 'hard'],
+    q_level_community: ['社区', 'community'], q_level_street: ['街道', 'street'], q_level_district: ['区', 'district'],
+    q_state_open: ['待受理', 'open'], q_state_assigned: ['已受理', 'assigned'], q_state_in_progress: ['办理中', 'in progress'],
+    q_state_waiting: ['等待中', 'waiting'], q_state_done: ['办完，待回访', 'done, call back'], q_state_rated: ['已评价', 'rated'],
+    q_state_not_accepted: ['不受理', 'not accepted'],
+    q_left: ['还有 {0}', '{0} left'],
+    q_late: ['超期 {0}', 'overdue by {0}'],
+    q_waiting_until: ['等待中，还有 {0}', 'waiting, {0} left'],
+    q_owner: ['{0} 在办', '{0} deals with it'],
+    q_nobody: ['还没有人受理', 'nobody has it yet'],
+    q_responsible: ['谁在办', 'Who deals with it'],
+    q_evidence: ['等待的依据', 'Why it waits'],
+    q_reason: ['理由', 'Reason'],
+    q_rating: ['评价', 'Rating'],
+    q_score: ['{0} 分（满分 5 分）', '{0} of 5'],
+    q_by: ['怎么来的', 'How it came'],
+    q_by_desk: ['值班台登记', 'entered by the desk'], q_by_device: ['按了求助键', 'request key pressed'],
+    q_accept: ['受理', 'Take it'],
+    q_assign: ['指派给', 'Assign to'],
+    q_start: ['开始办理', 'Start'],
+    q_wait: ['等待', 'Wait'],
+    q_wait_days: ['等几天', 'For how long'],
+    q_days: ['{0} 天', '{0} d'],
+    q_evidence_needed: ['依据（必填）', 'Evidence (needed)'],
+    q_reason_needed: ['理由（必填）', 'Reason (needed)'],
+    q_done: ['办完了', 'Done'],
+    q_done_what: ['怎么办的（必填）', 'What was done (needed)'],
+    q_escalate: ['提请上一级', 'Ask the next level'],
+    q_not_accepted: ['不受理', 'Do not accept'],
+    q_reclass: ['改为“{0}”', 'Class “{0}”'],
+    q_rate: ['回访评价', 'Call back, rating'],
+    q_ask: ['老人满意吗', 'Is the resident content'],
+    q_score_5: ['很满意', 'very'], q_score_4: ['满意', 'yes'], q_score_3: ['一般', 'fair'], q_score_2: ['不满意', 'no'], q_score_1: ['很不满意', 'not at all'],
+
+    // visits
+    v_in: ['上门签到', 'Check in'],
+    v_out: ['离开签退', 'Check out'],
+    v_now: ['正在上门', 'Visit going on'],
+    v_since: ['{0} 签到，已 {1}', 'since {0}, {1}'],
+    v_hour: ['满一小时才计入，还差 {0}', 'counts after one hour, {0} to go'],
+    v_counts: ['已满一小时', 'One hour is full'],
+    v_service: ['服务', 'Service'],
+    v_clean: ['助洁', 'cleaning'], v_meals: ['助餐', 'meals'], v_bath: ['助浴', 'bath'], v_medical: ['助医', 'medical'], v_company: ['陪伴', 'company'],
+    v_errand: ['代办', 'errand'], v_other: ['其他', 'other'],
+    v_proof: ['床位码（贴在床头，可不填）', 'Bed code (at the bed; optional)'],
+    v_find: ['找老人', 'Find a resident'],
+    v_beds: ['我的床位', 'My beds'],
+    v_no_bed: ['没有找到', 'None found'],
+    v_of_plan: ['今年 {0} / {1} 次', '{0} of {1} this year'],
+    v_done: ['今年 {0} 次', '{0} this year'],
+    v_hours: ['{0} 小时', '{0} h'],
+
+    // vitals of a day, the record
+    c_show: ['看近一天体征', 'Vitals of the last day'],
+    c_title: ['近一天体征', 'Vitals of the last day'],
+    c_wait: ['正在取……', 'Coming …'],
+    c_none: ['近一天没有体征数据', 'No readings in the last day'],
+    c_range: ['{0}–{1} {2}', '{0} to {1} {2}'],
+    c_last: ['最近 {0}（{1}）', 'last {0} ({1})'],
+    c_limits: ['限值 {0}–{1}', 'limits {0} to {1}'],
+    r_title: ['网关的完整记录', 'The gateway’s record'],
+    r_show: ['查看', 'Show'],
+    r_again: ['再看一次', 'Show again'],
 
     // me
     account: ['账号', 'Account'],
@@ -195,6 +278,12 @@
     f_accept: ['平均接单', 'Mean time to accept'],
     degraded: ['网关暂时不能存盘，报警照常', 'The gateway cannot record for now; alarms go on'],
     problems: ['问题墙', 'Problems'],
+    answers: ['回音壁', 'Echoes'],
+    emergencies: ['警情', 'Alerts'],
+    answers_none: ['还没有办完的诉求', 'Nothing answered yet'],
+    problems_none: ['没有未办的诉求', 'No open requests'],
+    unprotected: ['失去保护的老人', 'Residents without a working device'],
+    unprotected_none: ['没有', 'None'],
     echoes: ['回音壁', 'Echoes'],
     echo_none: ['今天还没有办结', 'Nothing resolved yet'],
     since: ['自 {0} 起', 'since {0}'],
@@ -247,6 +336,16 @@
     away: ['老人外出', 'the resident is away'], sustained: ['持续超限', 'beyond the limit, and again'], rate: ['变化太快', 'changes too fast'],
     score: ['早期预警评分高', 'the early warning score is high'], inactive: ['长时间没有动静', 'no sign of life at home']
   };
+  // rows of the gateway's record
+  const steps = {
+    event: ['设备发来', 'from the device'], opened: ['立案', 'opened'], tier: ['叫到下一级', 'next tier'], loop: ['全部重新呼叫', 'everybody again'], notified: ['已呼叫', 'told'],
+    attempt: ['没有送到', 'not reached'], delivered: ['已送达', 'received'], seen: ['已看到', 'seen'], accepted: ['接单', 'accepted'], helper: ['来帮忙', 'helps'],
+    declined: ['去不了', 'cannot go'], arrived: ['到达', 'arrived'], resumed: ['重新呼叫', 'called again'], released: ['退单', 'given back'], resolved: ['办结', 'resolved'],
+    reopened: ['重新打开', 'reopened'], closed: ['归档', 'closed'], cancel: ['老人取消', 'cancelled'], condition: ['探测器变化', 'the sensor changed'], pressed: ['又按了一次', 'pressed again'],
+    upgraded: ['情况升级', 'more serious'], reminded: ['提醒', 'reminded'], extended: ['延时', 'more time'], handover: ['转交', 'handed over'], handoff: ['联系外援', 'agency'],
+    confirmed: ['已确认', 'confirmed'], backup: ['请求增援', 'backup'], fire119: ['119 决定', '119'], skipped: ['无人可叫', 'nobody there'], refused: ['被拒绝', 'refused'],
+    reading: ['体征', 'reading'], coming: ['在路上', 'on the way'], linked: ['关联', 'linked']
+  };
   const causes = {
     broker: ['消息服务器连不上', 'the broker cannot be reached'], store: ['数据库故障', 'the database fails'], roster: ['有一级没有人可叫', 'a tier has nobody who can be called'],
     takeover: ['网关的连接被占用', 'somebody else uses the gateway’s connection'], channel: ['外呼通道故障', 'a program channel fails'], table: ['登记表满了', 'a table is full'],
@@ -279,6 +378,7 @@
   // A word that came after us says nothing: the alert's own line stands beside it.
   H.reason = function (word) { return reasons[word] ? look(reasons)(word) : ''; };
   H.cause = look(causes);
+  H.step = look(steps);
   H.outcome = function (word) { return words['o_' + word] ? H.t('o_' + word) : String(word); };
   H.action = function (word) { return words['a_' + word] ? H.t('a_' + word) : String(word); };
   H.vital = function (name) {
