@@ -561,6 +561,13 @@ static void attach(Engine *e, Incident *in, const Matter *m, uint64_t *ret_seq)
         *ret_seq = e->next_seq - 1;
         if (echo || m->quiet || (same_level && !resolved))
                 return;
+        if (m->repeat) {
+                ASSERT(!resolved);
+                facts_take(e, in, m);
+                level_set(e, in, source_add(e, in, source_of(m), m->place.device), m->level);
+                emit_alert(e, in);
+                return;
+        }
         if (in->test && in->state == STATE_ALERTING)
                 testbox_real(e, in, REASON_PRESSED);
         facts_take(e, in, m);

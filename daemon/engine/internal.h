@@ -446,6 +446,7 @@ typedef struct Matter {     /* an alarm event, placed and understood */
         uint8_t cause, vital;
         uint8_t priority; /* 0: that of the class */
         bool button, quiet; /* counts for three presses; appended without calling anybody again */
+        bool repeat;        /* nobody is called again, but the open matter's notices say so */
         bool community_first;
         double value, limit, trend;
         int64_t span_us;

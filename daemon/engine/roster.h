@@ -9,6 +9,7 @@
  * entities by these ids, so a new registry never moves an open incident.
  */
 #include "base/clock.h"
+#include "engine/rules.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -133,7 +134,8 @@ typedef struct Registry {
         Duty *duties;         /* sorted by worker; from [0] */
         Override *overrides;  /* sorted by worker; from [0] */
         Holiday *holidays;    /* sorted by date; from [0] */
-        uint32_t n_grids, n_dwellings, n_residents, n_devices, n_workers, n_duties, n_overrides, n_holidays;
+        PersonRule *rules;          /* sorted by resident and name; from [0] */
+        uint32_t n_grids, n_dwellings, n_residents, n_devices, n_workers, n_duties, n_overrides, n_holidays, n_rules;
         void *code_index; /* store/registry: code → id */
         void *pool;       /* the texts */
         struct Registry *under; /* lends the texts and every array but devices; NULL: all is its own */

@@ -73,7 +73,9 @@ typedef struct VitalTrack {
         double last, ref;
         uint32_t last_ds, ref_ds;
         uint32_t since_ds, clear_ds; /* beyond since; back inside by the margin since */
-        uint8_t recent;              /* bit 0 the newest of three readings: was beyond */
+        uint32_t beyond_ds;          /* the last time */
+        float scatter;               /* mean step from reading to reading, of late */
+        uint8_t recent, gross;       /* bit 0 the newest of eight readings: was beyond, was gross */
         uint8_t n;                   /* readings so far, few are no course */
 } VitalTrack;
 
@@ -83,6 +85,7 @@ typedef struct ResidentState {
         bool told_critical;
         uint8_t rate_recent, score_recent; /* as VitalTrack.recent */
         uint16_t latched;                  /* what was called for and has not been over since */
+        uint16_t noted;                    /* what is beyond, and has been called for or recorded */
         uint32_t told_ds, due_ds;          /* due: the earliest that waits */
         VitalTrack vitals[VITAL_MAX];
 } ResidentState;

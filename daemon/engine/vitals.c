@@ -1,64 +1,67 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Readings: which of them call, and which are noise.
+ * Readings: which of them call, and which are noise. Every number below is a rule that can be set for one person
+ * (rules.h).
  *
  * A reading is beyond when it is outside the person's own limits in the registry. It is gross when NEWS2 gives it 3
  * points as well: the own limit must be broken too, because a resident whose doctor has set another range lives
  * there.
  *
- *   gross                 calls at once (P2), unless it is a jump out of a course of five readings: further from the
- *                         last one, a minute ago at most, than a body changes. A loose strap does that; then like
+ *   gross                 calls at once (P2). In a course (five readings, the last one a minute ago at most) it takes
+ *                         two of three, or that nothing contradicts it: a loose strap gives one such reading, an
+ *                         irregular heart another one every few minutes, and who is really ill has it again at once
  *   beyond                calls (P3) when 2 of the last 3 readings are beyond, or when nothing has contradicted it
  *                         for 30 s (or one and a half of the device's intervals, 5 min at most): a lone reading
  *                         is believed in the end, so that a cuff that is used once a day is heard
  *   NEWS2 (news2.c)       5 points call (P3), 7 (P2), and 3 for one part for which the person has no limit (P3); by
  *                         the same two of three. A part within the own limits counts 2 at most
- *   rate                  changes within ten minutes by more than RATE (P3); the same
+ *   rate                  changes within ten minutes by more than the rule, and by three times what it scatters
+ *                         from reading to reading besides (P3); the same
  *   back                  inside the limit by a margin (5/min, 5 %, 1 % SpO2, 0.2 °C) and held for 60 s: the
  *                         condition of the matter is CLEARED, which stops nothing
  *
- * Somebody has resolved it and it has never been back: it calls again when it is gross and was not, or after four
- * hours. A person has dealt with it, and a chart that rings every five minutes is switched off in the end.
+ * One matter, and not one call for each time that a value that scatters around its limit crosses it: what has called
+ * calls again when it is gross (each time), or when it had been over (not beyond for half an hour), or after four
+ * hours. Until then it is recorded, and stands in the alert of the open matter, but nobody's telephone rings: a chart
+ * that rings every five minutes is switched off in the end. The same holds after somebody has resolved it.
  *
  * While the wristband is not worn, readings are kept and not judged. No readings at all are a fault of the device
- * (supervision.c), never a vital. What is known of the course is in memory only, 280 bytes a resident.
+ * (supervision.c), never a vital. What is known of the course is in memory only, 330 bytes a resident.
  */
 #include "engine/internal.h"
 
 #include <math.h>
 
-#define DS_PER_SEC     10u /* times here are tenths of a second since CLOCK_BOOTTIME began, as 32 bits */
-#define DELAY_DS       (30u * DS_PER_SEC)
-#define DELAY_MAX_DS   (300u * DS_PER_SEC)
-#define CLEAR_DS       (60u * DS_PER_SEC)
-#define JUMP_DS        (60u * DS_PER_SEC)
-#define WINDOW_DS      (600u * DS_PER_SEC)
-#define TREND_DS       (120u * DS_PER_SEC)
-#define FRESH_DS       (3600u * DS_PER_SEC) /* older readings are no part of a score */
-#define REST_DS        (3600u * DS_PER_SEC) /* a score or a change calls once in it, if it is not worse */
-#define AGAIN_DS       (4u * 3600u * DS_PER_SEC)
-#define SCORE_URGENT   5
-#define SCORE_CRITICAL 7
-#define COURSE         5 /* readings; a jump out of fewer is the first thing we hear */
-#define BIT_RATE       BIT(VITAL_MAX)
-#define BIT_SCORE      BIT(VITAL_MAX + 1)
-#define PARTIAL        0x80u /* of a score: always, see news2.c */
+#define DS_PER_SEC   10u /* times here are tenths of a second since CLOCK_BOOTTIME began, as 32 bits */
+#define DELAY_MAX_DS (300u * DS_PER_SEC)
+#define CLEAR_DS     (60u * DS_PER_SEC)
+#define JUMP_DS      (60u * DS_PER_SEC)
+#define WINDOW_DS    (600u * DS_PER_SEC)
+#define TREND_DS     (120u * DS_PER_SEC)
+#define FRESH_DS     (3600u * DS_PER_SEC) /* older readings are no part of a score */
+#define REST_DS      (3600u * DS_PER_SEC) /* a score or a change calls once in it, if it is not worse */
+#define OVER_DS      (1800u * DS_PER_SEC) /* not beyond for so long: the next time is another time */
+#define COURSE       5                    /* readings; fewer, and it is the first thing we hear */
+#define BIT_RATE     BIT(VITAL_MAX)
+#define BIT_SCORE    BIT(VITAL_MAX + 1)
+#define PARTIAL      0x80u /* of a score: always, see news2.c */
 
 static const struct {
-        double jump, rate_up, rate_down, band; /* band: so far inside the limit is back */
-        bool percent;                          /* … in percent of the limit */
+        double jump;  /* further than a body changes within a minute */
+        bool percent; /* "back" is in percent of the limit */
 } courses[VITAL_MAX] = {
-        [VITAL_HR] = {60, 50, 40, 5, false},
-        [VITAL_SPO2] = {10, 100, 5, 1, false},
-        [VITAL_SYS] = {60, 60, 40, 5, true},
-        [VITAL_DIA] = {40, 40, 30, 5, true},
-        [VITAL_TEMP] = {1.5, 1.2, 1.5, 0.2, false},
-        [VITAL_RESP] = {15, 10, 10, 2, false},
+        [VITAL_HR] = {60, false},
+        [VITAL_SPO2] = {10, false},
+        [VITAL_SYS] = {60, true},
+        [VITAL_DIA] = {40, true},
+        [VITAL_TEMP] = {1.5, false},
+        [VITAL_RESP] = {15, false},
 };
 
 /* What one step has found, all vitals together. */
 typedef struct Found {
         uint32_t fired, cleared; /* bits of Source.active */
+        uint32_t repeated;       /* of those: it has called lately, and is only recorded */
         bool critical;
         Reason reason;
         Vital worst; /* a critical one, else the first */
@@ -70,8 +73,10 @@ typedef struct Found {
 typedef struct Judge {
         Engine *e;
         const VitalLimits *limits;
+        uint32_t resident;
         ResidentState *person;
         uint32_t now, wait; /* wait: how long a lone reading may go uncontradicted */
+        uint8_t k, n;       /* so many of the last so many */
         uint32_t active;    /* bits of the open matter */
         bool was_critical;
         Found found;
@@ -96,9 +101,9 @@ static bool is_beyond(const VitalLimits *limits, unsigned i, double v, double *r
 }
 
 /* Inside each limit by the margin, or as far inside as two limits that lie close allow. */
-static bool is_back(const VitalLimits *limits, unsigned i, double v)
+static bool is_back(const VitalLimits *limits, unsigned i, double v, double band)
 {
-        double min = limits->min[i], max = limits->max[i], band = courses[i].band, mid = (min + max) / 2;
+        double min = limits->min[i], max = limits->max[i], mid = (min + max) / 2;
         double low = courses[i].percent ? min * (1 + band / 100) : min + band;
         double high = courses[i].percent ? max * (1 - band / 100) : max - band;
 
@@ -107,9 +112,27 @@ static bool is_back(const VitalLimits *limits, unsigned i, double v)
         return (isnan(min) || v >= low || (i == VITAL_SPO2 && v >= 100)) && (isnan(max) || v <= high);
 }
 
-static unsigned said(uint8_t recent)
+static double rule(const Judge *j, unsigned name)
 {
-        return (recent & 1u) + (recent >> 1 & 1u) + (recent >> 2 & 1u);
+        return rule_of(j->e->registry, j->resident, (RuleName)name)[0];
+}
+
+/* A rule that the configuration can switch off for all who have none of their own. */
+static double rule_if(const Judge *j, unsigned name, bool on)
+{
+        const double *own = rule_own(j->e->registry, j->resident, (RuleName)name);
+
+        return own ? own[0] : on ? rule(j, name) : 0;
+}
+
+/* So many of the newest n. */
+static bool said(const Judge *j, uint8_t recent)
+{
+        unsigned count = 0;
+
+        for (unsigned i = 0; i < j->n; i++)
+                count += recent >> i & 1u;
+        return count >= j->k;
 }
 
 static double trend_of(const VitalTrack *t, uint32_t now, double v)
@@ -139,11 +162,11 @@ static void fire(Judge *j, uint32_t bit, Reason reason, bool critical, unsigned 
 }
 
 /* True: this rule has called for it before, and it has not been over since. */
-static bool is_dealt_with(const Judge *j, uint32_t bit, bool worse)
+static bool is_dealt_with(const Judge *j, uint32_t bit)
 {
         const ResidentState *p = j->person;
 
-        return (p->latched & bit) && !worse && j->now - p->told_ds < AGAIN_DS;
+        return (p->latched & bit) && j->now - p->told_ds < rule(j, RULE_REPEAT) / 1e5;
 }
 
 static void latch(Judge *j, uint32_t bit, bool critical)
@@ -160,30 +183,42 @@ static void pend(Judge *j, uint32_t due)
 }
 
 /* Beyond its limit: now, twice of three, uncontradicted, or not yet. */
-static void judge_beyond(Judge *j, unsigned i, double limit, bool jump)
+static void judge_beyond(Judge *j, unsigned i, double limit, bool doubtful)
 {
         VitalTrack *t = &j->person->vitals[i];
-        bool gross = news2_points((Vital)i, t->last) == 3;
-        bool twice = said(t->recent) >= 2, long_enough = j->now - t->since_ds >= j->wait;
-        bool worse = gross && !j->person->told_critical;
+        bool twice = said(j, t->recent), long_enough = j->now - t->since_ds >= j->wait;
+        bool gross = t->gross & 1;
+        ResidentState *p = j->person;
 
-        if (!twice && !long_enough && (!gross || jump)) {
+        if (gross && doubtful && !said(j, t->gross) && !long_enough) {
+                gross = false; /* so far; what waits is decided as it is then */
+                pend(j, t->since_ds + j->wait);
+        }
+        if (!twice && !long_enough && !gross) {
                 pend(j, t->since_ds + j->wait);
                 return;
         }
-        if (j->active & BIT(i) ? !gross || j->was_critical : is_dealt_with(j, BIT(i), worse))
-                return;
+        if (j->active & BIT(i) ? !gross || j->was_critical
+                               : (p->noted & BIT(i)) && (!gross || p->told_critical))
+                return; /* the same excursion */
+        if (!gross && is_dealt_with(j, BIT(i)))
+                j->found.repeated |= BIT(i);
         fire(j, BIT(i), twice || long_enough ? REASON_SUSTAINED : REASON_LIMIT, gross, i, limit);
-        latch(j, BIT(i), gross);
+        p->noted |= (uint16_t)BIT(i);
+        if (!(j->found.repeated & BIT(i)))
+                latch(j, BIT(i), gross);
 }
 
 static void judge_back(Judge *j, unsigned i)
 {
         VitalTrack *t = &j->person->vitals[i];
+        ResidentState *p = j->person;
 
-        if (!((j->active | j->person->latched) & BIT(i)))
+        if ((p->latched & BIT(i)) && j->now - t->beyond_ds >= OVER_DS)
+                p->latched &= (uint16_t)~BIT(i);
+        if (!((j->active | p->noted) & BIT(i)))
                 return;
-        if (!is_back(j->limits, i, t->last)) {
+        if (!is_back(j->limits, i, t->last, rule(j, RULE_BACK + i))) {
                 t->clear_ds = 0;
                 return;
         }
@@ -194,31 +229,39 @@ static void judge_back(Judge *j, unsigned i)
                 return;
         }
         j->found.cleared |= BIT(i);
-        j->person->latched &= (uint16_t)~BIT(i);
+        p->noted &= (uint16_t)~BIT(i);
 }
 
-static void judge(Judge *j, unsigned i, bool jump)
+static void judge(Judge *j, unsigned i, bool doubtful)
 {
         VitalTrack *t = &j->person->vitals[i];
         double limit;
 
         if (is_beyond(j->limits, i, t->last, &limit)) {
                 t->clear_ds = 0;
-                judge_beyond(j, i, limit, jump);
+                judge_beyond(j, i, limit, doubtful);
         } else {
                 judge_back(j, i);
         }
 }
 
-/* A new reading. Returns whether it is a jump. */
-static bool take(Judge *j, unsigned i, double v)
+/* A new reading. Bits of the vitals: `course`, it belongs to one; `jumps`, it leaves it further than a body does. */
+static void take(Judge *j, unsigned i, double v, uint32_t *course, uint32_t *jumps)
 {
         VitalTrack *t = &j->person->vitals[i];
-        bool jump = t->n >= COURSE && j->now - t->last_ds <= JUMP_DS && fabs(v - t->last) > courses[i].jump;
-        double limit;
+        bool in_course = t->n >= COURSE && j->now - t->last_ds <= JUMP_DS;
+        double step = t->last_ds ? fabs(v - t->last) : 0, limit;
         bool beyond = is_beyond(j->limits, i, v, &limit);
 
-        t->recent = (uint8_t)((t->recent << 1 | beyond) & 7);
+        *course |= in_course ? BIT(i) : 0;
+        *jumps |= in_course && step > courses[i].jump ? BIT(i) : 0;
+        t->scatter += ((float)fmin(step, courses[i].jump) - t->scatter) / (float)(t->n < 1   ? 1
+                                                                                  : t->n < 8 ? t->n
+                                                                                             : 8);
+        t->recent = (uint8_t)(t->recent << 1 | beyond);
+        t->gross = (uint8_t)(t->gross << 1 | (beyond && news2_points((Vital)i, v) == 3));
+        if (beyond)
+                t->beyond_ds = j->now;
         if (!beyond)
                 t->since_ds = 0;
         else if (!t->since_ds)
@@ -234,37 +277,45 @@ static bool take(Judge *j, unsigned i, double v)
         t->last = v;
         t->last_ds = j->now;
         t->n += t->n < UINT8_MAX;
-        return jump;
 }
 
 /* Twice of three, for rules over more than a limit. */
 static bool rule_holds(Judge *j, uint8_t *recent, bool now)
 {
-        *recent = (uint8_t)((*recent << 1 | now) & 7);
+        *recent = (uint8_t)((*recent << 1 | now) & (BIT(j->n) - 1));
         if (!now && !*recent && j->now - j->person->told_ds >= REST_DS)
                 j->person->latched &= (uint16_t) ~(recent == &j->person->rate_recent ? BIT_RATE : BIT_SCORE);
-        return now && said(*recent) >= 2;
+        return now && said(j, *recent);
+}
+
+/* What is scatter and no change: more of it than any device has. */
+static double noise_of(const VitalTrack *t, double least)
+{
+        return 3 * fmax(0, (double)t->scatter - least / 8);
 }
 
 static void judge_rate(Judge *j, uint32_t has)
 {
-        bool any = false;
+        bool any = false, on = j->e->policy.vital_rate;
         unsigned which = 0;
 
         for (unsigned i = 0; i < VITAL_MAX; i++) {
                 const VitalTrack *t = &j->person->vitals[i];
-                double change = t->last - t->ref;
+                double change = t->last - t->ref, up, down;
 
                 if (!(has & BIT(i)) || !t->ref_ds || t->ref_ds == t->last_ds || t->since_ds ||
                         (j->active & BIT(i)))
                         continue; /* beyond its limit: that has called, or will */
-                if (change < courses[i].rate_up && change > -courses[i].rate_down)
+                up = rule_if(j, RULE_RISE + i, on);
+                down = rule_if(j, RULE_DROP + i, on);
+                if (!(up > 0 && change >= up + noise_of(t, up)) &&
+                        !(down > 0 && -change >= down + noise_of(t, down)))
                         continue;
                 which = any ? which : i;
                 any = true;
         }
         if (!rule_holds(j, &j->person->rate_recent, any) || (j->active & BIT_RATE) ||
-                is_dealt_with(j, BIT_RATE, false))
+                is_dealt_with(j, BIT_RATE))
                 return;
         fire(j, BIT_RATE, REASON_RATE, false, which, j->person->vitals[which].ref);
         latch(j, BIT_RATE, false);
@@ -300,17 +351,22 @@ static unsigned score_of(const Judge *j, bool *ret_three, unsigned *ret_which)
 
 static void judge_score(Judge *j)
 {
+        double least = rule_if(j, RULE_SCORE, j->e->policy.vital_score);
+        double most = rule_if(j, RULE_SCORE_CRITICAL, least > 0);
         unsigned which, score;
         bool three, urgent, critical;
 
+        if (!(least > 0))
+                return;
         score = score_of(j, &three, &which);
-        critical = score >= SCORE_CRITICAL;
-        urgent = critical || three || score >= SCORE_URGENT;
+        critical = most > 0 && score >= most;
+        urgent = critical || three || score >= least;
         j->found.score = (uint8_t)(score ? score | PARTIAL : 0);
         if (!rule_holds(j, &j->person->score_recent, urgent))
                 return;
-        if (j->active || j->found.fired ? !critical || j->was_critical || j->found.critical
-                                        : is_dealt_with(j, BIT_SCORE, critical && !j->person->told_critical))
+        if (j->active || j->found.fired
+                        ? !critical || j->was_critical || j->found.critical
+                        : is_dealt_with(j, BIT_SCORE) && !(critical && !j->person->told_critical))
                 return;
         fire(j, BIT_SCORE, REASON_SCORE, critical, which, NAN);
         latch(j, BIT_SCORE, critical);
@@ -339,6 +395,18 @@ static void reading(Engine *e, const Event *ev, const Place *p)
         effect->reading.vitals = ev->vitals;
 }
 
+/* It has called lately: recorded, with the open matter or, where there is none, by itself. */
+static void repeat(Engine *e, const Event *ev, const Place *p, const Found *f)
+{
+        JournalRow *row;
+
+        device_row(e, ev, JOURNAL_READING, p, f->reason);
+        row = &e->list->effects[e->list->n - 1].journal;
+        row->vital = (uint8_t)f->worst;
+        row->value = f->value;
+        row->limit = f->limit;
+}
+
 static Incident *call(
         Engine *e, const Event *ev, const char *source, const Place *p, const Found *f, uint64_t *ret_seq)
 {
@@ -356,6 +424,7 @@ static Incident *call(
                 .span_us = f->span_us,
                 .score = f->score,
                 .source = source,
+                .repeat = f->fired == f->repeated,
                 .word = vital_word(f->worst)};
         Incident *in;
 
@@ -374,18 +443,22 @@ static bool is_shelved(const Engine *e, uint32_t device, const Found *f)
 }
 
 static Judge begin(
-        Engine *e, uint32_t device, ResidentState *person, const Resident *resident, const Incident *in)
+        Engine *e, const Place *p, ResidentState *person, const Resident *resident, const Incident *in)
 {
-        const DeviceState *d = supervision_of(e, device);
+        const DeviceState *d = supervision_of(e, p->device);
+        const double *samples = rule_of(e->registry, p->resident, RULE_SAMPLES);
+        uint32_t delay = (uint32_t)(rule_of(e->registry, p->resident, RULE_DELAY)[0] / 1e5);
         uint32_t wait = d ? d->interval_s * DS_PER_SEC * 3 / 2 : 0;
 
+        wait = wait > DELAY_MAX_DS ? DELAY_MAX_DS : wait;
         return (Judge){.e = e,
                 .limits = &resident->limits,
+                .resident = p->resident,
                 .person = person,
                 .now = now_ds(e),
-                .wait = wait < DELAY_DS       ? DELAY_DS
-                        : wait > DELAY_MAX_DS ? DELAY_MAX_DS
-                                              : wait,
+                .wait = wait < delay ? delay : wait,
+                .k = (uint8_t)samples[0],
+                .n = (uint8_t)samples[1],
                 .active = active_bits(in),
                 .was_critical = in && in->critical,
                 .found = {.trend = NAN, .limit = NAN}};
@@ -396,8 +469,11 @@ static Incident *end(Engine *e, const Event *ev, const char *source, const Place
         uint64_t *ret_seq)
 {
         DeviceState *d = supervision_of(e, p->device);
+        bool repeated = j->found.fired == j->found.repeated;
 
-        if (j->found.fired && !is_shelved(e, p->device, &j->found))
+        if (j->found.fired && repeated && !(in && state_open(in->state)))
+                repeat(e, ev, p, &j->found);
+        else if (j->found.fired && !is_shelved(e, p->device, &j->found))
                 in = call(e, ev, source, p, &j->found, ret_seq);
         if (!(j->person->latched & ((1u << VITAL_MAX) - 1)))
                 j->person->told_critical = false;
@@ -434,7 +510,7 @@ void vitals_expire(Engine *e, uint32_t device)
         if (!resident || !person)
                 return;
         in = table_find(e, GROUP_VITAL, (KeyType)p.key_type, p.key_id);
-        j = begin(e, device, person, resident, in);
+        j = begin(e, &p, person, resident, in);
         person->due_ds = 0;
         for (unsigned i = 0; i < VITAL_MAX; i++)
                 if (person->vitals[i].last_ds && (person->vitals[i].since_ds || person->vitals[i].clear_ds))
@@ -446,21 +522,19 @@ static Incident *judge_all(Engine *e, const Event *ev, const Place *p, const Res
         ResidentState *person, uint64_t *ret_seq)
 {
         Incident *in = table_find(e, GROUP_VITAL, (KeyType)p->key_type, p->key_id);
-        Judge j = begin(e, p->device, person, resident, in);
+        Judge j = begin(e, p, person, resident, in);
         uint32_t has = ev->vitals.has;
-        uint32_t jumps = 0;
+        uint32_t course = 0, jumps = 0;
 
         person->due_ds = 0;
         for (unsigned i = 0; i < VITAL_MAX; i++)
-                if ((has & BIT(i)) && take(&j, i, ev->vitals.value[i]))
-                        jumps |= BIT(i);
+                if (has & BIT(i))
+                        take(&j, i, ev->vitals.value[i], &course, &jumps);
         for (unsigned i = 0; i < VITAL_MAX; i++)
                 if (person->vitals[i].last_ds)
-                        judge(&j, i, !(has & BIT(i)) || (jumps & BIT(i)));
-        if (e->policy.vital_rate)
-                judge_rate(&j, has & ~jumps);
-        if (e->policy.vital_score)
-                judge_score(&j);
+                        judge(&j, i, !(has & BIT(i)) || (course & BIT(i)));
+        judge_rate(&j, has & ~jumps);
+        judge_score(&j);
         return end(e, ev, ev->source, p, &j, in, ret_seq);
 }
 

@@ -5,7 +5,7 @@
 
 typedef struct RegistryCounts {
         uint32_t grids, dwellings, residents, devices, workers; /* highest id + 1, at least 1 */
-        uint32_t duties, overrides, holidays;
+        uint32_t duties, overrides, holidays, rules;
 } RegistryCounts;
 
 #define REGISTRY_IDS_MAX 4000000u /* what a corrupt file may not talk us into allocating */

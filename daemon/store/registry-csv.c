@@ -68,6 +68,9 @@ static const CsvColumn override_columns[] = {{"worker"}, {"from"}, {"to"}, {"dut
 enum { HOLIDAY_DATE, HOLIDAY_DAY };
 static const CsvColumn holiday_columns[] = {{"date"}, {"day"}};
 
+enum { RULE_RESIDENT, RULE_RULE, RULE_VALUE };
+static const CsvColumn rule_columns[] = {{"resident"}, {"rule"}, {"value"}};
+
 typedef enum TableName {
         TABLE_GRIDS,
         TABLE_DWELLINGS,
@@ -77,6 +80,7 @@ typedef enum TableName {
         TABLE_DUTY,
         TABLE_OVERRIDES,
         TABLE_HOLIDAYS,
+        TABLE_RULES,
         TABLE_MAX
 } TableName;
 
@@ -95,6 +99,7 @@ static const struct {
         [TABLE_DUTY] = {"duty.csv", COLUMNS(duty_columns), "duty"},
         [TABLE_OVERRIDES] = {"overrides.csv", COLUMNS(override_columns), "override"},
         [TABLE_HOLIDAYS] = {"holidays.csv", COLUMNS(holiday_columns), "holiday"},
+        [TABLE_RULES] = {"rules.csv", COLUMNS(rule_columns), "rule"},
 };
 
 /* The tables that have codes stand first, in the order of CodeKind. */
@@ -468,6 +473,73 @@ static int holiday_fill(Build *b, size_t row, Holiday *h)
         return 0;
 }
 
+/* Rules of persons */
+
+static int rule_fill(Build *b, size_t row, PersonRule *rule)
+{
+        const char *word = text(b, TABLE_RULES, row, RULE_RULE), *wanted;
+        RuleName name;
+        int e = need(b, TABLE_RULES, row, RULE_RESIDENT);
+
+        if (e == 0 && strcmp(text(b, TABLE_RULES, row, RULE_RESIDENT), "*") != 0)
+                e = reference(b, TABLE_RULES, row, RULE_RESIDENT, CODE_RESIDENT, &rule->resident);
+        if (e != 0)
+                return e;
+        if (!rule_parse(word, &name)) {
+                char known[200];
+                Str list = STR_BUFFER(known);
+
+                for (int i = 0; i < RULE_MAX; i++)
+                        if (i < RULE_BACK || i >= RULE_SCORE)
+                                str_addf(&list, "%s ", rule_word((RuleName)i));
+                return FAIL(b, TABLE_RULES, row, RULE_RULE,
+                        "rule: there is no \"%.20s\"; there are %shr_back hr_rise hr_drop spo2_back …", word,
+                        known);
+        }
+        rule->name = (uint8_t)name;
+        wanted = rule_value_parse(name, text(b, TABLE_RULES, row, RULE_VALUE), rule->value);
+        if (wanted)
+                return FAIL(b, TABLE_RULES, row, RULE_VALUE, "value: %s wants %s", word, wanted);
+        return 0;
+}
+
+typedef struct RuleRow {
+        uint64_t key; /* of resident and name */
+        size_t row;
+} RuleRow;
+
+static int rule_row_compare(const void *a, const void *b)
+{
+        const RuleRow *x = a, *y = b;
+
+        if (x->key != y->key)
+                return x->key < y->key ? -1 : 1;
+        return (x->row > y->row) - (x->row < y->row);
+}
+
+/* The first row, in the order of the file, that stood before. */
+static int rules_check(Build *b)
+{
+        size_t n = b->tables[TABLE_RULES].n_rows, at = SIZE_MAX, first = 0;
+        _cleanup_(freep) RuleRow *rows = calloc(n + 1, sizeof(*rows));
+
+        ASSERT(rows);
+        for (size_t i = 0; i < n; i++)
+                rows[i] = (RuleRow){
+                        (uint64_t)b->registry->rules[i].resident << 8 | b->registry->rules[i].name, i};
+        qsort(rows, n, sizeof(*rows), rule_row_compare);
+        for (size_t i = 1; i < n; i++)
+                if (rows[i - 1].key == rows[i].key && rows[i].row < at) {
+                        at = rows[i].row;
+                        first = rows[i - 1].row;
+                }
+        if (at == SIZE_MAX)
+                return 0;
+        return FAIL(b, TABLE_RULES, at, RULE_RULE,
+                "rule: stands here twice for this person, first in line %u",
+                csv_cell(&b->tables[TABLE_RULES], first, 0)->line);
+}
+
 /* Rows */
 
 static int grid_fill(Build *b, size_t row, Grid *g)
@@ -693,6 +765,10 @@ static int rows_fill(Build *b)
                 n = override_fill(b, i, r->overrides, &r->n_overrides);
         for (size_t i = 0; n == 0 && i < b->tables[TABLE_HOLIDAYS].n_rows; i++)
                 n = holiday_fill(b, i, &r->holidays[i]);
+        for (size_t i = 0; n == 0 && i < b->tables[TABLE_RULES].n_rows; i++)
+                n = rule_fill(b, i, &r->rules[i]);
+        if (n == 0)
+                n = rules_check(b);
         return n;
 }
 
@@ -726,7 +802,7 @@ int registry_read_csv(Registry **ret, const Registry *previous, const char *fold
         b.registry = registry_make(&(RegistryCounts){b.n_ids[CODE_GRID], b.n_ids[CODE_DWELLING],
                 b.n_ids[CODE_RESIDENT], b.n_ids[CODE_DEVICE], b.n_ids[CODE_WORKER],
                 (uint32_t)b.tables[TABLE_DUTY].n_rows, 2 * (uint32_t)b.tables[TABLE_OVERRIDES].n_rows,
-                (uint32_t)b.tables[TABLE_HOLIDAYS].n_rows});
+                (uint32_t)b.tables[TABLE_HOLIDAYS].n_rows, (uint32_t)b.tables[TABLE_RULES].n_rows});
         codes_fill(&b);
         r = rows_fill(&b);
         if (r != 0)

@@ -150,6 +150,17 @@ static int holiday_write(sqlite3_stmt *s, const Registry *r, uint32_t i)
         return step(s);
 }
 
+static int rule_write(sqlite3_stmt *s, const Registry *r, uint32_t i)
+{
+        const PersonRule *rule = &r->rules[i];
+
+        number(s, 1, rule->resident);
+        text(s, 2, rule_word((RuleName)rule->name));
+        for (int k = 0; k < 3; k++)
+                ASSERT(sqlite3_bind_double(s, 3 + k, rule->value[k]) == SQLITE_OK);
+        return step(s);
+}
+
 static int table_write(sqlite3 *db, const char *before, const char *sql, const Registry *r, uint32_t first,
         uint32_t n, WriteRow write)
 {
@@ -210,6 +221,10 @@ int registry_db_write(sqlite3 *db, const Registry *r)
         if (rc == SQLITE_OK)
                 rc = table_write(db, "DELETE FROM holiday", "INSERT INTO holiday(date, work) VALUES(?1, ?2)",
                         r, 0, r->n_holidays, holiday_write);
+        if (rc == SQLITE_OK)
+                rc = table_write(db, "DELETE FROM person_rule",
+                        "INSERT INTO person_rule(resident, rule, a, b, c) VALUES(?1, ?2, ?3, ?4, ?5)", r, 0,
+                        r->n_rules, rule_write);
         return rc;
 }
 
@@ -336,6 +351,21 @@ static bool holiday_read(sqlite3_stmt *s, Registry *r, uint32_t i)
         return true;
 }
 
+static bool rule_read(sqlite3_stmt *s, Registry *r, uint32_t i)
+{
+        sqlite3_int64 resident = sqlite3_column_int64(s, 1);
+        PersonRule rule = {.resident = column_id(s, 1, r->n_residents)};
+        RuleName name;
+
+        if (!rule_parse((const char *)sqlite3_column_text(s, 2), &name) || (resident && !rule.resident))
+                return false;
+        rule.name = (uint8_t)name;
+        for (int k = 0; k < 3; k++)
+                rule.value[k] = sqlite3_column_double(s, 3 + k);
+        r->rules[i] = rule;
+        return rule_value_sane(name, rule.value);
+}
+
 /* by_id: the first column is the index; else rows are numbered as they come. */
 static int table_read(sqlite3 *db, const char *sql, Registry *r, uint32_t n, bool by_id, ReadRow read)
 {
@@ -374,6 +404,26 @@ static int count_read(sqlite3 *db, const char *sql, uint32_t max, uint32_t *ret)
         return rc;
 }
 
+/* What stands by number, not by code. */
+static int lists_read(sqlite3 *db, Registry *r)
+{
+        int rc = table_read(db,
+                "SELECT n, worker, days, from_minute, to_minute, valid_from, valid_to FROM roster "
+                "ORDER BY n",
+                r, r->n_duties, false, duty_read);
+        if (rc == SQLITE_OK)
+                rc = table_read(db,
+                        "SELECT n, worker, on_duty, from_stamp, to_stamp FROM roster_override ORDER BY n", r,
+                        r->n_overrides, false, override_read);
+        if (rc == SQLITE_OK)
+                rc = table_read(db, "SELECT date, date, work FROM holiday ORDER BY date", r, r->n_holidays,
+                        false, holiday_read);
+        if (rc == SQLITE_OK)
+                rc = table_read(db, "SELECT n, resident, rule, a, b, c FROM person_rule ORDER BY n", r,
+                        r->n_rules, false, rule_read);
+        return rc;
+}
+
 int registry_db_read(sqlite3 *db, Registry **ret)
 {
         _cleanup_(registry_unrefp) Registry *r = NULL;
@@ -398,6 +448,8 @@ int registry_db_read(sqlite3 *db, Registry **ret)
                 rc = count_read(db, "SELECT count(*) FROM roster_override", REGISTRY_IDS_MAX, &n.overrides);
         if (rc == SQLITE_OK)
                 rc = count_read(db, "SELECT count(*) FROM holiday", REGISTRY_IDS_MAX, &n.holidays);
+        if (rc == SQLITE_OK)
+                rc = count_read(db, "SELECT count(*) FROM person_rule", REGISTRY_IDS_MAX, &n.rules);
         if (rc != SQLITE_OK)
                 return rc;
         r = registry_make(&n);
@@ -427,17 +479,7 @@ int registry_db_read(sqlite3 *db, Registry **ret)
                         "WHERE retired = 0",
                         r, r->n_workers, true, worker_read);
         if (rc == SQLITE_OK)
-                rc = table_read(db,
-                        "SELECT n, worker, days, from_minute, to_minute, valid_from, valid_to FROM roster "
-                        "ORDER BY n",
-                        r, r->n_duties, false, duty_read);
-        if (rc == SQLITE_OK)
-                rc = table_read(db,
-                        "SELECT n, worker, on_duty, from_stamp, to_stamp FROM roster_override ORDER BY n", r,
-                        r->n_overrides, false, override_read);
-        if (rc == SQLITE_OK)
-                rc = table_read(db, "SELECT date, date, work FROM holiday ORDER BY date", r, r->n_holidays,
-                        false, holiday_read);
+                rc = lists_read(db, r);
         if (rc != SQLITE_OK)
                 return rc;
         registry_finish(r);

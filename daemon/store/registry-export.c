@@ -6,6 +6,7 @@
  *
  *   "huying-registry","1",SITE,INCIDENT_CEILING,SEQ_CEILING
  *   "ids",GRIDS,DWELLINGS,RESIDENTS,DEVICES,WORKERS      highest id + 1 of each: ids are never used again
+ *   "rule",RESIDENT,RULE,A,B,C
  *   "grid",ID,CODE,…  "dwelling",…  "resident",…  "device",…  "worker",…  "duty",…  "override",…  "holiday",…      the fields of roster.h
  *   "end",ROWS,SHA-256 of every byte before this line
  *
@@ -205,6 +206,14 @@ static void put_calendar(Writer *w, const Registry *r)
                 put_number(w, r->holidays[i].work);
                 end_row(w);
         }
+        for (uint32_t i = 0; i < r->n_rules; i++) {
+                put(w, "rule");
+                put_number(w, r->rules[i].resident);
+                put(w, rule_word((RuleName)r->rules[i].name));
+                for (unsigned k = 0; k < 3; k++)
+                        put_limit(w, r->rules[i].value[k]);
+                end_row(w);
+        }
 }
 
 static int text_make(const Registry *r, const char *site, uint64_t incident_ceiling, uint64_t seq_ceiling,
@@ -333,7 +342,8 @@ typedef struct Reader {
         Duty *duties; /* the counts are known only at the end */
         Override *overrides;
         Holiday *holidays;
-        uint32_t duties_cap, overrides_cap, holidays_cap;
+        PersonRule *rules;
+        uint32_t duties_cap, overrides_cap, holidays_cap, rules_cap;
         char digest[65];
 } Reader;
 
@@ -344,6 +354,7 @@ static void reader_clear(Reader *r)
         free(r->duties);
         free(r->overrides);
         free(r->holidays);
+        free(r->rules);
         r->registry = registry_unref(r->registry);
 }
 
@@ -530,6 +541,22 @@ static void row_holiday(Reader *r)
         r->holidays[r->counts.holidays++] = h;
 }
 
+static void row_rule(Reader *r)
+{
+        PersonRule rule = {.resident = (uint32_t)number(r, 1, r->registry->n_residents - 1)};
+        RuleName name = RULE_MAX;
+
+        for (unsigned k = 0; k < 3; k++)
+                rule.value[k] = limit(r, 3 + k);
+        if (!rule_parse(r->fields[2], &name) || !rule_value_sane(name, rule.value))
+                fail(r, "a rule is wrong");
+        if (r->failed)
+                return;
+        rule.name = (uint8_t)name;
+        r->rules = room(r->rules, r->counts.rules, &r->rules_cap, sizeof(PersonRule));
+        r->rules[r->counts.rules++] = rule;
+}
+
 static void row_head(Reader *r)
 {
         if (!str_equal(r->fields[0], "huying-registry") || r->n_fields != 5 ||
@@ -550,7 +577,8 @@ static void row_ids(Reader *r)
         }
         r->counts = (RegistryCounts){(uint32_t)number(r, 1, REGISTRY_IDS_MAX),
                 (uint32_t)number(r, 2, REGISTRY_IDS_MAX), (uint32_t)number(r, 3, REGISTRY_IDS_MAX),
-                (uint32_t)number(r, 4, REGISTRY_IDS_MAX), (uint32_t)number(r, 5, REGISTRY_IDS_MAX), 0, 0, 0};
+                (uint32_t)number(r, 4, REGISTRY_IDS_MAX), (uint32_t)number(r, 5, REGISTRY_IDS_MAX), 0, 0, 0,
+                0};
         if (!r->counts.grids || !r->counts.dwellings || !r->counts.residents || !r->counts.devices ||
                 !r->counts.workers)
                 fail(r, "a count of ids is wrong");
@@ -572,7 +600,7 @@ static void row_take(Reader *r)
                 const char *word;
                 unsigned n_fields;
         } rows[] = {{"ids", 6}, {"grid", 5}, {"dwelling", 8}, {"resident", 8 + 2 * VITAL_MAX}, {"device", 8},
-                {"worker", 11}, {"duty", 7}, {"end", 3}, {"override", 5}, {"holiday", 3}};
+                {"worker", 11}, {"duty", 7}, {"end", 3}, {"override", 5}, {"holiday", 3}, {"rule", 6}};
         unsigned i = 0;
 
         if (r->ended) {
@@ -601,6 +629,7 @@ static void row_take(Reader *r)
         case 6: row_duty(r); break;
         case 8: row_override(r); break;
         case 9: row_holiday(r); break;
+        case 10: row_rule(r); break;
         default: row_end_mark(r); break;
         }
 }
@@ -682,6 +711,11 @@ int registry_export_read(Registry **ret, const char *path, uint64_t *ret_inciden
                 free(reader.registry->holidays);
                 reader.registry->holidays = TAKE_PTR(reader.holidays);
         }
+        if (reader.rules) {
+                free(reader.registry->rules);
+                reader.registry->rules = TAKE_PTR(reader.rules);
+        }
+        reader.registry->n_rules = reader.counts.rules;
         reader.registry->n_overrides = reader.counts.overrides;
         reader.registry->n_holidays = reader.counts.holidays;
         registry_finish(reader.registry);

@@ -58,6 +58,7 @@ Registry *registry_make(const RegistryCounts *n)
         r->n_duties = n->duties;
         r->n_overrides = n->overrides;
         r->n_holidays = n->holidays;
+        r->n_rules = n->rules;
         r->grids = must_calloc(n->grids, sizeof(Grid));
         r->dwellings = must_calloc(n->dwellings, sizeof(Dwelling));
         r->residents = must_calloc(n->residents, sizeof(Resident));
@@ -66,6 +67,7 @@ Registry *registry_make(const RegistryCounts *n)
         r->duties = must_calloc(n->duties + 1, sizeof(Duty));
         r->overrides = must_calloc(n->overrides + 1, sizeof(Override));
         r->holidays = must_calloc(n->holidays + 1, sizeof(Holiday));
+        r->rules = must_calloc(n->rules + 1, sizeof(PersonRule));
         for (uint32_t i = 0; i < n->residents; i++)
                 limits_clear(&r->residents[i].limits);
         return r;
@@ -73,7 +75,7 @@ Registry *registry_make(const RegistryCounts *n)
 
 int registry_new(Registry **ret)
 {
-        Registry *r = registry_make(&(RegistryCounts){1, 1, 1, 1, 1, 0, 0, 0});
+        Registry *r = registry_make(&(RegistryCounts){1, 1, 1, 1, 1, 0, 0, 0, 0});
 
         registry_finish(r);
         *ret = r;
@@ -106,6 +108,7 @@ Registry *registry_unref(Registry *r)
                 free(r->duties);
                 free(r->overrides);
                 free(r->holidays);
+                free(r->rules);
         }
         registry_unref(r->under);
         free(r->devices);
@@ -172,6 +175,15 @@ static int holiday_compare(const void *a, const void *b)
         return (x->date > y->date) - (x->date < y->date);
 }
 
+static int rule_compare(const void *a, const void *b)
+{
+        const PersonRule *x = a, *y = b;
+
+        if (x->resident != y->resident)
+                return x->resident < y->resident ? -1 : 1;
+        return (int)x->name - (int)y->name;
+}
+
 void registry_finish(Registry *r)
 {
         size_t size = code_index_size(r);
@@ -188,6 +200,7 @@ void registry_finish(Registry *r)
         qsort(r->duties, r->n_duties, sizeof(Duty), duty_compare);
         qsort(r->overrides, r->n_overrides, sizeof(Override), override_compare);
         qsort(r->holidays, r->n_holidays, sizeof(Holiday), holiday_compare);
+        qsort(r->rules, r->n_rules, sizeof(PersonRule), rule_compare);
 }
 
 static int bind_refused(RegistryError *error, const char *what, const char *code)

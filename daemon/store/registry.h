@@ -27,6 +27,8 @@
  *                  role, for whom the opposite holds
  *   holidays.csv   date,day   may be absent: days off are Saturday and Sunday. day: off, or work for a day that is
  *                  worked instead (调休)
+ *   rules.csv      resident,rule,value   may be absent: the defaults of engine/rules.c. resident: a code, or * for
+ *                  everybody without a row of his own
  */
 #include "base/cleanup.h"
 #include "engine/roster.h"

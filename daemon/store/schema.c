@@ -132,8 +132,13 @@ static const char version_4[] =
 static const char version_5[] = "CREATE INDEX incident_opened ON incident(opened);"
                                 "CREATE INDEX kpi_opened ON kpi(opened);";
 
+/* What is set for one person: resident 0 is everybody (engine/rules.h). */
+static const char version_6[] =
+        "CREATE TABLE person_rule(n INTEGER PRIMARY KEY, resident INTEGER NOT NULL, rule TEXT NOT NULL,"
+        " a REAL NOT NULL, b REAL NOT NULL, c REAL NOT NULL) STRICT;";
+
 const SchemaStep schema_steps[] = {
-        {1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}, {5, version_5}};
+        {1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}, {5, version_5}, {6, version_6}};
 const size_t schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static int number_get(sqlite3 *db, const char *sql, int *ret)

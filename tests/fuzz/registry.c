@@ -26,6 +26,7 @@ static const struct {
         {"duty.csv", "worker,days,from,to,valid_from,valid_to\nw1,daily,00:00,24:00,,\n"},
         {"overrides.csv", NULL},
         {"holidays.csv", NULL},
+        {"rules.csv", NULL},
 };
 
 #define FILES (sizeof(files) / sizeof(files[0]))

@@ -80,6 +80,21 @@ def test_import_takes_all_or_nothing(site, tmp_path):
     assert (row["device"], row["dwelling"]) == ("sos-999", "h101")
 
 
+def test_rules_of_persons_are_imported_strictly(site, tmp_path):
+    folder = tmp_path / "registry"
+    shutil.copytree(DEMO, folder)
+    rules = folder / "rules.csv"
+    rules.write_text("resident,rule,value\nr101,samples,1/1\nr101,nap,1h\n")
+    refused = site.daemon.ctl("import", folder, check=False)
+    assert refused.returncode == 1
+    assert "rules.csv:3:6:" in refused.stderr and "nap" in refused.stderr
+    rules.write_text("resident,rule,value\nr101,samples,1/1\nr101,geofence,34.27110 108.94020 500m\n*,silence,off\n")
+    site.daemon.ctl("import", folder)
+    site.client().publish(site.topic("up/band-101/vitals"), '{"temp":38.6}', qos=1)  # one slight reading calls now
+    row = wait_for(lambda: json.loads(site.daemon.ctl("--json", "list").stdout))[0]
+    assert (row["device"], row["class"]) == ("band-101", "vital-urgent")
+
+
 def test_drill_calls_nobody_unless_told_twice(site):
     watcher = site.client()
     watcher.subscribe(site.topic("worker/#"))

@@ -281,6 +281,182 @@ static void test_a_fall_of_saturation_within_ten_minutes_calls(void **state_)
         kit_end(&k);
 }
 
+/* An irregular heart: a reading far beyond every few minutes, and never two of them. */
+static void test_a_scattered_course_is_one_matter(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        stream(&k, &t, 10, 100);
+        stream(&k, &t, 1, 135); /* gross, once: not yet */
+        assert_int_equal(engine_open_count(k.engine), 0);
+        stream(&k, &t, 3, 100);
+        stream(&k, &t, 2, 124);
+        assert_int_equal(view(&k, 1).priority, 3);
+        stream(&k, &t, 4, 100);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        forget(&k);
+        stream(&k, &t, 2, 125); /* the same again: said, and nobody is called for it */
+        assert_int_equal(rows(&k, JOURNAL_READING), 1);
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 0);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        assert_true(view(&k, 1).value == 125);
+        stream(&k, &t, 4, 100);
+        resolve(&k, "w01", 1, "no_help_needed");
+        forget(&k);
+        stream(&k, &t, 2, 126); /* somebody has looked: a row, and no matter */
+        assert_int_equal(rows(&k, JOURNAL_READING), 1);
+        assert_true(row(&k, JOURNAL_READING)->value == 126 && row(&k, JOURNAL_READING)->limit == 120);
+        stream(&k, &t, 6, 126); /* one row for an excursion */
+        assert_int_equal(rows(&k, JOURNAL_READING), 1);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        stream(&k, &t, 62, 100); /* over for half an hour */
+        stream(&k, &t, 2, 124);
+        assert_int_equal(engine_open_count(k.engine), 1);
+        kit_end(&k);
+}
+
+static void test_gross_in_a_course_is_believed_at_the_second(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        stream(&k, &t, 6, 100);
+        stream(&k, &t, 2, 135);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_CRITICAL);
+        stream(&k, &t, 5, 100);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        forget(&k);
+        stream(&k, &t, 2, 140); /* each time */
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 1);
+        kit_end(&k);
+}
+
+static void test_gross_in_a_course_that_nothing_contradicts_is_believed(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        stream(&k, &t, 6, 100);
+        t += 5;
+        at(&k, t);
+        vitals(&k, "band-101", VITAL_HR, 140); /* and then nothing comes */
+        assert_int_equal(engine_open_count(k.engine), 0);
+        at(&k, t + 60);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_CRITICAL);
+        kit_end(&k);
+}
+
+static void test_irregular_beats_are_no_trend(void **state_)
+{
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        k.policy.vital_rate = 1;
+        kit_policy(&k);
+        for (int i = 0; i < 100; i++)
+                stream(&k, &t, 1, i % 3 == 0 ? 118 : i % 3 == 1 ? 70 : 75);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        kit_end(&k);
+}
+
+static void rules(Kit *k, PersonRule *list, uint32_t n)
+{
+        k->registry.rules = list;
+        k->registry.n_rules = n;
+}
+
+static void test_delay_and_samples_of_a_person(void **state_)
+{
+        PersonRule list[] = {{1, RULE_DELAY, {300e6}}, {1, RULE_SAMPLES, {3, 4}}};
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        rules(&k, list, 2);
+        stream(&k, &t, 2, 122);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        stream(&k, &t, 1, 110);
+        stream(&k, &t, 1, 122); /* three of four */
+        assert_int_equal(engine_open_count(k.engine), 1);
+        kit_end(&k);
+        kit_begin(&k);
+        rules(&k, list, 2);
+        vitals(&k, "band-101", VITAL_SYS, 185);
+        at(&k, 299);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        at(&k, 301);
+        assert_int_equal(engine_open_count(k.engine), 1);
+        kit_end(&k);
+}
+
+static void test_margin_and_repeat_of_a_person(void **state_)
+{
+        PersonRule list[] = {{1, RULE_BACK + VITAL_HR, {15}}, {1, RULE_REPEAT, {1200e6}}};
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        rules(&k, list, 2);
+        stream(&k, &t, 3, 122);
+        stream(&k, &t, 6, 110); /* inside, and not by 15 */
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        stream(&k, &t, 6, 104);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        forget(&k);
+        stream(&k, &t, 2, 122); /* within 20 min */
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 0);
+        stream(&k, &t, 25, 104);
+        stream(&k, &t, 2, 122);
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 1);
+        kit_end(&k);
+}
+
+static void test_rate_of_a_person(void **state_)
+{
+        PersonRule list[] = {{1, RULE_RISE + VITAL_HR, {20}}, {1, RULE_DROP + VITAL_HR, {0}}};
+        Kit k;
+        double t = 0;
+
+        kit_begin(&k);
+        rules(&k, list, 2); /* though the configuration has the rule off for the others */
+        stream(&k, &t, 6, 90);
+        stream(&k, &t, 3, 60); /* off */
+        assert_int_equal(engine_open_count(k.engine), 0);
+        stream(&k, &t, 30, 60);
+        stream(&k, &t, 3, 85);
+        assert_int_equal(view(&k, 1).why, REASON_RATE);
+        forget(&k);
+        stream(&k, &t, 3, 86);
+        assert_int_equal(rows(&k, JOURNAL_READING), 0);
+        kit_end(&k);
+}
+
+static void test_score_of_a_person(void **state_)
+{
+        PersonRule list[] = {{1, RULE_SCORE, {4}}, {1, RULE_SCORE_CRITICAL, {0}}, {2, RULE_SCORE, {0}}};
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.vital_score = 1;
+        kit_policy(&k);
+        rules(&k, list, 3);
+        all(&k, 112, 93, 20, 37.0); /* 2 + 2 */
+        all(&k, 112, 93, 20, 37.0);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
+        all(&k, 114, 93, 23, 38.3); /* 7, and off */
+        all(&k, 114, 93, 23, 38.3);
+        assert_int_equal(view(&k, 1).class, CLASS_VITAL_URGENT);
+        vitals(&k, "pend-102a", VITAL_HR, 35);
+        vitals(&k, "pend-102a", VITAL_HR, 35);
+        assert_int_equal(engine_open_count(k.engine), 1);
+        kit_end(&k);
+}
+
 static void test_no_limits_no_alarm(void **state_)
 {
         Kit k;
@@ -411,6 +587,14 @@ int main(void)
                 cmocka_unit_test(test_many_small_things_are_a_score),
                 cmocka_unit_test(test_three_points_without_an_own_limit_are_urgent),
                 cmocka_unit_test(test_a_fall_of_saturation_within_ten_minutes_calls),
+                cmocka_unit_test(test_a_scattered_course_is_one_matter),
+                cmocka_unit_test(test_gross_in_a_course_is_believed_at_the_second),
+                cmocka_unit_test(test_gross_in_a_course_that_nothing_contradicts_is_believed),
+                cmocka_unit_test(test_irregular_beats_are_no_trend),
+                cmocka_unit_test(test_delay_and_samples_of_a_person),
+                cmocka_unit_test(test_margin_and_repeat_of_a_person),
+                cmocka_unit_test(test_rate_of_a_person),
+                cmocka_unit_test(test_score_of_a_person),
                 cmocka_unit_test(test_no_limits_no_alarm),
                 cmocka_unit_test(test_tamper_and_garbage_are_faults_of_the_device_once),
                 cmocka_unit_test(test_a_heartbeat_is_not_journaled),

@@ -29,7 +29,7 @@ static int teardown(void **state)
 /* With ids that are out of use, awkward texts, and every kind of scope. */
 static Registry *sample(void)
 {
-        Registry *r = registry_make(&(RegistryCounts){4, 3, 3, 4, 6, 2, 2, 1});
+        Registry *r = registry_make(&(RegistryCounts){4, 3, 3, 4, 6, 2, 2, 1, 2});
 
         r->grids[1] = (Grid){"g1", "一号\n\"网格\", 甲", 0};
         r->grids[3] = (Grid){"g3", "x", 1};
@@ -88,6 +88,8 @@ static Registry *sample(void)
                 .worker = 4, .on = true, .from = 20260101ull * 1440, .to = 20260102ull * 1440 + 1};
         r->overrides[1] = (Override){.worker = 1, .from = 20260101ull * 1440, .to = 20260102ull * 1440};
         r->holidays[0] = (Holiday){.date = 20260101, .work = true};
+        r->rules[0] = (PersonRule){1, RULE_GEOFENCE, {34.2711, 108.9402, 500}};
+        r->rules[1] = (PersonRule){0, RULE_BACK + VITAL_TEMP, {1.0 / 3}};
         registry_finish(r);
         return r;
 }
@@ -120,6 +122,17 @@ static void same_calendar(const Registry *a, const Registry *b)
         }
 }
 
+static void same_rules(const Registry *a, const Registry *b)
+{
+        assert_int_equal(a->n_rules, b->n_rules);
+        for (uint32_t i = 0; i < a->n_rules; i++) {
+                assert_int_equal(a->rules[i].resident, b->rules[i].resident);
+                assert_int_equal(a->rules[i].name, b->rules[i].name);
+                for (unsigned k = 0; k < 3; k++)
+                        assert_true(a->rules[i].value[k] == b->rules[i].value[k]);
+        }
+}
+
 static void same(const Registry *a, const Registry *b)
 {
         assert_int_equal(a->n_grids, b->n_grids);
@@ -129,6 +142,7 @@ static void same(const Registry *a, const Registry *b)
         assert_int_equal(a->n_workers, b->n_workers);
         assert_int_equal(a->n_duties, b->n_duties);
         same_calendar(a, b);
+        same_rules(a, b);
         for (uint32_t i = 1; i < a->n_grids; i++) {
                 same_text(a->grids[i].code, b->grids[i].code);
                 same_text(a->grids[i].name, b->grids[i].name);

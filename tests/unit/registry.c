@@ -231,6 +231,39 @@ static void test_calendar(void **state)
         remove_file("holidays.csv");
 }
 
+static void test_rules(void **state)
+{
+        const double *v;
+        Registry *r;
+
+        write_text("rules.csv",
+                "value,resident,rule\n9min,r102,delay\n3/5,r101,samples\noff,*,silence\n8h,r101,silence\n"
+                "34.2711 108.9402 500m,r101,geofence\n23:30-06:00,r101,night\noff,r102,night\n"
+                "11:00,*,bed_exit\n7.5,r101,hr_back\noff,r101,temp_rise\noff,r102,geofence\n");
+        r = read_good(NULL);
+        assert_int_equal(r->n_rules, 11);
+        v = rule_of(r, 1, RULE_SAMPLES);
+        assert_true(v[0] == 3 && v[1] == 5);
+        v = rule_of(r, 2, RULE_SAMPLES); /* nobody's */
+        assert_true(v[0] == 2 && v[1] == 3);
+        assert_true(rule_of(r, 2, RULE_DELAY)[0] == 540e6 && rule_of(r, 1, RULE_DELAY)[0] == 30e6);
+        assert_true(rule_of(r, 1, RULE_SILENCE)[0] == 8 * 3600e6);
+        assert_true(rule_of(r, 2, RULE_SILENCE)[0] == 0); /* everybody's */
+        assert_true(rule_of(r, 0, RULE_SILENCE)[0] == 0);
+        v = rule_own(r, 1, RULE_GEOFENCE);
+        assert_true(v && v[0] == 34.2711 && v[1] == 108.9402 && v[2] == 500);
+        v = rule_of(r, 1, RULE_NIGHT);
+        assert_true(v[0] == 1410 && v[1] == 360);
+        assert_true(rule_of(r, 2, RULE_NIGHT)[0] == 0 && rule_of(r, 2, RULE_NIGHT)[1] == 0);
+        assert_true(rule_of(r, 1, RULE_BED_EXIT)[0] == 660);
+        assert_true(rule_of(r, 1, RULE_BACK + VITAL_HR)[0] == 7.5);
+        assert_true(rule_of(r, 1, RULE_RISE + VITAL_TEMP)[0] == 0);
+        assert_null(rule_own(r, 2, RULE_RISE + VITAL_TEMP));
+        assert_true(rule_of(NULL, 2, RULE_SCORE)[0] == 5);
+        registry_unref(r);
+        remove_file("rules.csv");
+}
+
 typedef struct Bad {
         const char *file, *text;
         unsigned line, column;
@@ -315,6 +348,39 @@ static const Bad bad[] = {
         {"holidays.csv", "date,day\n2026-02-01,off\n2026-02-01,work\n", 3, 1,
                 "stands here twice, first in line 2"},
         {"workers.csv", WORKERS_MORE "w01,王示例,,worker,g1,app,sms\n", 2, 24, "write exec:NAME"},
+        /* rules of persons */
+        {"rules.csv", "resident,rule,value\n,delay,1min\n", 2, 1, "resident: may not be empty"},
+        {"rules.csv", "resident,rule,value\nr9,delay,1min\n", 2, 1, "resident: there is no resident \"r9\""},
+        {"rules.csv", "resident,rule,value\nr101,dealy,1min\n", 2, 6,
+                "rule: there is no \"dealy\"; there are delay samples score"},
+        {"rules.csv", "resident,rule,value\nr101,delay,\n", 2, 12, "delay wants a duration from 0 to 10min"},
+        {"rules.csv", "resident,rule,value\nr101,delay,11min\n", 2, 12, "delay wants"},
+        {"rules.csv", "resident,rule,value\nr101,delay,off\n", 2, 12, "delay wants"},
+        {"rules.csv", "resident,rule,value\nr101,samples,4/3\n", 2, 14, "samples wants so many of so many"},
+        {"rules.csv", "resident,rule,value\nr101,samples,2/9\n", 2, 14, "samples wants"},
+        {"rules.csv", "resident,rule,value\nr101,samples,0/3\n", 2, 14, "samples wants"},
+        {"rules.csv", "resident,rule,value\nr101,samples,2\n", 2, 14, "samples wants"},
+        {"rules.csv", "resident,rule,value\nr101,samples,x/3\n", 2, 14, "samples wants"},
+        {"rules.csv", "resident,rule,value\nr101,hr_rise,fast\n", 2, 14, "hr_rise wants a number from 5"},
+        {"rules.csv", "resident,rule,value\nr101,hr_rise,4\n", 2, 14, "hr_rise wants"},
+        {"rules.csv", "resident,rule,value\nr101,night,22:00\n", 2, 12, "night wants two times of day"},
+        {"rules.csv", "resident,rule,value\nr101,night,22:00-25:00\n", 2, 12, "night wants"},
+        {"rules.csv", "resident,rule,value\nr101,night,x-09:00\n", 2, 12, "night wants"},
+        {"rules.csv", "resident,rule,value\nr101,bed_exit,10\n", 2, 15, "bed_exit wants a time of day"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,34.2 108.9\n", 2, 15, "geofence wants degrees"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,34.2 108.9 500\n", 2, 15, "geofence wants"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,34.2 108.9 0m\n", 2, 15, "geofence wants"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,34.2 108.9 500m x\n", 2, 15, "geofence wants"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,91 108.9 500m\n", 2, 15, "geofence wants"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,34.2 181 500m\n", 2, 15, "geofence wants"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,34.2 108.9 49m\n", 2, 15, "geofence wants"},
+        {"rules.csv", "resident,rule,value\nr101,geofence,34.2 108.9 x\n", 2, 15, "geofence wants"},
+        {"rules.csv",
+                "resident,rule,value\nr101,geofence,34.2000000000000000000000000000000000000 108.9 "
+                "50000000000000000000m\n",
+                2, 15, "geofence wants"},
+        {"rules.csv", "resident,rule,value\nr101,delay,1min\n*,delay,1min\nr101,delay,2min\n*,delay,0\n", 4,
+                6, "stands here twice for this person, first in line 2"},
         /* devices */
         {"devices.csv", DEVICES "d,toaster,,,,\n", 2, 3,
                 "class: there is no \"toaster\"; there are button, pendant"},
@@ -505,6 +571,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_ids, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_days, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_calendar, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nul, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_ambiguous, setup, teardown),
