@@ -41,6 +41,9 @@ static void levels_map(Devices *d, const char *state_directory)
         }
         d->map = map;
         levels_memory(profiles_levels(d->profiles), map, d->size);
+        /* A new file was written whole. Its pages are the cache's; only those that change are ours to hold. */
+        (void)madvise(map, d->size, MADV_DONTNEED);
+        (void)madvise(map, d->size, MADV_RANDOM);
 }
 
 int devices_new(Devices **ret, const Config *config)
