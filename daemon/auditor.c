@@ -5,7 +5,7 @@
  * State in memory that contradicts itself is given up for what is on the disk: the process ends and its manager
  * starts it again. Not in degraded mode, where the memory is all there is, and at most once in ten minutes, so that
  * a contradiction in the rows does not become a ring of restarts: then the ladder goes on as it is, and the operator
- * is told by the log. The time of the last end stands in a file of the state folder, by boot and time since boot.
+ * is told by the log. The time of the last end stands in a file of the runtime folder, by boot and time since boot.
  */
 #include "auditor.h"
 
@@ -102,19 +102,19 @@ void auditor_look(Auditor *a)
 DEFINE_CLEANUP(Auditor *, auditor_free)
 
 int auditor_new(Auditor **ret, PortHost *host, Loop *loop, Turn *turn, const Engine *engine,
-        const char *state_directory)
+        const char *directory)
 {
         _cleanup_(auditor_freep) Auditor *a = calloc(1, sizeof(Auditor));
         Str s;
         int r;
 
         ASSERT(ret && host && loop);
-        ASSERT(turn && engine && state_directory);
+        ASSERT(turn && engine && directory);
         if (!a)
                 return error_origin(-ENOMEM);
         *a = (Auditor){.host = host, .loop = loop, .turn = turn, .engine = engine};
         s = STR_BUFFER(a->path);
-        str_addf(&s, "%s/audit-end", state_directory);
+        str_addf(&s, "%s/audit-end", directory);
         if (s.full)
                 return error_origin(-ENAMETOOLONG);
         r = host->timer(host, &a->timer, PORT_PRIORITY_TIMER, on_timer, a);

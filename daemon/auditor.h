@@ -6,7 +6,7 @@
 
 typedef struct Auditor Auditor;
 
-int auditor_new(Auditor **ret, PortHost *, Loop *, Turn *, const Engine *, const char *state_directory);
+int auditor_new(Auditor **ret, PortHost *, Loop *, Turn *, const Engine *, const char *directory);
 Auditor *auditor_free(Auditor *); /* takes NULL; NULL */
 /* After every turn: something may be open now, or nothing any more. */
 void auditor_look(Auditor *);

@@ -17,15 +17,18 @@ struct Devices {
         size_t size;
 };
 
-/* Without it everything works, only that after a restart a level that was known is not: then it is raised again. */
-static void levels_map(Devices *d, const char *state_directory)
+/*
+ * Without it everything works, only that after a restart a level that was known is not: then it is raised again. In the
+ * runtime folder, because a mapped page of a disk that hangs would stop the loop: a reboot forgets.
+ */
+static void levels_map(Devices *d, const char *directory)
 {
         _cleanup_(closep) int fd = -1;
         char path[600];
         Str s = STR_BUFFER(path);
         void *map;
 
-        str_addf(&s, "%s/levels", state_directory);
+        str_addf(&s, "%s/levels", directory);
         ASSERT(!s.full);
         d->size = levels_memory_size();
         fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -67,7 +70,7 @@ int devices_new(Devices **ret, const Config *config)
                 devices_free(d);
                 return r < 0 ? error_trace(r) : DEVICES_E_REFUSED;
         }
-        levels_map(d, config->state_directory);
+        levels_map(d, config->runtime_directory);
         *ret = d;
         return 0;
 }

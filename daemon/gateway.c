@@ -23,6 +23,8 @@
 #include "control.h"
 #include "devices.h"
 #include "inflight.h"
+#include "journald.h"
+#include "lamps.h"
 #include "limits.h"
 #include "log-ids.h"
 #include "notify.h"
@@ -228,49 +230,16 @@ static void host_system(PortHost *host, SystemCause cause, bool raise)
 {
         Gateway *g = of_host(host);
 
-        if (raise)
-                log_fields(LOG_LEVEL_ERR, LOG_ID_SYSTEM,
-                        (LogField[]){{"HUYING_CAUSE", system_cause_word(cause)}, {0}}, "%s: failing",
-                        system_cause_word(cause));
-        else
-                log_fields(LOG_LEVEL_NOTICE, LOG_ID_SYSTEM,
-                        (LogField[]){{"HUYING_CAUSE", system_cause_word(cause)}, {0}}, "%s: well again",
-                        system_cause_word(cause));
+        bool broker = cause == SYSTEM_BROKER;
+
+        log_fields(raise ? LOG_LEVEL_ERR : LOG_LEVEL_NOTICE,
+                !broker  ? LOG_ID_SYSTEM
+                : raise ? LOG_ID_BROKER_LOST
+                        : LOG_ID_BROKER_BACK,
+                (LogField[]){{"HUYING_CAUSE", system_cause_word(cause)}, {0}}, "%s: %s",
+                system_cause_word(cause), raise ? "failing" : "well again");
         system_push(g, cause, raise);
         (void)loop_timer_set(g->timer, 0);
-}
-
-static Lamp lamp_of(State state)
-{
-        switch (state) {
-        case STATE_ALERTING: return LAMP_RECEIVED;
-        case STATE_ACCEPTED: return LAMP_ACCEPTED;
-        case STATE_ON_SCENE: return LAMP_ARRIVED;
-        case STATE_RESOLVED: return LAMP_RESOLVED;
-        case STATE_NONE:
-        case STATE_CLOSED:
-        case STATE_MAX: break;
-        }
-        return LAMP_IDLE;
-}
-
-/* The lamps of what is open, where nothing uncommitted is about to change them anyway. */
-static void lamps_resend(Gateway *g)
-{
-        Now now = clock_now();
-
-        for (uint64_t id = engine_next_open(g->engine, 0); id; id = engine_next_open(g->engine, id)) {
-                IncidentView v;
-                const char *device;
-
-                if (!engine_view(g->engine, id, now, &v) || v.last_seq > turn_committed(g->turn))
-                        continue;
-                for (uint32_t n = 0; (device = engine_device(g->engine, id, n)); n++)
-                        for (size_t i = 0; i < g->n_ports; i++)
-                                if (g->ports[i].ops->lamp)
-                                        g->ports[i].ops->lamp(
-                                                g->ports[i].port, device, id, lamp_of(v.state), true);
-        }
 }
 
 static void host_connected(PortHost *host, bool forgotten)
@@ -280,7 +249,7 @@ static void host_connected(PortHost *host, bool forgotten)
         if (!forgotten)
                 return;
         outbox_resend(g->outbox, clock_now());
-        lamps_resend(g);
+        lamps_resend(g->engine, g->turn, g->ports, g->n_ports);
         checkpoint_tell(g);
         board_resend(g->board);
 }
@@ -364,6 +333,10 @@ static void on_store(void *userdata, uint32_t revents)
         Gateway *g = userdata;
 
         turn_store(g->turn);
+        if (store_locked(g->store)) {
+                log_err("%s: another huyingd has this state folder; one box has one", g->config.state_directory);
+                loop_exit(g->loop, GATEWAY_E_REFUSED);
+        }
         if (admin_store(&g->admin))
                 checkpoint_tell(g);
         status_tell(g);
@@ -606,7 +579,12 @@ static bool http_counter(void *userdata, uint32_t n, const char **ret_name, uint
 {
         Gateway *g = userdata;
 
-        if (n >= g->counters.n)
+        if (n == g->counters.n) {
+                *ret_name = "log.dropped";
+                *ret_count = journald_dropped();
+                return true;
+        }
+        if (n > g->counters.n)
                 return false;
         *ret_name = g->counters.items[n].name;
         *ret_count = g->counters.items[n].n;
@@ -618,7 +596,9 @@ static bool http_counter(void *userdata, uint32_t n, const char **ret_name, uint
 static int open_store(Gateway *g, StoreStart *ret_start)
 {
         int r = store_open(&g->store,
-                &(StoreConfig){.state_directory = g->config.state_directory, .site = g->config.site},
+                &(StoreConfig){.state_directory = g->config.state_directory,
+                        .runtime_directory = g->config.runtime_directory,
+                        .site = g->config.site},
                 ret_start);
 
         if (r == STORE_E_LOCKED) {
@@ -659,7 +639,7 @@ static int make_engine(Gateway *g, const StoreStart *start)
                 return error_origin(-errno);
         }
         g->engine = engine_init(g->engine_memory, g->engine_bytes, &limits, &g->config.policy);
-        r = inflight_open(&g->inflight, g->config.state_directory);
+        r = inflight_open(&g->inflight, g->config.runtime_directory);
         if (r < 0)
                 return error_trace(r);
         if (inflight_number(g->inflight) > start->next_incident)
@@ -673,7 +653,7 @@ static int make_engine(Gateway *g, const StoreStart *start)
 }
 
 /* The first registry comes from the folder in the configuration; later ones by huyingctl import. */
-static int first_registry(Gateway *g, Registry *found, bool *ret_import)
+static int first_registry(Gateway *g, Registry *found, bool hung, bool *ret_import)
 {
         _cleanup_(registry_unrefp) Registry *stored = found;
         Registry *registry = NULL;
@@ -693,7 +673,7 @@ static int first_registry(Gateway *g, Registry *found, bool *ret_import)
                 return GATEWAY_E_REFUSED;
         }
         registry_take(g, registry);
-        *ret_import = true;
+        *ret_import = !hung; /* else the database has its own, and keeps it */
         return 0;
 }
 
@@ -707,7 +687,7 @@ static int make_state(Gateway *g, StoreStart *start)
         char json[512], boot_id[33] = "";
         Str s = STR_BUFFER(json);
         bool import;
-        int r = first_registry(g, start->registry, &import);
+        int r = first_registry(g, start->registry, start->hung, &import);
 
         if (r != 0)
                 return r < 0 ? error_trace(r) : r;
@@ -866,7 +846,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
         turn_adopt(g->turn);
         (void)gateway_turn(g);
         outbox_resend(g->outbox, clock_now()); /* programs; the broker's share comes with its connection */
-        lamps_resend(g);
+        lamps_resend(g->engine, g->turn, g->ports, g->n_ports);
         *ret = g;
         return 0;
 }
@@ -943,13 +923,16 @@ Gateway *gateway_free(Gateway *g)
         return NULL;
 }
 
-void gateway_reload(Gateway *g, const Config *config)
+void gateway_reload(Gateway *g, const Config *config, Secrets *secrets)
 {
         Config before = g->config, after = *config;
 
         g->config.policy = config->policy;
         engine_policy_set(g->engine, &g->config.policy);
         before.policy = after.policy = (Policy){0};
+        if (g->mqtt && secrets)
+                mqtt_secrets_set(g->mqtt, TAKE_PTR(secrets));
+        secrets_free(secrets);
         if (memcmp(&before, &after, sizeof(before)) != 0)
                 log_warning("reloaded the ladders; the other settings that changed need a restart");
         (void)turn_note(g->turn, JOURNAL_CONFIG, "{\"result\":\"ok\"}");

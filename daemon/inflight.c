@@ -8,8 +8,9 @@
  *      start: found ──▶ counted in the list of suspects ── 2 ──▶ journaled as unparsed at once, and never read again
  *                                                       └─ 1 ──▶ read again: a kill in that moment proves nothing
  *
- * The file is mapped: a copy costs no system call, and what a process has written there outlives it. A power cut may
- * lose it, and then the count begins again. There is one slot, because there is one thread: only one message at a time
+ * The file is mapped: a copy costs no system call, and what a process has written there outlives it. It lies in the
+ * runtime folder, which is in memory: a mapped page of a disk that hangs would stop the loop at the next copy. A power cut
+ * loses it, and then the count begins again. There is one slot, because there is one thread: only one message at a time
  * can be the one that crashes us. A suspect that was read well is forgiven.
  */
 #include "inflight.h"

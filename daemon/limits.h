@@ -15,4 +15,5 @@
 #define LIMIT_DRAIN             1000u       /* messages an adapter takes from its socket before a turn */
 #define LIMIT_STORE_BYTES       (64u << 20) /* transactions in memory while the store fails: then readings are let go */
 #define LIMIT_DEGRADED_US       2000000ull  /* a commit that takes longer is a failure */
+#define LIMIT_OPEN_MS           5000        /* a start waits that long for the database, then goes on without */
 #define LIMIT_LAZY_US           1000000ull  /* delivered and seen wait that long for an urgent transaction */

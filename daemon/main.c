@@ -3,69 +3,66 @@
  * huyingd --config FILE [--check]: reads the configuration, runs the gateway in the foreground until
  * SIGTERM.
  */
+#include "base/assert.h"
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/str.h"
 #include "config/config.h"
 #include "gateway.h"
+#include "journald.h"
 #include "log-ids.h"
 #include "loop.h"
 #include "notify.h"
+#include "protocols/mqtt/secrets.h"
+#include "store/aside.h"
 
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
 #ifndef HUYING_VERSION
 #define HUYING_VERSION "unknown"
 #endif
 
+/* One reading of the configuration and of what it names, on a thread of its own: the disk may hang. */
+typedef struct Reading {
+        const char *path; /* of the command line */
+        Config config;
+        ConfigError error;
+        Secrets *secrets; /* NULL: no MQTT, or they could not be read */
+        int result;
+} Reading;
+
 typedef struct Daemon {
         const char *config_path;
         Config config;
         Loop *loop;
         Gateway *gateway;
+        Aside *reading; /* NULL: none is under way */
+        PortWatch *reading_watch;
+        bool again; /* asked once more meanwhile */
 } Daemon;
-
-/* With all fields; log_fields() passes only ids. */
-static void journal_sink(void *userdata, LogLevel level, const char *id, const char *text,
-        const LogField *fields, size_t n_fields)
-{
-        char lines[12][256];
-        struct iovec iov[12];
-        int n = 0;
-
-        snprintf(lines[n++], sizeof(lines[0]), "PRIORITY=%d", (int)level);
-        snprintf(lines[n++], sizeof(lines[0]), "MESSAGE=%s", text);
-        if (id)
-                snprintf(lines[n++], sizeof(lines[0]), "MESSAGE_ID=%s", id);
-        for (size_t i = 0; i < n_fields && n < 12; i++)
-                snprintf(lines[n++], sizeof(lines[0]), "%s=%s", fields[i].name, fields[i].value);
-        for (int i = 0; i < n; i++)
-                iov[i] = (struct iovec){.iov_base = lines[i], .iov_len = strlen(lines[i])};
-        (void)sd_journal_sendv(iov, n); /* no journal: nobody to tell */
-}
 
 /* Standard error goes to the journal: speak to it directly, with fields. */
 static void log_open(void)
 {
+        static char journal[] = JOURNALD_SOCKET;
         const char *stream = getenv("JOURNAL_STREAM");
         unsigned long long device, inode;
         struct stat st;
 
         if (stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && fstat(STDERR_FILENO, &st) == 0 &&
                 st.st_dev == device && st.st_ino == inode)
-                log_sink_set(journal_sink, NULL);
+                log_sink_set(journald_sink, journal);
 }
 
-static int config_load(Config *ret, const char *path, ConfigError *error)
+static void config_complain(const char *path, int r, const ConfigError *error)
 {
-        int r = config_read(ret, path, error);
-
         if (r == CONFIG_E_INVALID) {
                 if (error->line)
                         log_err("%s:%u: %s", error->file, error->line, error->text);
@@ -73,7 +70,6 @@ static int config_load(Config *ret, const char *path, ConfigError *error)
                         log_err("%s: %s", error->file, error->text);
         } else if (r < 0)
                 log_err("%s: %s", path, strerror(-r));
-        return r;
 }
 
 static void on_end(void *userdata, int signo)
@@ -85,23 +81,80 @@ static void on_end(void *userdata, int signo)
         loop_exit(d->loop, 0);
 }
 
+static void reading_free(void *data)
+{
+        Reading *r = data;
+
+        secrets_free(r->secrets);
+        free(r);
+}
+
+static void reading_run(void *data)
+{
+        Reading *r = data;
+        char why[256];
+        int k;
+
+        r->result = config_read(&r->config, r->path, &r->error);
+        if (r->result != 0 || !r->config.mqtt_host[0])
+                return;
+        k = secrets_read(&r->secrets, &r->config, why);
+        if (k == 0)
+                return;
+        r->result = CONFIG_E_INVALID;
+        (void)str_copy(r->error.file, sizeof(r->error.file), r->path); /* cut is fine, here and below */
+        (void)str_copy(r->error.text, sizeof(r->error.text), k < 0 ? strerror(-k) : why);
+}
+
+static void on_reload(void *userdata, int signo);
+
+static void on_read(void *userdata, uint32_t revents)
+{
+        Daemon *d = userdata;
+        Reading *r = aside_take(TAKE_PTR(d->reading));
+
+        d->reading_watch = loop_watch_free(d->reading_watch);
+        config_complain(d->config_path, r->result, &r->error);
+        if (r->result == 0) {
+                d->config = r->config;
+                gateway_reload(d->gateway, &d->config, TAKE_PTR(r->secrets));
+        } else if (r->result == CONFIG_E_INVALID)
+                gateway_reload_failed(d->gateway, &r->error);
+        log_fields(LOG_LEVEL_INFO, LOG_ID_CONFIG, NULL,
+                r->result == 0 ? "configuration reloaded" : "the old configuration stays");
+        reading_free(r);
+        notify_manager("READY=1");
+        if (d->again) {
+                d->again = false;
+                on_reload(d, SIGHUP);
+        }
+}
+
 static void on_reload(void *userdata, int signo)
 {
         Daemon *d = userdata;
-        ConfigError error = {0};
+        Reading *reading;
         int r;
 
+        if (d->reading) {
+                d->again = true;
+                return;
+        }
+        reading = calloc(1, sizeof(Reading));
+        ASSERT(reading);
+        reading->path = d->config_path;
         notify_manager("RELOADING=1\nMONOTONIC_USEC=%llu",
                 (unsigned long long)
                         clock_monotonic_us()); /* Type=notify-reload of later systemd wants both */
-        r = config_load(&d->config, d->config_path, &error);
+        r = aside_new(&d->reading, reading_run, reading_free, reading);
         if (r == 0)
-                gateway_reload(d->gateway, &d->config);
-        else if (r == CONFIG_E_INVALID)
-                gateway_reload_failed(d->gateway, &error);
-        log_fields(LOG_LEVEL_INFO, LOG_ID_CONFIG, NULL,
-                r == 0 ? "configuration reloaded" : "the old configuration stays");
-        notify_manager("READY=1");
+                r = loop_watch(d->loop, &d->reading_watch, aside_fd(d->reading), EPOLLIN, PORT_PRIORITY_OUT,
+                        on_read, d);
+        if (r < 0) {
+                log_err("cannot reload: %s", strerror(-r));
+                d->reading = aside_drop(d->reading);
+                notify_manager("READY=1");
+        }
 }
 
 static int run(Daemon *d)
@@ -127,6 +180,8 @@ static int run(Daemon *d)
                 log_fields(LOG_LEVEL_INFO, LOG_ID_STOPPED, NULL, "huyingd: stopped");
         } else if (r < 0)
                 log_err("cannot start: %s", strerror(-r));
+        d->reading_watch = loop_watch_free(d->reading_watch);
+        d->reading = aside_drop(d->reading);
         gateway_free(d->gateway);
         loop_free(d->loop);
         return r;
@@ -169,7 +224,8 @@ int main(int argc, char **argv)
         (void)signal(
                 SIGPIPE, SIG_IGN); /* a broker or a program that goes away is an error code, not our end */
         log_open();
-        r = config_load(&d.config, d.config_path, &error);
+        r = config_read(&d.config, d.config_path, &error);
+        config_complain(d.config_path, r, &error);
         if (r != 0 || check)
                 return r != 0;
         return run(&d) != 0;

@@ -27,7 +27,7 @@ int watches_new(Watches **ret, const WatchesHost *to)
         r = timewatch_new(&w->time, to->host, to->turn, to->trusted_floor_us);
         if (r == 0)
                 r = auditor_new(
-                        &w->auditor, to->host, to->loop, to->turn, to->engine, to->config->state_directory);
+                        &w->auditor, to->host, to->loop, to->turn, to->engine, to->config->runtime_directory);
         if (r < 0)
                 return error_trace(r);
         *ret = TAKE_PTR(w);

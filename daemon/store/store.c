@@ -51,17 +51,15 @@
 #include "store/chores.h"
 #include "store/database.h"
 #include "store/feed.h"
+#include "store/own.h"
 #include "store/registry-db.h"
 #include "store/wake.h"
 
 #define GROUP_TXNS_MAX     1000u
 #define GROUP_BYTES_MAX    (4u << 20)
 #define LINGER_US          (500 * USEC_PER_MSEC) /* readings alone wait that long for company */
-#define PAUSE_MIN_MS       100
 #define PAUSE_MAX_MS       5000
 #define SAME_HANDLE_TRIES  2u
-#define STOP_US            (4500 * USEC_PER_MSEC) /* within the 5 s that store_free() waits */
-#define STOP_WAIT_MS       5000
 #define FRAMES_IDLE        1000
 #define FRAMES_MAX         4000
 #define CHECKPOINT_SOON_US (200 * USEC_PER_MSEC)
@@ -71,78 +69,25 @@
 #define PRUNE_ROWS         1000u
 #define INCIDENTS_AHEAD    1000u
 #define SEQS_AHEAD         10000u
-/* No database and no export: numbers that nobody can have seen yet, instead of 1. */
-#define INCIDENT_BLIND  1000000u
-#define SEQ_BLIND       1000000000u
-#define BOOT_UNKNOWN    UINT32_MAX
 #define SET_ASIDE_MAX   3u
 #define AILS_EXPORT     1u
 #define AILS_CHECKPOINT 2u
 #define AILS_SIGN       4u
 
-struct Store {
-        char *directory, *site, *export_path;
-        char boot_id[33];
-        int lock_fd, event_fd; /* event_fd: towards the loop */
-        int wake_fd;           /* work has come */
-        int urgent_fd;         /* stop, merged: ends a pause too */
-        int done_fd;           /* the thread has ended */
-        pthread_t thread;
-        bool running;
-        char start_why[DATABASE_WHY_SIZE], export_why[DATABASE_WHY_SIZE];
-
-        pthread_mutex_t mutex; /* guards from here … */
-        Queue queue;
-        StoreStatus status;               /* what store_status() tells, but for what it computes */
-        uint64_t next_seq, next_incident; /* above all that was submitted */
-        bool stopping, merge_wait, merge_failed;
-        char note[NOTE_SIZE]; /* the newest signed checkpoint */
-        char backup_path[sizeof((Chores){0}.path)], backup_why[CHORES_WHY_SIZE];
-        uint64_t stop_us; /* when to give up */
-        /* … to here; the rest is the thread's */
-
-        Database db;
-        DatabaseOrigin origin;
-        Registry *registry; /* what is committed (or was exported) */
-        bool was_down;      /* started without a database, not found again yet */
-        uint64_t down_seq, down_incident;
-        uint32_t failures, corrupt_failures;
-        uint32_t ails;      /* AILS_X */
-        uint32_t set_aside; /* files given up by this process */
-        char anew[192];     /* why history was left behind, until the loop has been told */
-        int pause_ms;
-        uint64_t incident_ceiling, seq_ceiling; /* in registry.export; 0: not written */
-        bool export_due;
-        Chores chores;
-        uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
-};
-
-/* Small things */
-
-static void lock(Store *s)
-{
-        ASSERT(pthread_mutex_lock(&s->mutex) == 0);
-}
-
-static void unlock(Store *s)
-{
-        ASSERT(pthread_mutex_unlock(&s->mutex) == 0);
-}
-
 /* Failing and recovering; each tells the loop. */
 
-static void failed(Store *s, const char *why)
+void store_failed(Store *s, const char *why)
 {
         Now now = clock_now();
 
-        lock(s);
+        store_lock(s);
         if (!s->status.failing) {
                 s->status.failing = true;
                 s->status.failed_from_us = now.wall_us;
                 (void)str_copy(s->status.failed_why, sizeof(s->status.failed_why), why); /* as long */
         }
         (void)str_copy(s->status.why, sizeof(s->status.why), why); /* as long */
-        unlock(s);
+        store_unlock(s);
         signal_fd(s->event_fd);
 }
 
@@ -154,7 +99,7 @@ static bool recovered(Store *s)
 
         s->failures = s->corrupt_failures = 0;
         s->pause_ms = PAUSE_MIN_MS;
-        lock(s);
+        store_lock(s);
         ends = s->status.failing;
         if (ends) {
                 s->status.failing = false;
@@ -162,7 +107,7 @@ static bool recovered(Store *s)
                 s->status.recovered++;
                 s->status.why[0] = 0;
         }
-        unlock(s);
+        store_unlock(s);
         return ends;
 }
 
@@ -174,11 +119,11 @@ static void ailing(Store *s, uint32_t part, const char *why)
         s->ails = why ? s->ails | part : s->ails & ~part;
         if (s->ails == before)
                 return;
-        lock(s);
+        store_lock(s);
         s->status.ailing = s->ails != 0;
         if (!s->status.failing && (why || !s->ails))
                 (void)str_copy(s->status.why, sizeof(s->status.why), why ? why : ""); /* cut is fine */
-        unlock(s);
+        store_unlock(s);
         signal_fd(s->event_fd);
 }
 
@@ -189,10 +134,13 @@ static void export_write(Store *s)
         uint64_t seq, incident;
         int r;
 
-        lock(s);
+        store_lock(s);
         seq = s->next_seq + SEQS_AHEAD;
         incident = s->next_incident + INCIDENTS_AHEAD;
-        unlock(s);
+        store_unlock(s);
+        /* First the copy: a late start must never find one with lower numbers than the other. */
+        if (s->export_copy && registry_export_write(s->registry, s->export_copy, s->site, incident, seq) < 0)
+                (void)unlink(s->export_copy); /* then there is none, and a late start looks further */
         r = registry_export_write(s->registry, s->export_path, s->site, incident, seq);
         if (r < 0) {
                 s->export_us = clock_now().boot_us + RETRY_US;
@@ -210,14 +158,14 @@ static bool export_wanted(Store *s)
 {
         bool due;
 
-        lock(s);
-        due = s->export_due || s->next_seq + SEQS_AHEAD / 2 > s->seq_ceiling ||
-              s->next_incident + INCIDENTS_AHEAD / 2 > s->incident_ceiling;
-        unlock(s);
+        store_lock(s);
+        due = s->registry && (s->export_due || s->next_seq + SEQS_AHEAD / 2 > s->seq_ceiling ||
+              s->next_incident + INCIDENTS_AHEAD / 2 > s->incident_ceiling);
+        store_unlock(s);
         return due;
 }
 
-static void export_maybe(Store *s)
+void store_export_maybe(Store *s)
 {
         if (export_wanted(s) && clock_now().boot_us >= s->export_us)
                 export_write(s);
@@ -232,6 +180,12 @@ static int seed(Store *s, char why[DATABASE_WHY_SIZE])
 
         if (!s->db.created)
                 return 0;
+        if (!s->registry) { /* a late start without an export: perhaps it can be read now */
+                int r = store_export_take(s, true, s->export_why);
+
+                if (r < 0)
+                        return error_trace(r);
+        }
         rc = database_begin(&s->db);
         if (rc == SQLITE_OK)
                 rc = database_registry(&s->db, s->registry);
@@ -264,7 +218,7 @@ static int begin_anew(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, siz
 }
 
 /* What the export says, or an empty registry and numbers that nobody has seen. */
-static int export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZE])
+int store_export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZE])
 {
         RegistryError error;
         uint64_t incident = 0, seq = 0;
@@ -294,13 +248,13 @@ static int export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZ
  * Opens what is there; what cannot be used for ever is set aside, and a new file begun. *ret_anew gets a text when
  * history was left behind.
  */
-static int open_or_begin(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, size_t cap)
+int store_open_or_begin(Store *s, char why[DATABASE_WHY_SIZE], char *ret_anew, size_t cap)
 {
         bool history = !s->origin.known.empty || s->origin.first_seq > 1;
         int r = database_open(&s->db, &s->origin, why);
 
         if (r != 0 && !s->registry) { /* only now: to read it takes longer than all the rest of a start */
-                int taken = export_take(s, true, s->export_why);
+                int taken = store_export_take(s, true, s->export_why);
 
                 if (taken < 0)
                         return error_trace(taken);
@@ -330,18 +284,20 @@ static bool reopen(Store *s)
         char why[DATABASE_WHY_SIZE];
         int r;
 
-        lock(s);
+        store_lock(s);
         s->origin.first_seq = queue_first_seq(&s->queue, s->next_seq);
         s->origin.first_incident = s->next_incident;
-        unlock(s);
+        store_unlock(s);
         s->origin.wall_us = clock_now().wall_us;
-        r = open_or_begin(s, why, s->anew, sizeof(s->anew));
+        r = store_open_or_begin(s, why, s->anew, sizeof(s->anew));
         if (r != 0) {
-                failed(s, why);
+                store_failed(s, why);
                 return false;
         }
+        if (!s->registry) /* a late start without an export */
+                s->registry = TAKE_PTR(s->db.registry);
         s->db.registry = registry_unref(s->db.registry); /* ours is the newest */
-        lock(s);
+        store_lock(s);
         if (s->db.created)
                 s->status.seq_offset = 0;
         else if (s->was_down) {
@@ -362,7 +318,7 @@ static bool reopen(Store *s)
                 s->merge_failed = false;
                 s->status.reopened = true;
         }
-        unlock(s);
+        store_unlock(s);
         signal_fd(s->event_fd);
         return true;
 }
@@ -374,7 +330,7 @@ static void chores_tell(Store *s, unsigned done)
         ailing(s, AILS_SIGN, s->chores.failing ? "no checkpoint can be signed" : NULL);
         if (done == 0)
                 return;
-        lock(s);
+        store_lock(s);
         if (done & CHORES_SIGNED) {
                 memcpy(s->note, s->chores.note, sizeof(s->note));
                 s->status.checkpoints++;
@@ -384,7 +340,7 @@ static void chores_tell(Store *s, unsigned done)
                 (void)str_copy(s->backup_why, sizeof(s->backup_why), s->chores.why); /* as long */
                 s->status.backups++;
         }
-        unlock(s);
+        store_unlock(s);
         signal_fd(s->event_fd);
 }
 
@@ -404,7 +360,7 @@ static void step_back(Store *s, int rc)
                 chores_tell(s, chores_closed(&s->chores));
                 database_close(&s->db);
         }
-        failed(s, why);
+        store_failed(s, why);
 }
 
 static int group_apply(Store *s, const StoreTxn *first, uint32_t n)
@@ -426,13 +382,13 @@ static void group_done(Store *s, uint32_t n)
         StoreTxn *done;
 
         s->origin.known = s->db.committed;
-        lock(s);
+        store_lock(s);
         done = queue_take(&s->queue, n);
         for (const StoreTxn *t = done; t; t = t->next)
                 if (t->last_seq > 0)
                         s->status.committed_seq = t->last_seq;
         s->status.committed_txns += n;
-        unlock(s);
+        store_unlock(s);
         (void)recovered(s); /* the loop is told below in any case */
         for (StoreTxn *t = done, *next; t; t = next) {
                 next = t->next;
@@ -484,10 +440,10 @@ static void checkpoint_plan(Store *s)
 
 static void chores(Store *s)
 {
-        lock(s);
+        store_lock(s);
         if (s->backup_path[0] && !s->chores.path[0])
                 chores_backup(&s->chores, s->backup_path);
-        unlock(s);
+        store_unlock(s);
         if (chores_due(&s->chores) <= clock_now().boot_us)
                 chores_tell(s, chores_run(&s->chores, &s->db));
 }
@@ -499,13 +455,13 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
 
         if (rc != SQLITE_OK) {
                 step_back(s, rc);
-                lock(s);
+                store_lock(s);
                 s->queue.in_flight = 0;
-                unlock(s);
+                store_unlock(s);
                 return;
         }
         group_done(s, n);
-        export_maybe(s);
+        store_export_maybe(s);
         checkpoint_plan(s);
         chores_committed(&s->chores, &s->db, rows);
         chores(s);
@@ -515,10 +471,10 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
 
 static void rest(Store *s, bool resting)
 {
-        lock(s);
+        store_lock(s);
         s->status.resting = resting;
         s->status.beats++;
-        unlock(s);
+        store_unlock(s);
 }
 
 /* Until `fd` (and, if it is not that, urgent_fd) is readable. timeout_ms as for poll(). */
@@ -535,20 +491,20 @@ static void wait_for(Store *s, int fd, int timeout_ms)
 }
 
 /* Waits before the next attempt; false: give up, the process wants to end. */
-static bool pause_or_stop(Store *s)
+bool store_pause(Store *s)
 {
         bool stop, over;
 
-        lock(s);
+        store_lock(s);
         stop = s->stopping;
         over = stop && clock_now().boot_us >= s->stop_us;
-        unlock(s);
+        store_unlock(s);
         if (over)
                 return false;
         if (stop)
                 s->pause_ms = PAUSE_MIN_MS;
         wait_for(s, s->urgent_fd, s->pause_ms);
-        export_maybe(s);
+        store_export_maybe(s);
         s->pause_ms = 2 * s->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : 2 * s->pause_ms;
         return true;
 }
@@ -586,7 +542,7 @@ static void idle(Store *s)
                 wait_for(s, s->wake_fd, due == UINT64_MAX ? -1 : ms > 3600000 ? 3600000 : (int)ms);
                 return;
         }
-        export_maybe(s);
+        store_export_maybe(s);
         if (s->checkpoint_us <= now)
                 checkpoint(s);
         if (s->prune_us <= now)
@@ -599,13 +555,13 @@ static bool merged(Store *s)
         for (;;) {
                 bool wait, bad;
 
-                lock(s);
+                store_lock(s);
                 wait = s->merge_wait && !s->stopping;
                 bad = s->merge_failed;
                 s->merge_failed = false;
                 if (bad)
                         s->was_down = true;
-                unlock(s);
+                store_unlock(s);
                 if (bad) {
                         database_close(&s->db);
                         return false;
@@ -622,7 +578,7 @@ static uint32_t group_next(Store *s, const StoreTxn **ret_first, bool *ret_linge
         uint64_t now = clock_now().boot_us;
         uint32_t n;
 
-        lock(s);
+        store_lock(s);
         n = queue_group(&s->queue, GROUP_TXNS_MAX, GROUP_BYTES_MAX, ret_first);
         *ret_stop = s->stopping;
         *ret_linger = n > 0 && s->queue.n_urgent == 0 && !s->stopping && s->queue.bytes < GROUP_BYTES_MAX &&
@@ -630,7 +586,7 @@ static uint32_t group_next(Store *s, const StoreTxn **ret_first, bool *ret_linge
         if (*ret_linger)
                 n = 0;
         s->queue.in_flight = n;
-        unlock(s);
+        store_unlock(s);
         return n;
 }
 
@@ -642,13 +598,13 @@ static bool work(Store *s)
         uint32_t n;
 
         if (!s->db.db && !reopen(s))
-                return pause_or_stop(s);
+                return store_pause(s);
         if (!merged(s))
-                return pause_or_stop(s);
+                return store_pause(s);
         n = group_next(s, &first, &linger, &stop);
         if (n > 0) {
                 commit_group(s, first, n);
-                return s->failures == 0 || pause_or_stop(s);
+                return s->failures == 0 || store_pause(s);
         }
         if (linger) {
                 wait_for(s, s->wake_fd, (int)(LINGER_US / USEC_PER_MSEC / 5));
@@ -662,10 +618,8 @@ static bool work(Store *s)
         return true;
 }
 
-static void *thread_main(void *userdata)
+void store_thread(Store *s)
 {
-        Store *s = userdata;
-
         while (work(s))
                 ;
         if (s->db.db) {
@@ -677,215 +631,6 @@ static void *thread_main(void *userdata)
                 (void)database_checkpoint(&s->db); /* closing tries again; the log is kept in any case */
                 database_close(&s->db);
         }
-        signal_fd(s->done_fd);
-        return NULL;
-}
-
-/* Starting */
-
-static int lock_take(const char *directory, int *ret)
-{
-        _cleanup_(freep) char *path = NULL;
-        _cleanup_(closep) int fd = -1;
-
-        if (asprintf(&path, "%s/lock", directory) < 0) {
-                path = NULL;
-                return error_origin(-ENOMEM);
-        }
-        if (mkdir(directory, 0750) < 0 && errno != EEXIST && errno != EROFS)
-                return error_origin(-errno);
-        fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        /* A full or read-only disk is no reason not to start: the lock is not on the content. */
-        if (fd < 0)
-                fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-        if (fd < 0)
-                fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0)
-                return error_origin(-errno);
-        if (flock(fd, LOCK_EX | LOCK_NB) < 0)
-                return errno == EWOULDBLOCK ? STORE_E_LOCKED : error_origin(-errno);
-        *ret = fd;
-        fd = -1;
-        return 0;
-}
-
-static int store_new(Store **ret, const StoreConfig *config)
-{
-        Store *s = calloc(1, sizeof(*s));
-
-        ASSERT(s);
-        s->lock_fd = -1;
-        s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        s->urgent_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        s->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-        s->directory = strdup(config->state_directory);
-        s->site = strdup(config->site);
-        chores_init(&s->chores, s->directory, s->site);
-        s->origin.known = (JournalHead){.empty = true}; /* nothing is known yet */
-        s->origin.first_incident = s->origin.first_seq = 1;
-        s->checkpoint_us = UINT64_MAX;
-        s->pause_ms = PAUSE_MIN_MS;
-        ASSERT(s->directory && s->site);
-        ASSERT(asprintf(&s->export_path, "%s/registry.export", config->state_directory) > 0);
-        ASSERT(pthread_mutex_init(&s->mutex, NULL) == 0);
-        *ret = s;
-        if (s->event_fd < 0 || s->wake_fd < 0 || s->urgent_fd < 0 || s->done_fd < 0)
-                return error_origin(-EMFILE);
-        return clock_boot_id(s->boot_id);
-}
-
-/* Everything but what the thread may still use. */
-static Store *store_release(Store *s)
-{
-        if (s->db.db)                                          /* it never ran */
-                (void)database_rest(&s->db, s->next_incident); /* else: a gap in the numbers */
-        database_close(&s->db);
-        queue_clear(&s->queue);
-        registry_unref(s->registry);
-        chores_deinit(&s->chores);
-        closep(&s->event_fd);
-        closep(&s->wake_fd);
-        closep(&s->urgent_fd);
-        closep(&s->done_fd);
-        closep(&s->lock_fd);
-        (void)pthread_mutex_destroy(&s->mutex); /* nobody holds it */
-        free(s->directory);
-        free(s->site);
-        free(s->export_path);
-        free(s);
-        return NULL;
-}
-
-static void start_up(Store *s, StoreStart *ret)
-{
-        if (!s->db.created) {
-                registry_unref(s->registry);
-                s->registry = TAKE_PTR(s->db.registry);
-        }
-        s->db.registry = registry_unref(s->db.registry);
-        if (checkpoint_newest(s->db.db, s->note) != SQLITE_OK)
-                s->note[0] = 0; /* the next one will say the same and more */
-        ret->boot = s->db.boot;
-        ret->next_incident = s->db.next_incident;
-        ret->next_seq = s->db.next_seq;
-        ret->trusted_wall_us = s->db.trusted_us;
-        s->origin.known = s->db.committed;
-        s->origin.engine_boot = s->db.boot;
-        s->status.seq_offset = s->db.seq_offset;
-        s->status.committed_seq = s->db.next_seq - 1;
-}
-
-static void start_down(Store *s, const char *why, StoreStart *ret)
-{
-        ret->boot = s->origin.engine_boot = BOOT_UNKNOWN;
-        ret->next_incident = s->down_incident = s->origin.first_incident;
-        ret->next_seq = s->down_seq = s->origin.first_seq;
-        s->was_down = true;
-        s->status.committed_seq = ret->next_seq - 1;
-        (void)str_copy(s->start_why, sizeof(s->start_why), why); /* as long */
-        failed(s, why);
-}
-
-int store_open(Store **ret, const StoreConfig *config, StoreStart *ret_start)
-{
-        char why[DATABASE_WHY_SIZE], path[512];
-        StoreStart start = {0};
-        struct stat st;
-        Store *s = NULL;
-        int r;
-
-        ASSERT(config->state_directory && config->site);
-        r = store_new(&s, config);
-        if (r == 0)
-                r = lock_take(s->directory, &s->lock_fd);
-        if (r == 0) {
-                (void)snprintf(
-                        path, sizeof(path), "%s/journal.db", s->directory); /* cut: then it does not exist */
-                if (stat(path, &st) < 0 || st.st_size == 0)
-                        r = export_take(s, access(path, F_OK) == 0, s->export_why);
-        }
-        if (r != 0) {
-                store_release(s);
-                return r < 0 ? error_trace(r) : r;
-        }
-        s->origin.directory = s->directory;
-        s->origin.site = s->site;
-        s->origin.boot_id = s->boot_id;
-        s->origin.wall_us = clock_now().wall_us;
-        r = open_or_begin(s, why, s->anew, sizeof(s->anew));
-        if (r < 0) {
-                store_release(s);
-                return error_trace(r);
-        }
-        if (r == 0)
-                start_up(s, &start);
-        else
-                start_down(s, why, &start);
-        if (r == 0 && s->db.created && s->export_why[0] && !s->anew[0])
-                (void)str_copy(s->anew, sizeof(s->anew), s->export_why); /* shorter */
-        if (r == 0) { /* else it is told at the reopening */
-                (void)str_copy(start.anew, sizeof(start.anew), s->anew); /* as long */
-                s->anew[0] = 0;
-        }
-        s->next_seq = start.next_seq;
-        s->next_incident = start.next_incident;
-        start.registry = registry_ref(s->registry);
-        s->export_due = true;
-        if (r != 0 || s->db.created) /* else the one that is there will do until the thread comes by */
-                export_maybe(s);
-        *ret_start = start;
-        *ret = s;
-        return r == 0 ? 0 : STORE_E_DOWN;
-}
-
-const char *store_why(const Store *s)
-{
-        return s->start_why;
-}
-
-int store_run(Store *s)
-{
-        sigset_t all, before;
-        int r;
-
-        ASSERT(!s->running);
-        /* Signals are the loop's. */
-        (void)sigfillset(&all); /* cannot fail */
-        ASSERT(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-        r = pthread_create(&s->thread, NULL, thread_main, s);
-        ASSERT(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-        if (r != 0)
-                return error_origin(-r);
-        s->running = true;
-        return 0;
-}
-
-Store *store_free(Store *s)
-{
-        struct pollfd done;
-        int n;
-
-        if (!s)
-                return NULL;
-        if (!s->running)
-                return store_release(s);
-        lock(s);
-        s->stopping = true;
-        s->stop_us = clock_now().boot_us + STOP_US;
-        unlock(s);
-        signal_fd(s->urgent_fd);
-        done = (struct pollfd){.fd = s->done_fd, .events = POLLIN};
-        do
-                n = poll(&done, 1, STOP_WAIT_MS);
-        while (n < 0 && errno == EINTR);
-        if (n != 1) {
-                /* It hangs in the disk. The process is about to end; its memory and its lock end with it. */
-                (void)pthread_detach(s->thread); /* nothing to join any more */
-                return NULL;
-        }
-        ASSERT(pthread_join(s->thread, NULL) == 0);
-        return store_release(s);
 }
 
 /* The loop's side */
@@ -896,7 +641,7 @@ void store_submit(Store *s, StoreTxn *t)
 
         ASSERT(s && t);
         t->submitted_us = now;
-        lock(s);
+        store_lock(s);
         if (t->first_seq > 0) {
                 ASSERT(t->first_seq == s->next_seq); /* contiguous over all transactions */
                 s->next_seq = t->last_seq + 1;
@@ -905,7 +650,7 @@ void store_submit(Store *s, StoreTxn *t)
                 s->next_incident = t->incident_max + 1;
         s->status.submitted_txns++;
         queue_add(&s->queue, t, LIMIT_STORE_BYTES);
-        unlock(s);
+        store_unlock(s);
         signal_fd(s->wake_fd);
 }
 
@@ -921,11 +666,11 @@ int store_fd(const Store *s)
 
 void store_peek(Store *s, StoreStatus *ret)
 {
-        lock(s);
+        store_lock(s);
         *ret = s->status;
         ret->oldest_us = s->queue.first ? s->queue.first->submitted_us : 0;
         ret->readings_dropped = s->queue.readings_dropped;
-        unlock(s);
+        store_unlock(s);
 }
 
 void store_status(Store *s, StoreStatus *ret)
@@ -934,13 +679,23 @@ void store_status(Store *s, StoreStatus *ret)
         store_peek(s, ret);
 }
 
+bool store_locked(Store *s)
+{
+        bool locked;
+
+        store_lock(s);
+        locked = s->status.locked;
+        store_unlock(s);
+        return locked;
+}
+
 bool store_checkpoint(Store *s, char *ret_note, size_t cap)
 {
         bool there;
 
-        lock(s);
+        store_lock(s);
         there = s->note[0] && str_copy(ret_note, cap, s->note);
-        unlock(s);
+        store_unlock(s);
         return there;
 }
 
@@ -948,19 +703,19 @@ bool store_backup(Store *s, const char *path)
 {
         bool taken;
 
-        lock(s);
+        store_lock(s);
         taken = !s->backup_path[0] && path[0] == '/' &&
                 str_copy(s->backup_path, sizeof(s->backup_path), path);
-        unlock(s);
+        store_unlock(s);
         signal_fd(s->wake_fd);
         return taken;
 }
 
 void store_backup_why(Store *s, char *ret_why, size_t cap)
 {
-        lock(s);
+        store_lock(s);
         (void)str_copy(ret_why, cap, s->backup_why); /* cut is fine */
-        unlock(s);
+        store_unlock(s);
 }
 
 /* Into the engine */
@@ -971,7 +726,10 @@ int store_restore(Store *s, Engine *engine, Now now,
 {
         int r;
 
-        ASSERT(!s->running && engine);
+        ASSERT(engine);
+        if (s->late)
+                return 0; /* the thread has the database, if anybody has */
+        ASSERT(!s->running);
         if (!s->db.db)
                 return 0;
         r = feed_engine(&s->db, NULL, engine, now, outbox, userdata, s->start_why);
@@ -983,7 +741,7 @@ int store_merge(Store *s, Engine *engine, Now now)
         int r = 0;
 
         ASSERT(s && engine);
-        lock(s);
+        store_lock(s);
         if (s->merge_wait) {
                 /* The thread is parked and does not touch the database. */
                 r = feed_engine(&s->db, &s->queue, engine, now, NULL, NULL, s->start_why);
@@ -991,7 +749,7 @@ int store_merge(Store *s, Engine *engine, Now now)
                 s->merge_failed = r == STORE_E_DOWN;
                 s->status.reopened = false;
         }
-        unlock(s);
+        store_unlock(s);
         signal_fd(s->urgent_fd);
         return r;
 }

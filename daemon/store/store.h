@@ -18,6 +18,7 @@ typedef struct StoreTxn StoreTxn;
 typedef struct StoreConfig {
         const char *state_directory; /* holds journal.db, registry.export, lock */
         const char *site;
+        const char *runtime_directory; /* in memory, kept over restarts: a copy of registry.export; NULL: none */
 } StoreConfig;
 
 enum {
@@ -31,13 +32,15 @@ typedef struct StoreStart { /* what a start finds */
         uint64_t next_incident, next_seq;
         int64_t trusted_wall_us; /* last trusted journal time, 0: none: the floor of clock_trust() */
         Registry *registry;      /* one reference; empty but never NULL */
+        bool hung;               /* with STORE_E_DOWN: the disk does not answer; the database keeps its registry */
         char anew[192];          /* not "": history was there and is not in this database (the file was corrupt and
                                     set aside as journal.bad-…, or it was gone): why, one English line. Raise SYSTEM. */
 } StoreStart;
 
 /*
  * Takes the lock (state_directory/lock), opens or creates journal.db, migrates, checks the end of the chain, and
- * reads what the engine needs. The thread is not running yet: store_restore() may be called any number of times.
+ * reads what the engine needs. Waits for a disk that does not answer no longer than LIMIT_OPEN_MS. store_restore() may be
+ * called any number of times before store_run().
  */
 int store_open(Store **ret, const StoreConfig *, StoreStart *ret_start);
 /* State rows of all incidents not closed, in id order; keys younger than 24 h, oldest first; duty; marks; outbox.
@@ -100,6 +103,7 @@ typedef struct StoreStatus {
         uint64_t anew;             /* when it has grown: the database had to be begun anew while running (corrupt or
                                       gone); submit the state row of every incident that is held, and raise SYSTEM */
         char anew_why[192];        /* … what became of the old one, one English line */
+        bool locked;               /* a late start has found that another daemon has the state folder: end */
         bool ailing;               /* commits go on, but a checkpoint or registry.export fails: see why */
         uint64_t backups;          /* ended since the start, well or not: store_backup_why() */
         uint64_t checkpoints;      /* signed since the start; when it has grown: store_checkpoint() has a new one */
@@ -112,6 +116,8 @@ int store_fd(const Store *);                    /* readable after each change; s
 /* For who acts on every change. Whoever only wants to look uses store_peek(), which leaves the descriptor readable. */
 void store_status(Store *, StoreStatus *ret);
 void store_peek(Store *, StoreStatus *ret);
+/* A start that could not wait for the disk has found that another daemon has the state folder: this one must end. */
+bool store_locked(Store *);
 /* The newest signed checkpoint (note.h), also that of an earlier run; at least 1024 bytes. False: there is none. */
 bool store_checkpoint(Store *, char *ret_note, size_t cap);
 /* Copies the database to a new file (an absolute name) while it is in use. False: one is under way, or no such name. */

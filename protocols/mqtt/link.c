@@ -48,8 +48,9 @@
 #define BACKOFF_MIN_US      (200 * USEC_PER_MSEC)
 #define BACKOFF_MAX_US      (5 * USEC_PER_SEC)
 #define BACKOFF_TAKEOVER_US (60 * USEC_PER_SEC)
+#define BACKOFF_FIRST_US    (5 * USEC_PER_SEC)
 #define TAKEOVER_US         (2 * USEC_PER_SEC) /* lost this soon after the CONNACK … */
-#define TAKEOVERS           3                  /* … so often in a row: somebody else has our client id */
+#define TAKEOVERS           3                  /* … so often in a row, with a broker that is there: see link_lose() */
 #define STEADY_US           (10 * USEC_PER_SEC)
 #define DIAL_MAX_US         (10 * USEC_PER_SEC) /* from dialling to ready */
 #define RESOLVE_POLL_US     (20 * USEC_PER_MSEC)
@@ -150,25 +151,36 @@ static uint64_t jitter(uint64_t us)
         return us - us / 4 + us / 2 * r / UINT16_MAX;
 }
 
+/* 5, 10, 20, 40, then 60 s. */
+static uint64_t takeover_backoff(unsigned n)
+{
+        uint64_t us = n < 4 ? BACKOFF_FIRST_US << n : BACKOFF_TAKEOVER_US;
+
+        return jitter(us);
+}
+
 static void link_lose(Link *l)
 {
         uint64_t now = clock_now().boot_us, delay;
 
         if (l->state == LINK_STOPPED)
                 return;
-        if (l->connected_us) {
-                if (now - l->connected_us < TAKEOVER_US)
-                        l->quick_losses++;
-                else
-                        l->quick_losses = 0;
-        }
+        /*
+         * Somebody else who uses our client id leaves a broker that takes us back each time. A broker that has died
+         * lets a dial fail in between, and that is the difference; one that is back too soon for that is taken for a
+         * stranger, and costs a pause that begins small.
+         */
+        if (l->connected_us && now - l->connected_us < TAKEOVER_US)
+                l->quick_losses++;
+        else if (l->connected_us || l->state == LINK_DIALLING)
+                l->quick_losses = 0;
         link_close(l);
         if (l->state == LINK_READY)
                 l->since_us = now;
         l->state = LINK_WAITING;
         l->connected_us = 0;
         if (link_taken_over(l)) {
-                delay = BACKOFF_TAKEOVER_US;
+                delay = takeover_backoff(l->quick_losses - TAKEOVERS);
                 log_err("MQTT %s: lost %u times right after it was connected: is somebody else using the "
                         "client id %s?",
                         l->settings.name, l->quick_losses, l->settings.client_id);
@@ -350,7 +362,7 @@ static void link_drain(Link *l)
         for (unsigned i = 0; !l->lost && mosquitto_socket(l->m) >= 0; i++) {
                 if (i >= most || (l->held >= HELD_MAX && link_held(l))) {
                         /* What TLS has read and we have not, epoll cannot see; what is in the socket, it can. */
-                        l->more = l->connected_us && l->settings.ca_file && l->settings.ca_file[0];
+                        l->more = l->connected_us && *l->settings.secrets && (*l->settings.secrets)->tls;
                         break;
                 }
                 errno = 0;
@@ -404,36 +416,15 @@ static void link_io(void *userdata, uint32_t revents)
 
 static int link_credentials(Link *l)
 {
-        char line[256] = "";
+        const Secrets *secrets = *l->settings.secrets;
 
-        if (l->settings.password_file && l->settings.password_file[0]) {
-                _cleanup_(fclosep) FILE *f = fopen(l->settings.password_file, "re");
-
-                if (!f)
-                        return -errno;
-                if (!fgets(line, sizeof(line), f))
-                        return -ENODATA;
-                line[strcspn(line, "\r\n")] = '\0';
-        }
-        if (l->settings.user && l->settings.user[0]) {
-                int rc = mosquitto_username_pw_set(l->m, l->settings.user, line[0] ? line : NULL);
-
-                explicit_bzero(line, sizeof(line));
-                if (rc != MOSQ_ERR_SUCCESS)
-                        return -EINVAL;
-        }
-        return 0;
-}
-
-static int link_tls(Link *l)
-{
-        const char *ca = l->settings.ca_file, *cert = l->settings.cert_file, *key = l->settings.key_file;
-
-        if (!ca || !ca[0])
-                return 0;
-        if (mosquitto_tls_set(l->m, ca, NULL, cert && cert[0] ? cert : NULL, key && key[0] ? key : NULL,
-                    NULL) != MOSQ_ERR_SUCCESS)
-                return -EINVAL;
+        if (l->settings.user && l->settings.user[0] &&
+                mosquitto_username_pw_set(l->m, l->settings.user,
+                        secrets->password[0] ? secrets->password : NULL) != MOSQ_ERR_SUCCESS)
+                return error_origin(-EINVAL);
+        if (secrets->tls && (mosquitto_int_option(l->m, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) != MOSQ_ERR_SUCCESS ||
+                                    mosquitto_void_option(l->m, MOSQ_OPT_SSL_CTX, secrets->tls) != MOSQ_ERR_SUCCESS))
+                return error_origin(-EINVAL);
         return 0;
 }
 
@@ -456,9 +447,6 @@ static int link_handle(Link *l)
         r = link_credentials(l);
         if (r < 0)
                 return error_trace(r);
-        r = link_tls(l);
-        if (r < 0)
-                return error_trace(r);
         mosquitto_connect_with_flags_callback_set(l->m, on_connect);
         mosquitto_subscribe_callback_set(l->m, on_subscribe);
         mosquitto_disconnect_callback_set(l->m, on_disconnect);
@@ -469,22 +457,18 @@ static int link_handle(Link *l)
 
 static void link_dial(Link *l, const char *address)
 {
-        int r = link_handle(l), rc;
+        int r = *l->settings.secrets ? link_handle(l) : -ENOKEY, rc;
 
         if (r < 0) {
                 if (log_limit(&l->log))
-                        log_err("MQTT %s: cannot dial: password file or certificates: %s", l->settings.name,
-                                strerror(-r));
+                        log_err("MQTT %s: cannot dial: %s", l->settings.name,
+                                r == -ENOKEY ? "password file or certificates" : strerror(-r));
                 link_lose(l);
                 return;
         }
         l->state = LINK_DIALLING;
         l->dial_us = clock_now().boot_us;
         l->dials++;
-        /* TLS checks the certificate against the name, so it gets the name, which was resolved a moment ago.
-         */
-        if (l->settings.ca_file && l->settings.ca_file[0])
-                address = l->settings.host;
         l->inside = true;
         rc = mosquitto_connect_async(l->m, address, (int)l->settings.port, (int)l->settings.keepalive_s);
         l->inside = false;

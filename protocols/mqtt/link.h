@@ -7,6 +7,7 @@
  * but nothing leaves this connection before they have returned. ready() runs outside.
  */
 #include "protocols/port.h"
+#include "secrets.h"
 
 typedef struct Link Link;
 
@@ -15,13 +16,14 @@ typedef struct Link Link;
 /* Texts are kept by reference and must outlive the link; "" or NULL: none. */
 typedef struct LinkSettings {
         const char *name; /* for the log: alarm, vitals, out */
-        const char *client_id, *user, *password_file;
-        const char *host, *ca_file, *cert_file, *key_file;
+        const char *client_id, *user;
+        const char *host;
         uint32_t port, keepalive_s;
         bool clean; /* no session at the broker */
         bool hold;  /* nothing leaves before what came in is durable */
         unsigned drain; /* messages in one visit; 0: LIMIT_DRAIN */
         PortPriority priority;
+        Secrets *const *secrets; /* *secrets: those of the next dial; NULL: not there, nothing is dialled */
         const char *filters[LINK_FILTERS_MAX]; /* subscribed with QoS 1; NULL ends */
         const char *will_topic;                /* retained will "offline" */
 } LinkSettings;

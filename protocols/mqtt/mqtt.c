@@ -16,6 +16,7 @@
 #include "base/cleanup.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/log.h"
 #include "base/str.h"
 #include "intake.h"
 #include "limits.h"
@@ -45,7 +46,8 @@ struct Mqtt {
         char filters[6][TOPIC_SIZE];
         char ids[3][160];
         char discovery[128], announce[128], site[CODE_SIZE];
-        char broker[256], password_file[512], ca_file[512], cert_file[512], key_file[512];
+        char broker[256];
+        Secrets *secrets; /* NULL: could not be read */
 };
 
 /* In */
@@ -480,11 +482,7 @@ static void mqtt_names(Mqtt *q, const Config *config)
         (void)str_copy(q->discovery, sizeof(q->discovery), config->mqtt_discovery);
         (void)str_copy(q->announce, sizeof(q->announce), config->mqtt_announce);
         (void)str_copy(q->site, sizeof(q->site), config->site);
-        (void)str_copy(q->broker, sizeof(q->broker), config->mqtt_host); /* same sizes, so for all five */
-        (void)str_copy(q->password_file, sizeof(q->password_file), config->mqtt_password_file);
-        (void)str_copy(q->ca_file, sizeof(q->ca_file), config->mqtt_ca_file);
-        (void)str_copy(q->cert_file, sizeof(q->cert_file), config->mqtt_cert_file);
-        (void)str_copy(q->key_file, sizeof(q->key_file), config->mqtt_key_file);
+        (void)str_copy(q->broker, sizeof(q->broker), config->mqtt_host); /* same sizes */
 }
 
 static LinkSettings mqtt_settings(const Mqtt *q, const Config *config, size_t i)
@@ -497,11 +495,8 @@ static LinkSettings mqtt_settings(const Mqtt *q, const Config *config, size_t i)
                 .name = names[i],
                 .client_id = q->ids[i],
                 .user = config->mqtt_user[0] || config->mqtt_password_file[0] ? q->ids[i] : NULL,
-                .password_file = q->password_file,
                 .host = q->broker,
-                .ca_file = q->ca_file,
-                .cert_file = q->cert_file,
-                .key_file = q->key_file,
+                .secrets = &q->secrets,
                 .port = config->mqtt_port,
                 .keepalive_s = config->mqtt_keepalive_s,
                 .priority = priorities[i],
@@ -534,6 +529,26 @@ static int mqtt_links(Mqtt *q, const Config *config)
         return r < 0 ? error_trace(r) : 0;
 }
 
+/* Without them it starts all the same, and calls by other ways; what is missing comes with a reload. */
+static int mqtt_secrets_first(Mqtt *q, const Config *config)
+{
+        char why[256];
+        int r = secrets_read(&q->secrets, config, why);
+
+        if (r == SECRETS_E_INVALID) {
+                log_err("MQTT: %s", why);
+                return 0;
+        }
+        return r < 0 ? error_trace(r) : 0;
+}
+
+void mqtt_secrets_set(Mqtt *q, Secrets *secrets)
+{
+        ASSERT(secrets);
+        secrets_free(q->secrets);
+        q->secrets = secrets;
+}
+
 DEFINE_CLEANUP(Mqtt *, mqtt_free)
 
 int mqtt_new(Mqtt **ret, PortHost *host, const Config *config, Codec *codec, Port *ret_port)
@@ -555,6 +570,9 @@ int mqtt_new(Mqtt **ret, PortHost *host, const Config *config, Codec *codec, Por
         if (r < 0)
                 return error_trace(r);
         mqtt_names(q, config);
+        r = mqtt_secrets_first(q, config);
+        if (r < 0)
+                return error_trace(r);
         r = mqtt_links(q, config);
         if (r < 0)
                 return error_trace(r);
@@ -604,6 +622,7 @@ Mqtt *mqtt_free(Mqtt *q)
         out_deinit(&q->out);
         intake_free(q->intake);
         senml_free(q->senml);
+        secrets_free(q->secrets);
         if (q->library)
                 (void)mosquitto_lib_cleanup();
         free(q);

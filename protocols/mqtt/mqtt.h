@@ -18,6 +18,7 @@
 #include "protocols/codec/codec.h"
 #include "protocols/codec/profile.h"
 #include "protocols/port.h"
+#include "secrets.h"
 
 typedef struct Mqtt Mqtt;
 
@@ -29,6 +30,8 @@ typedef struct MqttStatus {
 
 /* Dials at once. Keeps nothing of the Config. config->mqtt_host must not be empty. */
 int mqtt_new(Mqtt **ret, PortHost *, const Config *, Codec *, Port *ret_port);
+/* After a reload: what the next dials use; takes them over. Connections that are there stay. */
+void mqtt_secrets_set(Mqtt *, Secrets *);
 /* Right after mqtt_new(): devices as they are sold. The profiles must outlive it. */
 int mqtt_profiles(Mqtt *, Profiles *);
 /* Devices that were heard and that the registry does not know, as a JSON array. */

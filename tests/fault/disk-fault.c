@@ -7,6 +7,7 @@
  *
  * The control file holds one line (absent or empty: all is well):
  *   hang [N]      flushes do not come back until the line changes
+ *   dead [N]      no call at all comes back: opening, reading, writing, flushing, renaming, looking
  *   eio [N]       flushes fail with EIO (what was written stays in the page cache)
  *   write-eio [N] writes fail with EIO
  *   enospc [N]    writes that make a file larger, and new files, fail with ENOSPC
@@ -36,12 +37,12 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-typedef enum Fault { NONE, HANG, SYNC_EIO, WRITE_EIO, ENOSPC_GROW, FULL, READ_ONLY, SLOW, TORN } Fault;
+typedef enum Fault { NONE, HANG, DEAD, SYNC_EIO, WRITE_EIO, ENOSPC_GROW, FULL, READ_ONLY, SLOW, TORN } Fault;
 
 static const struct {
         const char *word;
         Fault fault;
-} words[] = {{"hang", HANG}, {"eio", SYNC_EIO}, {"write-eio", WRITE_EIO}, {"enospc", ENOSPC_GROW},
+} words[] = {{"hang", HANG}, {"dead", DEAD}, {"eio", SYNC_EIO}, {"write-eio", WRITE_EIO}, {"enospc", ENOSPC_GROW},
         {"full", FULL}, {"erofs", READ_ONLY}, {"slow", SLOW}, {"torn", TORN}};
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
@@ -157,6 +158,18 @@ static void pause_ms(unsigned long ms)
                 ;
 }
 
+/* Does not come back while the disk is dead. */
+static void dead_fault(void)
+{
+        unsigned long n;
+
+        if (control(&n) != DEAD || !hit(n))
+                return;
+        note('h');
+        while (control(&n) == DEAD)
+                pause_ms(5);
+}
+
 /* 0, or -1 with errno. */
 static int sync_fault(int fd)
 {
@@ -165,6 +178,7 @@ static int sync_fault(int fd)
 
         if (!mine(fd))
                 return 0;
+        dead_fault();
         f = control(&n);
         if (f == SLOW) {
                 note('s');
@@ -214,6 +228,7 @@ static ssize_t write_fault(int fd, size_t n, off_t at)
 
         if (!mine(fd))
                 return (ssize_t)n;
+        dead_fault();
         f = control(&number);
         if (f == ENOSPC_GROW) {
                 if (at < 0)
@@ -304,6 +319,7 @@ static int name_fault(const char *path, bool makes)
 
         if (!mine_path(path))
                 return 0;
+        dead_fault();
         f = control(&n);
         if (!(f == READ_ONLY || (makes && (f == ENOSPC_GROW || f == FULL))) || !hit(n))
                 return 0;
@@ -314,6 +330,9 @@ static int name_fault(const char *path, bool makes)
 
 static int open_through(int (*next)(const char *, int, ...), const char *path, int flags, mode_t mode)
 {
+        if (mine_path(path))
+                dead_fault();
+
         bool writes = (flags & O_ACCMODE) != O_RDONLY || flags & (O_CREAT | O_TRUNC);
         bool makes = flags & O_CREAT && access(path, F_OK) < 0;
 
@@ -334,6 +353,48 @@ EXPORT int open64(const char *path, int flags, ...)
         if (!next)
                 next = (int (*)(const char *, int, ...))real("open64");
         return open_through(next, path, flags, mode);
+}
+
+EXPORT int stat64(const char *path, struct stat64 *st)
+{
+        static int (*next)(const char *, struct stat64 *);
+
+        if (!next)
+                next = (int (*)(const char *, struct stat64 *))real("stat64");
+        if (mine_path(path))
+                dead_fault();
+        return next(path, st);
+}
+
+EXPORT int mkdir(const char *path, mode_t mode)
+{
+        static int (*next)(const char *, mode_t);
+
+        if (!next)
+                next = (int (*)(const char *, mode_t))real("mkdir");
+        return name_fault(path, false) < 0 ? -1 : next(path, mode);
+}
+
+EXPORT ssize_t pread64(int fd, void *bytes, size_t n, off_t at)
+{
+        static ssize_t (*next)(int, void *, size_t, off_t);
+
+        if (!next)
+                next = (ssize_t(*)(int, void *, size_t, off_t))real("pread64");
+        if (mine(fd))
+                dead_fault();
+        return next(fd, bytes, n, at);
+}
+
+EXPORT FILE *fopen64(const char *path, const char *how)
+{
+        static FILE *(*next)(const char *, const char *);
+
+        if (!next)
+                next = (FILE * (*)(const char *, const char *)) real("fopen64");
+        if (mine_path(path))
+                dead_fault();
+        return next(path, how);
 }
 
 EXPORT int rename(const char *from, const char *to)
@@ -359,4 +420,6 @@ EXPORT ssize_t pwrite(int, const void *, size_t, off_t) __attribute__((alias("pw
 EXPORT int ftruncate(int, off_t) __attribute__((alias("ftruncate64")));
 EXPORT int fallocate(int, int, off_t, off_t) __attribute__((alias("fallocate64")));
 EXPORT int posix_fallocate(int, off_t, off_t) __attribute__((alias("posix_fallocate64")));
+EXPORT ssize_t pread(int, void *, size_t, off_t) __attribute__((alias("pread64")));
+EXPORT FILE *fopen(const char *, const char *) __attribute__((alias("fopen64")));
 EXPORT int open(const char *, int, ...) __attribute__((alias("open64")));

@@ -74,7 +74,7 @@ def test_what_the_bridge_remembers_is_no_alarm_and_hides_none(home):
     presses = json.loads(home.daemon.ctl("--json", "show", first).stdout)
     # the release was lost; then the gateway is killed, and the bridge publishes what it remembers. What is known of
     # levels is written within a second after the commit: wait for the file
-    wait_for(lambda: any((home.daemon.state / "levels").read_bytes()[16:4096]), what="the level to be kept")
+    wait_for(lambda: any((home.daemon.folder / "run" / "levels").read_bytes()[16:4096]), what="the level to be kept")
     home.daemon.kill9()
     home.daemon.start()
     home.wait_online()
