@@ -277,7 +277,7 @@ static Part part_of(const Outbox *o, const IncidentView *v, uint32_t worker, Now
                         continue;
                 part.helper |= rv.helper;
                 declined |= rv.declined;
-                called |= v->backup_seq && rv.seq >= v->backup_seq;
+                called |= v->everybody || (v->backup_seq && rv.seq >= v->backup_seq);
         }
         part.asked = worker && (v->successor == worker || (called && !declined));
         return part;

@@ -347,6 +347,7 @@ typedef struct IncidentView {
         uint32_t device, resident, dwelling, grid, owner; /* registry ids */
         uint32_t successor;  /* to whom the owner hands it over; 0: nobody */
         uint64_t backup_seq; /* whoever is called from here on is asked to come as backup; 0: nobody is */
+        bool everybody;      /* all were called though somebody has accepted: each is asked to come */
         char source[CODE_SIZE];    /* the device's topic level, known or not */
         char event_id[EVENT_ID_SIZE]; /* of the newest press */
         char word[WORD_SIZE];      /* the kind as the device wrote it */

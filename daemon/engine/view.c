@@ -38,6 +38,13 @@ static void view_texts(const Incident *in, IncidentView *v)
         (void)str_copy(v->handed_to, sizeof(v->handed_to), in->handed_to);
 }
 
+/* Nobody on scene for too long, or nobody has decided about 119: an acceptance stands down nobody any more. */
+static bool calls_everybody(const Incident *in)
+{
+        return in->state == STATE_ACCEPTED && !in->test &&
+               ((in->plan.arrive_max_us && in->due[TIMER_ARRIVE_MAX] == NEVER) || in->fire119 == 2);
+}
+
 bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
 {
         const Incident *in = table_get(e, incident);
@@ -74,6 +81,7 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .owner = in->owner,
                 .successor = in->successor,
                 .backup_seq = in->backup_tier ? in->round_seq : 0,
+                .everybody = calls_everybody(in),
                 .reason = (Reason)in->reason,
                 .cause = (SystemCause)in->cause,
                 .vital = in->vital,

@@ -332,7 +332,7 @@ static void text_ask(Str *s, const IncidentView *view, const NoticeContext *cont
         if (reason_matters(context->reason))
                 add_piece(s, notice_reason(context->reason, false), CUT_SHORT);
         if (str_equal(needs, "accept"))
-                str_add(s, context->reason == REASON_BACKUP ? " 请增援" : " 请接单");
+                str_add(s, view->state == STATE_ALERTING ? " 请接单" : " 请增援");
         else if (str_equal(needs, "arrive") && view->arrive_by_us > 0 && left >= 60 * (int64_t)S_US)
                 str_addf(s, " 请在%" PRId64 "分钟内到场", left / (60 * (int64_t)S_US));
         else if (str_equal(needs, "arrive"))

@@ -404,6 +404,14 @@ static void test_an_action_of_the_owner_answers_the_reminder(void **state_)
         kit_end(&k);
 }
 
+static bool everybody_is_asked(Kit *k, uint64_t incident)
+{
+        IncidentView v;
+
+        assert_true(engine_view(k->engine, incident, k->now, &v));
+        return v.everybody;
+}
+
 static void test_arrive_max_calls_everybody_whatever_was_promised(void **state_)
 {
         Kit k;
@@ -413,11 +421,15 @@ static void test_arrive_max_calls_everybody_whatever_was_promised(void **state_)
         at(&k, 1000);
         act(&k, ACTION_ACCEPT, "w01", 1);
         at(&k, 1799);
+        assert_false(everybody_is_asked(&k, 1));
         forget(&k);
         at(&k, 1800);
         assert_int_equal(state(&k, 1), STATE_ACCEPTED);
         assert_int_equal(rows(&k, JOURNAL_ARRIVE_MAX), 1);
         expect_notified(&k, "w01", "w02", "f101", "d01", "s01", "c01", NULL);
+        assert_true(everybody_is_asked(&k, 1));
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        assert_false(everybody_is_asked(&k, 1));
         kit_end(&k);
 }
 
