@@ -7,6 +7,11 @@
  * has let it go. `fresh` is the queue of refreshes that wait for the disk: one entry an incident, in the
  * order of need.
  *
+ * What is to be sent to people stands in `queues`: each entry at most once, so that a message which has not left yet is
+ * replaced by a newer one and never queued behind itself, and each is encoded when it leaves. How much may be under
+ * way is the port's to say (room()). Calls go first, by priority; then what has changed, standing down included; last
+ * the copies that only say "recorded". Programs do not stand in these queues: their port bounds what runs.
+ *
  * A notice before its commit says "recorded": false. The refresh that follows the commit says true, so the
  * copy that the broker retains is the true one. A notice that asks nothing of its reader (somebody else has
  * it) is calming, and so never leaves before the commit.
@@ -27,12 +32,29 @@
 #define NOTICE_MAX 32768
 #define TOLD_FIRST 1024u
 
+/* What an entry waits for, the most urgent first. */
+typedef enum Due {
+        DUE_CALL, /* … of priority 1, and those of 2 to 5 behind it */
+        DUE_CHANGE = DUE_CALL + 5,
+        DUE_RECORDED,
+        DUE_MAX,
+        DUE_NONE = DUE_MAX,
+} Due;
+
+typedef struct Queue {
+        uint32_t first, last;
+} Queue;
+
 typedef struct Told {
         uint64_t incident, seq; /* seq of the newest attempt; incident 0: free */
         uint32_t worker, next;  /* next of the incident, or of the free list */
-        uint8_t channel;
-        bool waiting;      /* no port has taken the newest message for good */
-        bool deferred;     /* a call that calms: leaves with the refresh that follows the commit */
+        uint32_t before, after; /* in its queue */
+        uint8_t channel, due;   /* Due */
+        uint8_t reason;         /* of the call that waits */
+        bool text;              /* plain clients get a line of it */
+        bool over;     /* of an incident that is over: the alert is to be cleared, then it is forgotten */
+        bool waiting;  /* no port has taken the newest message for good */
+        bool deferred; /* a call that calms: leaves with the refresh that follows the commit */
         uint64_t since_us; /* … since this time since boot; 0: not known */
 } Told;
 
@@ -57,6 +79,7 @@ struct Outbox {
         uint32_t *open; /* by worker id: alerts that this person sees */
         uint32_t n_open;
         uint64_t committed, released;
+        Queue queues[DUE_MAX];
         char json[NOTICE_JSON_MAX], text[NOTICE_TEXT_MAX];
 };
 
@@ -85,7 +108,7 @@ static int tables_grow(Outbox *o, uint32_t n)
         o->told_memory = TAKE_PTR(by_key);
         o->head_memory = TAKE_PTR(head);
         for (uint32_t i = n; i-- > o->n_told;) {
-                o->told[i] = (Told){.next = o->told_free};
+                o->told[i] = (Told){.next = o->told_free, .due = DUE_NONE};
                 o->told_free = i;
         }
         for (uint32_t i = 0; i < o->n_told; i++) {
@@ -135,6 +158,8 @@ int outbox_new(Outbox **ret, const Engine *engine, const char *site)
         o->engine = engine;
         o->site = site;
         o->told_free = NONE;
+        for (unsigned q = 0; q < DUE_MAX; q++)
+                o->queues[q] = (Queue){.first = NONE, .last = NONE};
         r = tables_grow(o, TOLD_FIRST);
         if (r == 0)
                 r = fresh_grow(o, TOLD_FIRST);
@@ -181,6 +206,61 @@ void outbox_registry_set(Outbox *o, const Registry *registry)
         }
 }
 
+/* The queues */
+
+static void due_clear(Outbox *o, Told *t)
+{
+        Queue *q;
+
+        if (t->due == DUE_NONE)
+                return;
+        ASSERT(t->due < DUE_MAX);
+        q = &o->queues[t->due];
+        if (t->before == NONE)
+                q->first = t->after;
+        else
+                o->told[t->before].after = t->after;
+        if (t->after == NONE)
+                q->last = t->before;
+        else
+                o->told[t->after].before = t->before;
+        t->due = DUE_NONE;
+}
+
+/* Whoever waits for something more urgent keeps his place. */
+static void due_set(Outbox *o, Told *t, Due due)
+{
+        Queue *q = &o->queues[due];
+        uint32_t i = (uint32_t)(t - o->told);
+
+        ASSERT(due < DUE_MAX && t->incident);
+        if (t->due <= due)
+                return;
+        due_clear(o, t);
+        t->due = (uint8_t)due;
+        t->before = q->last;
+        t->after = NONE;
+        if (q->last == NONE)
+                q->first = i;
+        else
+                o->told[q->last].after = i;
+        q->last = i;
+}
+
+static Due due_call(uint8_t priority)
+{
+        return DUE_CALL + (Due)(priority < 1 ? 0 : priority > 5 ? 4 : priority - 1);
+}
+
+/* Nobody whose call is as urgent waits. */
+static bool due_none(const Outbox *o, Due due)
+{
+        for (unsigned q = 0; q <= due; q++)
+                if (o->queues[q].first != NONE)
+                        return false;
+        return true;
+}
+
 /* Entries */
 
 static Told *told_find(const Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel)
@@ -202,6 +282,11 @@ static Told *told_add(Outbox *o, uint64_t incident, uint32_t worker, uint8_t cha
         uint32_t first = NONE, i;
 
         ASSERT(incident > 0);
+        if (t && t->over) { /* told again before the alert of the last time was cleared */
+                t->over = false;
+                if (worker < o->n_open)
+                        o->open[worker]++;
+        }
         if (t)
                 return t;
         if (o->told_free == NONE)
@@ -210,7 +295,8 @@ static Told *told_add(Outbox *o, uint64_t incident, uint32_t worker, uint8_t cha
         t = &o->told[i];
         o->told_free = t->next;
         (void)idmap_get(&o->head, incident, &first);
-        *t = (Told){.incident = incident, .worker = worker, .channel = channel, .next = first};
+        *t = (Told){
+                .incident = incident, .worker = worker, .channel = channel, .next = first, .due = DUE_NONE};
         ASSERT(idmap_set(&o->head, incident, i));
         ASSERT(idmap_set(&o->by_key, told_key(incident, worker, channel), i));
         if (channel < CHANNEL_EXEC && worker < o->n_open)
@@ -218,29 +304,25 @@ static Told *told_add(Outbox *o, uint64_t incident, uint32_t worker, uint8_t cha
         return t;
 }
 
-/* It is over: what no port has taken need not be sent any more. True: rows were dropped in txn. */
-static bool incident_forget(Outbox *o, uint64_t incident, StoreTxn *txn)
+static void told_free(Outbox *o, Told *t)
 {
-        uint32_t i = NONE;
-        bool dropped = false;
+        uint32_t i = (uint32_t)(t - o->told), at = NONE;
 
-        (void)idmap_get(&o->head, incident, &i);
-        idmap_unset(&o->head, incident);
-        while (i != NONE) {
-                Told *t = &o->told[i];
-                uint32_t next = t->next;
-
-                idmap_unset(&o->by_key, told_key(incident, t->worker, t->channel));
-                if (t->waiting) {
-                        store_txn_outbox_drop(txn, incident, t->worker, t->channel, t->seq);
-                        dropped = true;
-                }
-                waiting_set(o, t, false);
-                *t = (Told){.next = o->told_free};
-                o->told_free = i;
-                i = next;
+        ASSERT(t->incident && !t->waiting);
+        due_clear(o, t);
+        idmap_unset(&o->by_key, told_key(t->incident, t->worker, t->channel));
+        (void)idmap_get(&o->head, t->incident, &at);
+        if (at == i && t->next == NONE)
+                idmap_unset(&o->head, t->incident);
+        else if (at == i)
+                ASSERT(idmap_set(&o->head, t->incident, t->next));
+        else {
+                while (o->told[at].next != i)
+                        at = o->told[at].next;
+                o->told[at].next = t->next;
         }
-        return dropped;
+        *t = (Told){.next = o->told_free, .due = DUE_NONE};
+        o->told_free = i;
 }
 
 /* Sending */
@@ -358,6 +440,26 @@ static void context_told(const Outbox *o, const IncidentView *v, uint32_t reader
         }
 }
 
+static bool ports_room(const Outbox *o, uint8_t channel, bool raise)
+{
+        bool room = true;
+
+        for (size_t i = 0; i < o->n_ports; i++)
+                if (o->ports[i].ops->alert && (o->ports[i].channels & (1u << channel))) {
+                        room = !o->ports[i].ops->room || o->ports[i].ops->room(o->ports[i].port, raise);
+                        if (room)
+                                break;
+                }
+        return room;
+}
+
+static void ports_flush(const Outbox *o)
+{
+        for (size_t i = 0; i < o->n_ports; i++)
+                if (o->ports[i].ops->flush)
+                        o->ports[i].ops->flush(o->ports[i].port);
+}
+
 /* True: a port has it in hand and will report by sent(). */
 static bool ports_alert(const Outbox *o, const PortAlert *a)
 {
@@ -380,12 +482,13 @@ static void alert_send(Outbox *o, const Send *s, Now now)
 {
         const IncidentView *v = s->view;
         const Worker *w = registry_worker(o->registry, s->told->worker);
+        bool text = s->text;
         NoticeContext c;
         PortAlert a;
         Part part;
         size_t n;
 
-        s->told->deferred = false;
+        s->told->deferred = s->told->text = false;
         if (s->told->worker != 0 && !w)
                 return; /* left the registry: the ladder calls others */
         context_fill(o, v, w, &c);
@@ -410,7 +513,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
                 .channel = s->told->channel,
                 .json = o->json,
                 .json_size = n,
-                .text = s->text ? o->text : NULL,
+                .text = text ? o->text : NULL,
                 .count = s->told->worker < o->n_open ? o->open[s->told->worker] : 1,
                 .priority = v->priority,
                 .raise = s->raise,
@@ -430,14 +533,29 @@ static bool is_open(State s)
         return s == STATE_ALERTING || s == STATE_ACCEPTED || s == STATE_ON_SCENE;
 }
 
+/* Sends a call; one that calms waits for the refresh that follows the commit. */
+static void call(Outbox *o, Told *t, const IncidentView *v, Now now)
+{
+        t->deferred = is_calming(o, v, t->worker, now) && o->released < v->last_seq;
+        if (t->deferred) {
+                outbox_refresh(o, v->id, v->last_seq, false);
+                return;
+        }
+        alert_send(o,
+                &(Send){.view = v, .told = t, .reason = (Reason)t->reason, .raise = true, .text = true},
+                now);
+}
+
 void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
 {
         Told *t = told_add(o, e->incident, e->notify.worker, e->notify.channel);
         IncidentView v;
+        Due due;
 
         ASSERT(e->type == EFFECT_NOTIFY);
         ASSERT(e->seq > 0);
         t->seq = e->seq;
+        t->reason = (uint8_t)e->notify.reason;
         if (!t->waiting)
                 t->since_us = now.boot_us;
         waiting_set(o, t, true);
@@ -445,16 +563,13 @@ void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
         if (!engine_view(o->engine, e->incident, now, &v))
                 return;
         outbox_refresh(o, e->incident, v.last_seq, false);
-        t->deferred = is_calming(o, &v, t->worker, now) && o->released < v.last_seq;
-        if (t->deferred)
-                return;
-        alert_send(o,
-                &(Send){.view = &v,
-                        .told = t,
-                        .reason = (Reason)e->notify.reason,
-                        .raise = true,
-                        .text = true},
-                now);
+        due = due_call(v.priority);
+        if (t->channel >= CHANNEL_EXEC || (due_none(o, due) && ports_room(o, t->channel, true))) {
+                due_clear(o, t);
+                call(o, t, &v, now);
+        } else {
+                due_set(o, t, due);
+        }
 }
 
 void outbox_refresh(Outbox *o, uint64_t incident, uint64_t seq, bool changed)
@@ -486,9 +601,8 @@ static void fresh_remove(Outbox *o, uint32_t i)
 static void alert_clear(Outbox *o, const Told *t)
 {
         const Worker *w = registry_worker(o->registry, t->worker);
+        uint32_t open = t->worker < o->n_open ? o->open[t->worker] : 0;
 
-        if (t->channel < CHANNEL_EXEC && t->worker < o->n_open && o->open[t->worker] > 0)
-                o->open[t->worker]--;
         if (t->worker != 0 && !w)
                 return;
         (void)ports_alert(
@@ -496,15 +610,39 @@ static void alert_clear(Outbox *o, const Told *t)
                            .worker = t->worker,
                            .worker_code = w ? w->code : "", /* programs: what still waits is not run */
                            .channel = t->channel,
-                           .text = o->open[t->worker] == 0 ? "" : NULL,
-                           .count = o->open[t->worker]});
+                           .text = open == 0 ? "" : NULL,
+                           .count = open});
 }
 
-/* The incident as it is now, to everybody told; over: cleared and forgotten. */
+/* It is over: what no port has taken need not be sent any more. True: a row was dropped in txn. */
+static bool told_over(Outbox *o, Told *t, StoreTxn *txn)
+{
+        bool dropped = t->waiting;
+
+        if (t->over)
+                return false;
+        if (t->waiting)
+                store_txn_outbox_drop(txn, t->incident, t->worker, t->channel, t->seq);
+        waiting_set(o, t, false);
+        t->deferred = t->text = false;
+        if (t->channel < CHANNEL_EXEC) {
+                if (t->worker < o->n_open && o->open[t->worker] > 0)
+                        o->open[t->worker]--;
+                t->over = true;
+                due_clear(o, t); /* a call that has not left is no call any more */
+                due_set(o, t, DUE_CHANGE);
+        } else {
+                alert_clear(o, t);
+                told_free(o, t);
+        }
+        return dropped;
+}
+
+/* The incident as it is now is due to everybody told; over: it is to be cleared. */
 static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now, StoreTxn *txn)
 {
         IncidentView v;
-        bool open = engine_view(o->engine, incident, now, &v) && is_open(v.state);
+        bool open = engine_view(o->engine, incident, now, &v) && is_open(v.state), dropped = false;
         uint32_t i = NONE;
 
         (void)idmap_get(&o->head, incident, &i);
@@ -512,18 +650,71 @@ static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                 Told *t = &o->told[i];
 
                 next = t->next;
-                if (!open)
-                        alert_clear(o, t);
-                else if (t->channel < CHANNEL_EXEC || t->deferred)
-                        alert_send(o,
-                                &(Send){.view = &v,
-                                        .told = t,
-                                        .reason = v.reason,
-                                        .raise = t->deferred,
-                                        .text = changed || t->deferred},
-                                now);
+                if (!open) {
+                        dropped |= told_over(o, t, txn);
+                } else if (t->over) {
+                        continue; /* was told of it before it came again, and has not been since */
+                } else if (t->channel < CHANNEL_EXEC) {
+                        t->text |= changed || t->deferred;
+                        if (t->deferred)
+                                t->reason = (uint8_t)v.reason;
+                        due_set(o, t,
+                                t->deferred ? due_call(v.priority)
+                                : changed   ? DUE_CHANGE
+                                            : DUE_RECORDED);
+                } else if (t->deferred) {
+                        t->reason = (uint8_t)v.reason;
+                        call(o, t, &v, now);
+                }
         }
-        return !open && incident_forget(o, incident, txn);
+        return dropped;
+}
+
+/* Something about it waits for the disk: then it is shown when the disk has it, and not before. */
+static bool is_ahead(const Outbox *o, uint64_t incident)
+{
+        uint32_t i;
+
+        return idmap_get(&o->by_fresh, incident, &i) && o->fresh[i].need > o->released;
+}
+
+/* One whose turn it is. */
+static void told_send(Outbox *o, Told *t, Now now)
+{
+        bool raise = t->due < DUE_CHANGE;
+        IncidentView v;
+
+        due_clear(o, t);
+        if (t->over) {
+                alert_clear(o, t);
+                told_free(o, t);
+        } else if (!engine_view(o->engine, t->incident, now, &v)) {
+                return; /* is forgotten as soon as its end is on the disk */
+        } else if (raise) {
+                call(o, t, &v, now);
+        } else if (!is_ahead(o, t->incident)) {
+                alert_send(o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = t->text}, now);
+        }
+}
+
+/* What may leave now, the most urgent first. */
+static void drain(Outbox *o, Now now)
+{
+        bool sent = false;
+
+        for (unsigned q = 0; q < DUE_MAX; q++)
+                while (o->queues[q].first != NONE) {
+                        Told *t = &o->told[o->queues[q].first];
+
+                        if (!ports_room(o, t->channel, q < DUE_CHANGE)) {
+                                q = DUE_MAX - 1; /* nothing overtakes it */
+                                break;
+                        }
+                        told_send(o, t, now);
+                        sent = true;
+                }
+        if (sent)
+                ports_flush(o);
 }
 
 bool outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now, StoreTxn *txn)
@@ -547,6 +738,7 @@ bool outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now, Stor
                 if (f.need > committed) /* once more when it is true */
                         outbox_refresh(o, f.incident, f.need, false);
         }
+        drain(o, now);
         return dropped;
 }
 
@@ -603,16 +795,17 @@ void outbox_resend(Outbox *o, Now now)
                         Told *t = &o->told[i];
                         bool wait = is_calming(o, &v, t->worker, now) && o->released < v.last_seq;
 
-                        if (!wait && (t->channel < CHANNEL_EXEC || t->waiting))
-                                alert_send(o,
-                                        &(Send){.view = &v,
-                                                .told = t,
-                                                .reason = v.reason,
-                                                .raise = t->waiting,
-                                                .text = true},
-                                        now);
+                        if (wait || t->over)
+                                continue;
+                        t->reason = (uint8_t)v.reason;
+                        t->text = true;
+                        if (t->channel < CHANNEL_EXEC)
+                                due_set(o, t, t->waiting ? due_call(v.priority) : DUE_CHANGE);
+                        else if (t->waiting)
+                                call(o, t, &v, now);
                 }
         }
+        drain(o, now);
 }
 
 void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
@@ -630,6 +823,12 @@ void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
                                      .worker_code = worker_code,
                                      .channel = CHANNEL_APP,
                                      .count = worker < o->n_open ? o->open[worker] : 0});
+        ports_flush(o);
+}
+
+void outbox_raised(Outbox *o)
+{
+        ports_flush(o);
 }
 
 uint64_t outbox_oldest(const Outbox *o, Now now)

@@ -23,15 +23,17 @@ void outbox_restore(Outbox *, uint64_t incident, uint32_t worker, uint8_t channe
 /* Everybody that the engine knows to have been told of its open incidents: after a restart or a merge. */
 void outbox_adopt(Outbox *, Now now);
 
-/* RAISE: sends now, before the disk; the row goes into txn. */
+/* RAISE: sends now, before the disk, or as soon as the port has room; the row goes into txn. */
 void outbox_notify(Outbox *, const Effect *, Now now, StoreTxn *txn);
+/* The calls of one step have all been made: they leave. */
+void outbox_raised(Outbox *);
 /* CALM: when `seq` is committed, everybody told of the incident gets its alert as it is then, or has it cleared. */
 void outbox_refresh(Outbox *, uint64_t incident, uint64_t seq, bool changed);
 /* Sends the refreshes whose time has come; true: rows of what is over were dropped in txn. committed: durable; released: may be shown (greater in degraded mode). */
 bool outbox_pump(Outbox *, uint64_t committed, uint64_t released, Now now, StoreTxn *txn);
 /* A port has taken the message for good, or never will. True: the row was ours (and is dropped in txn). */
 bool outbox_sent(Outbox *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, StoreTxn *txn);
-/* The way to the workers is open (again): every alert of every open incident goes out once more. */
+/* The way to the workers is open (again): every alert of every open incident goes out once more, as there is room. */
 void outbox_resend(Outbox *, Now now);
 /* A retained alert was read back from the broker: cleared unless this person has been told of this open incident. */
 void outbox_read_back(Outbox *, const char *worker_code, uint64_t incident);

@@ -243,10 +243,15 @@ static void calm_push(Turn *t, const Effect *e)
 static uint64_t effects_take(Turn *t, Now now)
 {
         uint64_t need = 0;
+        bool raised = false;
 
         for (uint32_t i = 0; i < t->list.n; i++)
-                if (t->list.effects[i].urgency == URGENCY_RAISE)
+                if (t->list.effects[i].urgency == URGENCY_RAISE) {
                         outbox_notify(t->outbox, &t->list.effects[i], now, t->txn);
+                        raised = true;
+                }
+        if (raised)
+                outbox_raised(t->outbox);
         for (uint32_t i = 0; i < t->list.n; i++) {
                 const Effect *e = &t->list.effects[i];
 

@@ -108,6 +108,11 @@ typedef struct PortOps {
         /* Any may be NULL: the adapter has no use for it. None of them calls run() or anything else of the host that
          * steps the engine: they may be called from within a turn. */
         int (*alert)(void *port, const PortAlert *);
+        /* False: so much is under way, or the connection is down, that an alert should wait, a call (raise) as well.
+         * After an acknowledgement the host's run() is called and it may be different. NULL: there is always room. */
+        bool (*room)(void *port, bool raise);
+        /* The alerts of this step have all been handed over: they leave now. */
+        void (*flush)(void *port);
         void (*receipt)(void *port, const PortReceipt *);
         void (*reply)(void *port, const PortReply *);
         /* The lamp of a device, and with incident != 0 its observable resource; open = false: the incident is over. */

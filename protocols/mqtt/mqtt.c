@@ -387,6 +387,20 @@ static int mqtt_alert(void *port, const PortAlert *a)
         return out_alert(&q->out, a);
 }
 
+static bool mqtt_room(void *port, bool raise)
+{
+        const Mqtt *q = port;
+
+        return out_room(&q->out, raise);
+}
+
+static void mqtt_flush(void *port)
+{
+        Mqtt *q = port;
+
+        out_flush(&q->out);
+}
+
 static void mqtt_receipt(void *port, const PortReceipt *r)
 {
         Mqtt *q = port;
@@ -444,6 +458,8 @@ static void mqtt_stop(void *port)
 static const PortOps mqtt_ops = {
         .name = "mqtt",
         .alert = mqtt_alert,
+        .room = mqtt_room,
+        .flush = mqtt_flush,
         .receipt = mqtt_receipt,
         .reply = mqtt_reply,
         .lamp = mqtt_lamp,

@@ -10,10 +10,14 @@
  * - An alert that was retained and whose matter ended while we were down is a ghost. So each new connection
  * reads our own retained alerts back (they come with the retain flag, our live ones without), and the
  * gateway clears those that nobody owns. The subscription ends after two quiet seconds.
- * - A call for help is on the socket when out_alert() returns, if the socket takes it. The rest waits until
- * the loop comes by, and so leaves in one write.
+ * - A call for help is on the socket when out_alert() returns, if nothing else is under way and the socket takes
+ * it; with others under way, when out_flush() returns. The rest waits until the loop comes by, and so leaves in
+ * one write.
+ * - What is under way is bounded (out_room()): the library looks at all of it for each acknowledgement, a call waits
+ * behind all of it, and what has not left yet can still be replaced by what is newer. Calls have the larger window, so
+ * that they never wait for refreshes. Text and count wait in lines.c, the newest of each person.
  * - Broker acknowledgements come in the order of publishing, so tickets are a ring and the first match is
- * near.
+ * near; one that belongs to no ticket is known by its number.
  */
 #include "out.h"
 
@@ -29,6 +33,9 @@
 #include <string.h>
 
 #define READ_BACK_QUIET_US (2 * USEC_PER_SEC)
+#define TICKETS_FIRST      512u
+#define LAMPS_FIRST        256u
+#define LAMP_NONE          UINT32_MAX
 
 static void out_filter(const Out *o, char ret[TOPIC_SIZE])
 {
@@ -38,45 +45,119 @@ static void out_filter(const Out *o, char ret[TOPIC_SIZE])
         ASSERT(!s.full);
 }
 
-/* Alerts */
+/* Tickets */
 
-static void ticket_add(Out *o, int mid, const PortAlert *a)
+/* True: mid `a` was given out after `b`; they wrap. */
+static bool mid_after(int a, int b)
 {
-        if (o->n_tickets ==
-                OUT_TICKETS_MAX) { /* the oldest will be asked for again on the next connection */
-                o->host->count(o->host, "mqtt.ticket_lost");
-                o->first = (o->first + 1) % OUT_TICKETS_MAX;
-                o->n_tickets--;
-        }
-        o->tickets[(o->first + o->n_tickets++) % OUT_TICKETS_MAX] = (OutTicket){.mid = mid,
-                .worker = a->worker,
-                .incident = a->incident,
-                .seq = a->seq,
-                .channel = a->channel};
+        uint16_t ahead = (uint16_t)((unsigned)a - (unsigned)b);
+
+        return ahead != 0 && ahead < 0x8000;
 }
 
-static bool ticket_acked(Out *o, int mid)
+static OutTicket *ticket_at(Out *o, uint32_t i)
+{
+        return &o->tickets[(o->first + i) % o->tickets_max];
+}
+
+static void ticket_add(Out *o, const OutTicket *ticket)
+{
+        if (o->n_tickets == o->tickets_max) {
+                OutTicket *tickets = calloc(o->tickets_max * 2, sizeof(OutTicket));
+
+                if (!tickets) { /* the oldest will be asked for again on the next connection */
+                        o->host->count(o->host, "mqtt.ticket_lost");
+                        o->n_flying -= ticket_at(o, 0)->mid != 0;
+                        o->first = (o->first + 1) % o->tickets_max;
+                        o->n_tickets--;
+                } else {
+                        for (uint32_t i = 0; i < o->n_tickets; i++)
+                                tickets[i] = *ticket_at(o, i);
+                        free(o->tickets);
+                        o->tickets = tickets;
+                        o->tickets_max *= 2;
+                        o->first = 0;
+                }
+        }
+        *ticket_at(o, o->n_tickets++) = *ticket;
+        o->n_flying++;
+}
+
+static void lamp_acked(Out *o, uint32_t lamp, int mid);
+
+static void ticket_acked(Out *o, int mid)
 {
         for (uint32_t i = 0; i < o->n_tickets; i++) {
-                OutTicket *t = &o->tickets[(o->first + i) % OUT_TICKETS_MAX];
+                OutTicket *t = ticket_at(o, i), got = *t;
 
+                if (t->mid != 0 && mid_after(t->mid, mid))
+                        return; /* an answer's: nobody waits for it */
                 if (t->mid != mid)
                         continue;
                 t->mid = 0;
-                o->host->sent(o->host, t->incident, t->worker, t->channel, t->seq, true);
-                while (o->n_tickets > 0 && o->tickets[o->first].mid == 0) {
-                        o->first = (o->first + 1) % OUT_TICKETS_MAX;
+                o->n_flying--;
+                while (o->n_tickets > 0 && ticket_at(o, 0)->mid == 0) {
+                        o->first = (o->first + 1) % o->tickets_max;
                         o->n_tickets--;
                 }
-                return true;
+                switch (got.kind) {
+                case TICKET_ALERT:
+                        o->host->sent(o->host, got.incident, got.worker, got.channel, got.seq, true);
+                        break;
+                case TICKET_LAMP: lamp_acked(o, got.lamp, mid); break;
+                case TICKET_LINE: break;
+                }
+                return;
         }
-        return false;
+}
+
+/* Text and count */
+
+static void line_publish(Out *o, const char *code, const char *leaf, const char *text)
+{
+        char topic[TOPIC_SIZE];
+        int mid;
+
+        if (topic_write(topic, o->prefix, "worker/", code, leaf) &&
+                link_publish(o->link, topic, text, strlen(text), true, &mid) == 0)
+                ticket_add(o, &(OutTicket){.kind = TICKET_LINE, .mid = mid});
+}
+
+static void line_say(Out *o, const char *code, const char *text, int64_t n)
+{
+        char count[24];
+        Str c = STR_BUFFER(count);
+
+        if (text)
+                line_publish(o, code, "/text", text);
+        if (n < 0)
+                return;
+        str_addf(&c, "%lld", (long long)n);
+        line_publish(o, code, "/count", count);
+}
+
+/* Those that wait, while the window has room. */
+static void lines_say(Out *o, uint32_t most)
+{
+        const char *code, *text;
+        int64_t count;
+
+        while (o->n_flying < most && lines_next(o->lines, &code, &text, &count))
+                line_say(o, code, text, count);
+}
+
+/* Alerts */
+
+bool out_room(const Out *o, bool raise)
+{
+        return link_ready(o->link) && o->n_flying < (raise ? OUT_CALLS_MAX : OUT_REFRESHES_MAX);
 }
 
 int out_alert(Out *o, const PortAlert *a)
 {
-        char topic[TOPIC_SIZE], leaf[64], count[16];
-        Str s = STR_BUFFER(leaf), c = STR_BUFFER(count);
+        char topic[TOPIC_SIZE], leaf[64];
+        Str s = STR_BUFFER(leaf);
+        bool quiet = o->n_flying == 0;
         int r, mid;
 
         ASSERT(a);
@@ -88,26 +169,27 @@ int out_alert(Out *o, const PortAlert *a)
                 return PORT_E_DOWN;
         if (r < 0)
                 return error_trace(r);
-        ticket_add(o, mid, a);
-        if (a->raise)
-                link_flush(o->link); /* before the rest: its bytes are the first on the wire */
+        ticket_add(o, &(OutTicket){.kind = TICKET_ALERT,
+                              .mid = mid,
+                              .worker = a->worker,
+                              .incident = a->incident,
+                              .seq = a->seq,
+                              .channel = a->channel});
+        if (a->raise && quiet)
+                link_flush(o->link); /* before the rest is written: its bytes are the first on the wire */
         /* What plain clients read. Retained, so that a phone which comes later has the newest; gone with the
-         * last. */
-        if (a->count == 0 || a->text) {
-                const char *text = a->count == 0 ? "" : a->text;
-
-                (void)topic_write(topic, o->prefix, "worker/", a->worker_code, "/text");
-                (void)link_publish(
-                        o->link, topic, text, strlen(text), true, NULL); /* rides with the alert */
-        }
-        str_addf(&c, "%u", a->count);
-        (void)topic_write(topic, o->prefix, "worker/", a->worker_code, "/count");
-        (void)link_publish(o->link, topic, count, c.n, true, NULL); /* rides with the alert */
-        if (a->raise)
-                link_flush(o->link);
+         * last. To a person whose app knows nothing else, it is the call; and one without an id is nobody of ours. */
+        if (a->worker == 0 || (a->raise && a->channel == CHANNEL_PLAIN && a->text))
+                line_say(o, a->worker_code, a->count == 0 ? "" : a->text, (int64_t)a->count);
         else
-                link_wake(o->link);
+                lines_note(o->lines, a);
         return 0;
+}
+
+void out_flush(Out *o)
+{
+        lines_say(o, OUT_LINES_MAX);
+        link_flush(o->link);
 }
 
 /* Answers */
@@ -160,50 +242,132 @@ void out_say(Out *o, const char *leaf, const char *text)
 
 /* Lamps */
 
-static void lamp_publish(Out *o, OutLamp *l)
+static OutLamp *lamp_find(const Out *o, const char *device)
 {
-        char topic[TOPIC_SIZE];
-        const char *word = lamp_word(l->lamp);
+        uint32_t i;
 
-        l->mid = 0;
-        if (topic_write(topic, o->prefix, "down/", l->device, "/lamp"))
-                (void)link_publish(o->link, topic, word, strlen(word), true,
-                        &l->mid); /* down: at the next connection */
+        if (idmap_get(&o->by_device, idmap_hash(device, strlen(device)), &i) &&
+                str_equal(o->lamps[i].device, device))
+                return &o->lamps[i];
+        /* Two names of one hash: whoever came second is found by looking. */
+        for (i = 0; o->n_unmapped > 0 && i < o->lamps_max; i++)
+                if (o->lamps[i].unmapped && str_equal(o->lamps[i].device, device))
+                        return &o->lamps[i];
+        return NULL;
 }
 
-static void lamp_acked(Out *o, int mid)
+static void lamp_map(Out *o, uint32_t i)
 {
-        for (uint32_t i = 0; i < o->n_lamps; i++)
-                if (o->lamps[i].mid == mid) {
-                        o->lamps[i].mid = 0;
-                        if (!o->lamps[i].open)
-                                o->lamps[i] = o->lamps[--o->n_lamps];
-                        return;
-                }
+        uint64_t key = idmap_hash(o->lamps[i].device, strlen(o->lamps[i].device));
+        uint32_t other;
+
+        o->lamps[i].unmapped = idmap_get(&o->by_device, key, &other);
+        if (o->lamps[i].unmapped)
+                o->n_unmapped++;
+        else
+                ASSERT(idmap_set(&o->by_device, key, i));
+}
+
+static bool lamps_grow(Out *o)
+{
+        uint32_t n = o->lamps_max ? o->lamps_max * 2 : LAMPS_FIRST;
+        OutLamp *lamps = n <= OUT_LAMPS_MAX ? realloc(o->lamps, n * sizeof(OutLamp)) : NULL;
+        void *memory;
+
+        if (!lamps)
+                return false;
+        o->lamps = lamps;
+        memory = calloc(1, idmap_size(n));
+        if (!memory)
+                return false;
+        free(o->by_device_memory);
+        o->by_device_memory = memory;
+        idmap_init(&o->by_device, memory, n);
+        memset(lamps + o->lamps_max, 0, (n - o->lamps_max) * sizeof(OutLamp));
+        o->n_unmapped = 0;
+        for (uint32_t i = 0; i < o->lamps_max; i++)
+                lamp_map(o, i); /* full, so each of them is somebody's */
+        for (uint32_t i = n; i-- > o->lamps_max;) {
+                lamps[i].next = o->lamp_free;
+                o->lamp_free = i;
+        }
+        o->lamps_max = n;
+        return true;
+}
+
+static OutLamp *lamp_new(Out *o, const char *device)
+{
+        uint32_t i;
+
+        if (o->lamp_free == LAMP_NONE && !lamps_grow(o))
+                return NULL;
+        i = o->lamp_free;
+        o->lamp_free = o->lamps[i].next;
+        o->lamps[i] = (OutLamp){0};
+        (void)str_copy(o->lamps[i].device, sizeof(o->lamps[i].device), device); /* str_code(): it fits */
+        lamp_map(o, i);
+        return &o->lamps[i];
+}
+
+static void lamp_drop(Out *o, OutLamp *l)
+{
+        if (l->unmapped)
+                o->n_unmapped--;
+        else
+                idmap_unset(&o->by_device, idmap_hash(l->device, strlen(l->device)));
+        *l = (OutLamp){.next = o->lamp_free};
+        o->lamp_free = (uint32_t)(l - o->lamps);
+}
+
+static int lamp_say(Out *o, const char *device, Lamp lamp)
+{
+        char topic[TOPIC_SIZE];
+        const char *word = lamp_word(lamp);
+        int mid = 0;
+
+        if (topic_write(topic, o->prefix, "down/", device, "/lamp"))
+                (void)link_publish(
+                        o->link, topic, word, strlen(word), true, &mid); /* down: at the next connection */
+        return mid;
+}
+
+static void lamp_publish(Out *o, OutLamp *l)
+{
+        l->mid = lamp_say(o, l->device, l->lamp);
+        if (l->mid)
+                ticket_add(o,
+                        &(OutTicket){.kind = TICKET_LAMP, .mid = l->mid, .lamp = (uint32_t)(l - o->lamps)});
+}
+
+static void lamp_acked(Out *o, uint32_t lamp, int mid)
+{
+        OutLamp *l = &o->lamps[lamp];
+
+        ASSERT(lamp < o->lamps_max);
+        if (l->mid != mid)
+                return; /* a later word is under way */
+        l->mid = 0;
+        if (!l->open)
+                lamp_drop(o, l);
 }
 
 void out_lamp(Out *o, const char *device, Lamp lamp, bool open)
 {
-        OutLamp *l = NULL;
+        OutLamp *l;
 
         if (!device || !str_code(device))
                 return; /* no device of ours: it has no topic */
-        for (uint32_t i = 0; i < o->n_lamps && !l; i++)
-                if (str_equal(o->lamps[i].device, device))
-                        l = &o->lamps[i];
-        if (!l) {
-                if (o->n_lamps == OUT_LAMPS_MAX) { /* an order that may be lost is better than none */
-                        o->host->count(o->host, "mqtt.lamp_lost");
-                        memmove(o->lamps, o->lamps + 1, (OUT_LAMPS_MAX - 1) * sizeof(OutLamp));
-                        o->n_lamps--;
-                }
-                l = &o->lamps[o->n_lamps++];
-                *l = (OutLamp){0};
-                (void)str_copy(l->device, sizeof(l->device), device); /* str_code(): it fits */
+        l = lamp_find(o, device);
+        if (!l)
+                l = lamp_new(o, device);
+        if (l) {
+                l->lamp = lamp;
+                l->open = open;
+                lamp_publish(o, l);
+        } else { /* an order that may be lost is better than none */
+                o->host->count(o->host, "mqtt.lamp_lost");
+                (void)lamp_say(o, device, lamp);
         }
-        l->lamp = lamp;
-        l->open = open;
-        lamp_publish(o, l);
         link_wake(o->link);
 }
 
@@ -214,18 +378,19 @@ static void out_ready(void *userdata)
         Out *o = userdata;
         char filter[TOPIC_SIZE];
 
-        o->first = o->n_tickets =
+        o->first = o->n_tickets = o->n_flying =
                 0; /* the broker may or may not have them: they are asked for again below */
+        lines_reset(o->lines);
         out_filter(o, filter);
         o->reading_back = link_subscribe(o->link, filter) == 0;
         o->read_back_us = clock_now().boot_us;
-        for (uint32_t i = 0; i < o->n_lamps; i++)
+        for (uint32_t i = 0; i < o->lamps_max; i++)
                 o->lamps[i].mid = 0;
         o->host->connected(o->host, true);
         if (o->announce[0])
                 announce(o->link, o->announce, o->site);
-        for (uint32_t i = 0; i < o->n_lamps; i++)
-                if (o->lamps[i].mid == 0) /* not said just now */
+        for (uint32_t i = 0; i < o->lamps_max; i++)
+                if (o->lamps[i].device[0] && o->lamps[i].mid == 0) /* not said just now */
                         lamp_publish(o, &o->lamps[i]);
 }
 
@@ -233,8 +398,8 @@ static void out_acked(void *userdata, int mid)
 {
         Out *o = userdata;
 
-        if (!ticket_acked(o, mid))
-                lamp_acked(o, mid);
+        ticket_acked(o, mid);
+        lines_say(o, OUT_REFRESHES_MAX);
 }
 
 static void out_message(void *userdata, const LinkMessage *message)
@@ -273,11 +438,17 @@ int out_init(Out *o, PortHost *host, const LinkSettings *settings, const char *p
 
         ASSERT(o && host && settings && prefix);
         *o = (Out){.host = host, .prefix = prefix, .announce = announce, .site = site};
-        o->tickets = calloc(OUT_TICKETS_MAX, sizeof(OutTicket));
-        o->lamps = calloc(OUT_LAMPS_MAX, sizeof(OutLamp));
-        if (!o->tickets || !o->lamps) {
+        o->lamp_free = LAMP_NONE;
+        o->tickets_max = TICKETS_FIRST;
+        o->tickets = calloc(o->tickets_max, sizeof(OutTicket));
+        if (!o->tickets || !lamps_grow(o)) {
                 out_deinit(o);
                 return error_origin(-ENOMEM);
+        }
+        r = lines_new(&o->lines);
+        if (r < 0) {
+                out_deinit(o);
+                return error_trace(r);
         }
         r = link_new(&o->link, host, settings,
                 &(LinkHandler){
@@ -292,7 +463,9 @@ int out_init(Out *o, PortHost *host, const LinkSettings *settings, const char *p
 void out_deinit(Out *o)
 {
         o->link = link_free(o->link);
+        o->lines = lines_free(o->lines);
         free(o->tickets);
         free(o->lamps);
+        free(o->by_device_memory);
         *o = (Out){0};
 }

@@ -3,24 +3,34 @@
 /*
  * What the gateway says over MQTT: alerts, text and count of workers, replies, receipts, lamps. See out.c.
  */
+#include "base/idmap.h"
+#include "lines.h"
 #include "link.h"
 #include "topic.h"
 
-#define OUT_TICKETS_MAX 4096 /* alerts that the broker has not acknowledged */
-#define OUT_LAMPS_MAX   4096 /* lamps that are lit, or not yet acknowledged */
+#define OUT_CALLS_MAX     256u    /* messages under way with which a call for help still goes out */
+#define OUT_REFRESHES_MAX 64u     /* … and anything else */
+#define OUT_LINES_MAX     16u     /* … and a worker's text and count at once, with the alert */
+#define OUT_LAMPS_MAX     131072u /* lamps that are lit, or not yet acknowledged */
 
+typedef enum TicketKind { TICKET_ALERT, TICKET_LINE, TICKET_LAMP } TicketKind;
+
+/* Something that the broker has not acknowledged. */
 typedef struct OutTicket {
         int mid; /* 0: acknowledged */
-        uint32_t worker;
+        TicketKind kind;
+        uint32_t worker, lamp;
         uint64_t incident, seq;
         Channel channel;
 } OutTicket;
 
 typedef struct OutLamp {
-        char device[CODE_SIZE];
+        char device[CODE_SIZE]; /* "": free */
         Lamp lamp;
-        bool open; /* of an incident that is not over: said again on each new connection */
-        int mid;   /* 0: acknowledged, or not sent on this connection */
+        bool open;     /* of an incident that is not over: said again on each new connection */
+        bool unmapped; /* another device has its hash */
+        int mid;       /* 0: acknowledged, or not sent on this connection */
+        uint32_t next; /* of the free ones */
 } OutLamp;
 
 typedef struct Out {
@@ -28,9 +38,12 @@ typedef struct Out {
         Link *link;
         const char *prefix, *announce, *site;
         OutTicket *tickets; /* a ring in the order of publishing */
-        uint32_t first, n_tickets;
+        uint32_t first, n_tickets, tickets_max, n_flying;
+        Lines *lines;
         OutLamp *lamps;
-        uint32_t n_lamps;
+        IdMap by_device;
+        void *by_device_memory;
+        uint32_t lamps_max, lamp_free, n_unmapped;
         bool reading_back;
         uint64_t read_back_us; /* when the last retained alert came */
 } Out;
@@ -43,6 +56,8 @@ void out_tick(Out *);
 
 /* 0, PORT_E_X or a negative errno; see PortOps. */
 int out_alert(Out *, const PortAlert *);
+bool out_room(const Out *, bool raise);
+void out_flush(Out *); /* what out_alert() has queued */
 void out_receipt(Out *, const PortReceipt *);
 void out_reply(Out *, const PortReply *);
 void out_tell(Out *, const char *topic, const char *text);

@@ -22,7 +22,7 @@
 
 #define P        "huying/demo/"
 #define PEERS    16
-#define SAID_MAX 512
+#define SAID_MAX 1024
 
 typedef struct Said {
         char topic[128], payload[64];
@@ -601,7 +601,7 @@ static void test_workers(void **state)
         assert_true(h->events[2]->retained);
 }
 
-/* A call for help is on the socket when the call returns; everything else when the loop comes by. */
+/* A call for help is on the socket when the call returns; what goes with it when the step has been handed over. */
 static void test_alerts(void **state)
 {
         World *w = *state;
@@ -615,6 +615,9 @@ static void test_alerts(void **state)
         before = w->n_said;
         assert_int_equal(ops->alert(w->mqtt, &a), 0);
         pump(w); /* the loop has not run */
+        assert_int_equal(w->n_said, before + 1);
+        ops->flush(w->mqtt);
+        pump(w);
         assert_int_equal(w->n_said, before + 3);
         assert_string_equal(w->said[before].topic, P "worker/w01/alert/1042");
         assert_string_equal(w->said[before].payload, "{\"incident\":1042}");
@@ -639,6 +642,7 @@ static void test_alerts(void **state)
         assert_int_equal(ops->alert(w->mqtt, &a), 0);
         pump(w);
         assert_int_equal(w->n_said, before);
+        ops->flush(w->mqtt);
         w->number = 2;
         assert_true(test_until(w->h, until_sent, w));
         assert_string_equal(w->said[before].topic, P "worker/w01/alert/1042");
@@ -681,8 +685,108 @@ static void test_no_ghosts(void **state)
                 a = alert(i + 10, "{}", true);
                 assert_int_equal(w->h->port.ops->alert(w->mqtt, &a), 0);
         }
+        w->h->port.ops->flush(w->mqtt);
         pump(w);
-        assert_int_equal(w->n_said, before + 180);
+        assert_int_equal(w->n_said, before + 60);
+}
+
+static unsigned n_said_of(World *w, unsigned from, const char *topic, const char **ret_payload)
+{
+        unsigned n = 0;
+
+        for (unsigned i = from; i < w->n_said; i++)
+                if (strcmp(w->said[i].topic, topic) == 0) {
+                        *ret_payload = w->said[i].payload;
+                        n++;
+                }
+        return n;
+}
+
+/*
+ * A broker that takes nothing: refreshes stop first, calls later, and what is known of a worker waits as one text and
+ * one count, the newest. When it takes again, there is room again.
+ */
+static void test_window(void **state)
+{
+        World *w = *state;
+        const PortOps *ops = w->h->port.ops;
+        const char *payload = NULL;
+        unsigned before, refreshes = 0, calls = 0;
+        PortAlert a;
+
+        assert_false(ops->room(w->mqtt, true)); /* no connection */
+        await_up(w);
+        steps(w, 5);
+        w->unacked = true;
+        before = w->n_said;
+        for (; ops->room(w->mqtt, false) && refreshes < 1000; refreshes++) {
+                a = alert(refreshes + 10, "{}", false);
+                a.count = refreshes + 1;
+                assert_int_equal(ops->alert(w->mqtt, &a), 0);
+        }
+        assert_in_range(refreshes, 20, 200);
+        for (; ops->room(w->mqtt, true) && calls < 1000; calls++) {
+                a = alert(calls + 5000, "{}", true);
+                a.count = refreshes + calls + 1;
+                assert_int_equal(ops->alert(w->mqtt, &a), 0);
+        }
+        assert_in_range(calls, 50, 800);
+        ops->flush(w->mqtt);
+        pump(w);
+        assert_int_equal(n_said_of(w, before, P "worker/w01/count", &payload), 0);
+        a = alert(9000, "{}", true); /* to a person whose app knows nothing else it is the call */
+        a.channel = CHANNEL_PLAIN;
+        a.worker = 8;
+        a.worker_code = "w02";
+        assert_int_equal(ops->alert(w->mqtt, &a), 0);
+        ops->flush(w->mqtt);
+        pump(w);
+        assert_int_equal(n_said_of(w, before, P "worker/w02/text", &payload), 1);
+
+        w->unacked = false;
+        wire_close(peer(w, "-out"));
+        assert_true(test_until(w->h, until_down, w));
+        await_up(w);
+        steps(w, 5);
+        assert_true(ops->room(w->mqtt, false));
+        before = w->n_said;
+        a = alert(7, "{}", false);
+        a.count = 3;
+        assert_int_equal(ops->alert(w->mqtt, &a), 0);
+        a.count = 4;
+        assert_int_equal(ops->alert(w->mqtt, &a), 0);
+        ops->flush(w->mqtt);
+        steps(w, 5);
+        assert_int_equal(n_said_of(w, before, P "worker/w01/count", &payload), 1);
+        assert_string_equal(payload, "4");
+}
+
+/* More lamps than any table had at the start, each said again on a new connection, each forgotten when it is over. */
+static void test_many_lamps(void **state)
+{
+        World *w = *state;
+        const PortOps *ops = w->h->port.ops;
+        char device[32];
+
+        await_up(w);
+        for (unsigned i = 0; i < 300; i++) {
+                (void)snprintf(device, sizeof(device), "sos-%u", i);
+                ops->lamp(w->mqtt, device, i + 1, LAMP_RECEIVED, true);
+        }
+        await_said(w, P "down/sos-299/lamp");
+        for (unsigned i = 0; i < 299; i++) {
+                (void)snprintf(device, sizeof(device), "sos-%u", i);
+                ops->lamp(w->mqtt, device, i + 1, LAMP_IDLE, false);
+        }
+        steps(w, 20);
+        wire_close(peer(w, "-out"));
+        assert_true(test_until(w->h, until_down, w));
+        w->n_said = 0;
+        await_up(w);
+        await_said(w, P "down/sos-299/lamp");
+        steps(w, 5);
+        assert_null(said(w, P "down/sos-0/lamp"));
+        assert_null(said(w, P "down/sos-298/lamp"));
 }
 
 static void test_answers_and_lamps(void **state)
@@ -854,8 +958,8 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_named, set_up_named, tear_down), T(test_held),
                 T(test_held_bound), T(test_vitals_not_held), T(test_lost_while_held), T(test_sessions),
                 T(test_full_inbox), T(test_rubbish), T(test_workers), T(test_alerts), T(test_no_ghosts),
-                T(test_answers_and_lamps), T(test_read_back), T(test_takeover), T(test_broker_lost),
-                T(test_stop), T(test_stop_while_held)};
+                T(test_window), T(test_many_lamps), T(test_answers_and_lamps), T(test_read_back),
+                T(test_takeover), T(test_broker_lost), T(test_stop), T(test_stop_while_held)};
 
         log_level_set(LOG_LEVEL_ERR);
         return cmocka_run_group_tests(tests, NULL, NULL);
