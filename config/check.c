@@ -143,12 +143,24 @@ static int check_adapters(Reader *r)
         return 0;
 }
 
+static int check_visits(Reader *r)
+{
+        const Policy *p = &r->config->policy;
+
+        if (p->visit_min_us >= p->visit_max_us || p->visit_remind_us >= p->visit_max_us)
+                return reader_fail_at(r, settings_origin(r, SECTION_VISITS, 0, "Maximum"),
+                        "[Visits] Maximum must be above Minimum and Remind");
+        return 0;
+}
+
 int settings_check(Reader *r)
 {
         int k = check_adapters(r);
 
         if (k == 0)
                 k = check_channels(r);
+        if (k == 0)
+                k = check_visits(r);
         for (unsigned class = 0; k == 0 && class < CLASS_MAX; class ++)
                 k = check_ladder(r, class);
         return k;

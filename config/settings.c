@@ -81,6 +81,10 @@ static int parse_to(Reader *, const Setting *, void *, char *);
                 SECTION_VITALS, key, parse_number, FIELD(Config, policy.member), 0, 1, false, standard,     \
                         help                                                                                \
         }
+#define VISITS(key, parse, member, min, max, off, standard, help)                                           \
+        {                                                                                                   \
+                SECTION_VISITS, key, parse, FIELD(Config, policy.member), min, max, off, standard, help     \
+        }
 #define CHANNEL(key, parse, member, min, max, standard, help)                                               \
         {                                                                                                   \
                 SECTION_CHANNEL, key, parse, FIELD(ConfigChannel, member), min, max, false, standard, help  \
@@ -146,6 +150,11 @@ static const Setting settings[] = {
 
         VITALS("Score", vital_score, "1", "call for a NEWS2 of 5 or more, or 3 points of one vital for which the person has no limit; 0: only for the person's own limits"),
         VITALS("Rate", vital_rate, "1", "call for a vital that changes much within ten minutes; 0: not"),
+
+        VISITS("Minimum", parse_time, visit_min_us, USEC_PER_SEC, 8 * USEC_PER_HOUR, false, "1h", "a visit at the bed that was shorter does not count"),
+        VISITS("Remind", parse_time, visit_remind_us, USEC_PER_SEC, USEC_PER_DAY, true, "3h", "who has not checked out of a visit by then is reminded; 0: nobody is"),
+        VISITS("Maximum", parse_time, visit_max_us, USEC_PER_SEC, USEC_PER_DAY, false, "8h", "a visit out of which nobody has checked by then is over and does not count, until a desk corrects it"),
+        VISITS("Yearly", parse_number, visits_year, 0, 3660, false, "30", "visits that a bed is promised a year, where residents.csv (visits) does not say; ask what your subsidy asks for"),
 
         CHANNEL("Exec", parse_path, exec, 2, 0, "", "program and arguments, split at spaces; gets the notice as JSON on standard input"),
         CHANNEL("Priority", parse_number, priority, 1, 5, "2", "called for incidents of this priority or more urgent; 1 to 5"),
@@ -217,6 +226,7 @@ static const char *const section_words[SECTION_MAX] = {
         [SECTION_PRESENCE] = "Presence",
         [SECTION_SUPERVISION] = "Supervision",
         [SECTION_VITALS] = "Vitals",
+        [SECTION_VISITS] = "Visits",
         [SECTION_CHANNEL] = "Channel",
         [SECTION_LADDER] = "Ladder",
 };

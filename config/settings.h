@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define DROP_INS_MAX           64u
-#define SETTINGS_ROWS_MAX      64
+#define SETTINGS_ROWS_MAX      96
 #define SETTINGS_INSTANCES_MAX 16 /* ladders, channels */
 
 typedef enum Section {
@@ -18,6 +18,7 @@ typedef enum Section {
         SECTION_PRESENCE,
         SECTION_SUPERVISION,
         SECTION_VITALS,
+        SECTION_VISITS,
         SECTION_CHANNEL,
         SECTION_LADDER,
         SECTION_MAX,

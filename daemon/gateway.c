@@ -18,10 +18,10 @@
 #include "base/error.h"
 #include "base/log.h"
 #include "base/str.h"
-#include "board.h"
 #include "canary.h"
 #include "control.h"
 #include "devices.h"
+#include "feeds.h"
 #include "inflight.h"
 #include "journald.h"
 #include "lamps.h"
@@ -52,7 +52,7 @@
 #define HUYING_VERSION "unknown"
 #endif
 
-#define PORTS_MAX  8
+#define PORTS_MAX  12
 #define STOP_US    (2 * USEC_PER_SEC)
 #define OVERDUE_US (5 * USEC_PER_SEC)
 
@@ -77,7 +77,7 @@ struct Gateway {
         CoapPort *coap;
         Exec *exec;
         Http *http;
-        BoardFeed *board;
+        Feeds feeds;
         Control *control;
         PortWatch *store_watch;
         Watches *watches;
@@ -196,7 +196,7 @@ static uint64_t gateway_turn(Gateway *g)
                         (void)loop_timer_set(g->timer, 0); /* the turn has armed it without knowing of this one */
                 }
         status_tell(g);
-        board_touch(g->board);
+        feeds_touch(&g->feeds);
         watches_after(g->watches);
         canary_look(g->canary);
         return need;
@@ -246,12 +246,13 @@ static void host_connected(PortHost *host, bool forgotten)
 {
         Gateway *g = of_host(host);
 
+        day_resend(g->feeds.day);
         if (!forgotten)
                 return;
         outbox_resend(g->outbox, clock_now());
         lamps_resend(g->engine, g->turn, g->ports, g->n_ports);
         checkpoint_tell(g);
-        board_resend(g->board);
+        board_resend(g->feeds.board);
 }
 
 static void host_retained_alert(PortHost *host, const char *worker, uint64_t incident)
@@ -322,8 +323,7 @@ static void turn_journaled(void *userdata, const Effect *e)
 {
         Gateway *g = userdata;
 
-        if (g->board)
-                board_journaled(g->board, e, clock_now());
+        feeds_journaled(&g->feeds, e, clock_now());
         canary_journaled(g->canary, e);
         story_tell(g->registry, e);
 }
@@ -362,8 +362,7 @@ static void registry_take(Gateway *g, Registry *registry)
         g->admin.registry = registry;
         engine_registry_set(g->engine, registry);
         outbox_registry_set(g->outbox, registry);
-        if (g->board)
-                board_registry_set(g->board, registry);
+        feeds_registry_set(&g->feeds, registry);
         if (g->turn)
                 turn_registry_set(g->turn, registry);
         registry_unref(old);
@@ -702,6 +701,8 @@ static int make_state(Gateway *g, StoreStart *start)
                 r = 0;
         }
         if (r == 0)
+                r = feeds_new(&g->feeds, &g->host, g->engine, g->store, &g->config.policy);
+        if (r == 0)
                 r = store_run(g->store);
         if (r == 0)
                 r = loop_timer(g->loop, &g->timer, PORT_PRIORITY_TIMER, on_timer, g);
@@ -763,11 +764,11 @@ static int make_ports(Gateway *g)
                 return error_trace(r);
         *port_add(g) = (Port){.ops = &admin, .port = g, .via = VIA_DAEMON};
         turn_ports_set(g->turn, g->ports, 0);
-        r = board_new(&g->board, &g->host, g->engine, g->turn, g->config.site, g->config.mqtt_announce[0] != '\0',
-                port_add(g));
+        r = feeds_open(&g->feeds, &g->host, g->engine, g->turn, g->config.site,
+                g->config.mqtt_announce[0] != '\0', port_add(g), port_add(g));
         if (r < 0)
                 return error_trace(r);
-        board_registry_set(g->board, g->registry);
+        feeds_registry_set(&g->feeds, g->registry);
         r = watches_new(&g->watches, &(WatchesHost){&g->host, g->loop, g->turn, g->engine, &g->config, g->trusted_floor_us});
         if (r == 0)
                 r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
@@ -790,7 +791,7 @@ static int make_ports(Gateway *g)
                 return r < 0 ? error_trace(r) : GATEWAY_E_REFUSED;
         turn_ports_set(g->turn, g->ports, g->n_ports);
         outbox_ports_set(g->outbox, g->ports, g->n_ports);
-        board_ports_set(g->board, g->ports, g->n_ports);
+        feeds_start(&g->feeds, g->turn, g->ports, g->n_ports);
         return 0;
 }
 
@@ -903,7 +904,7 @@ Gateway *gateway_free(Gateway *g)
         if (g->http)
                 http_free(g->http);
         control_free(g->control);
-        board_free(g->board);
+        feeds_free(&g->feeds);
         codec_free(g->codec);
         devices_free(g->devices);
         loop_watch_free(g->store_watch);

@@ -469,6 +469,9 @@ static Answer act(Engine *e, const Act *a)
         case ACTION_TEST:
         case ACTION_SHELVE:
         case ACTION_AWAY:
+        case ACTION_VISIT_IN:
+        case ACTION_VISIT_OUT:
+        case ACTION_VISIT_FIX:
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX: break;
         }
@@ -574,6 +577,16 @@ static void act_on_device(Engine *e, const Event *ev, uint32_t worker)
                 refuse(e, ev, worker, NULL, refused(r));
 }
 
+static void act_visit(Engine *e, const Event *ev, uint32_t worker)
+{
+        Reason remark = REASON_NONE, r = visit_action(e, ev, worker, &remark);
+
+        if (r == REASON_NONE)
+                answer(e, ev, (Answer){REPLY_OK, remark}, NULL);
+        else
+                refuse(e, ev, worker, NULL, refused(r));
+}
+
 static void act_duty(Engine *e, const Event *ev, uint32_t worker)
 {
         bool on = ev->action.kind == ACTION_ON;
@@ -646,6 +659,9 @@ void action_event(Engine *e, const Event *ev)
         case ACTION_TEST:
         case ACTION_SHELVE:
         case ACTION_AWAY: act_on_device(e, ev, worker); return;
+        case ACTION_VISIT_IN:
+        case ACTION_VISIT_OUT:
+        case ACTION_VISIT_FIX: act_visit(e, ev, worker); return;
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX:
                 refuse(e, ev, worker, NULL,

@@ -128,6 +128,13 @@ typedef enum Reason {
         REASON_RATE,           /* changes faster than it should */
         REASON_SCORE,          /* NEWS2 */
         REASON_INACTIVE,       /* no sign of life at home */
+        /* visits */
+        REASON_VISIT_OPEN,     /* another one of this person is open */
+        REASON_NO_VISIT,       /* none is */
+        REASON_VISIT_SHORT,    /* shorter than what counts */
+        REASON_VISIT_FORGOTTEN, /* nobody has checked out */
+        REASON_CLOCK,          /* nobody can say how long it was */
+        REASON_NO_NOTE,        /* a reason must be given */
         REASON_MAX,
 } Reason;
 
@@ -182,6 +189,10 @@ typedef enum JournalKind {
         JOURNAL_LINKED = 55,
         JOURNAL_AUDIT = 56,     /* the auditor found something missing, and mended it */
         JOURNAL_TEST = 60,
+        JOURNAL_VISIT_IN = 70,        /* a visit at a bed begins; the row's number is the visit's */
+        JOURNAL_VISIT_OUT = 71,       /* … and ends */
+        JOURNAL_VISIT_FORGOTTEN = 72, /* nobody has checked out: reminded (on), or ended without counting */
+        JOURNAL_VISIT_FIXED = 73,     /* a desk says how long it was, and why */
 } JournalKind;
 
 typedef enum ReplyResult { REPLY_OK, REPLY_STALE, REPLY_REFUSED } ReplyResult;
@@ -245,6 +256,11 @@ typedef struct JournalRow {
         uint8_t vital;       /* READING */
         double value, limit;
         char outcome[WORD_SIZE];
+        uint64_t visit;        /* VISIT_…: its number; 0: this row's */
+        int64_t since_wall_us; /* … when it began */
+        uint32_t span_s;       /* … how long it was, whole seconds */
+        uint8_t service, rating;
+        bool counts;           /* … towards the plan of the bed */
         Figures figures; /* CLOSED */
 } JournalRow;
 
@@ -270,6 +286,7 @@ typedef enum MarkKind {
         MARK_BOX = 4,      /* device: in a test box until wall_us; value 1, renewed 2; worker */
         MARK_SHELVED = 5,  /* device: its faults rest until wall_us; value 1; worker */
         MARK_AWAY = 6,     /* resident: until wall_us; value Away; worker */
+        MARK_VISIT = 7,    /* worker: an open visit since wall_us; `worker` is the resident; value as in visit.c */
         MARK_KIND_MAX,
 } MarkKind;
 
@@ -376,6 +393,15 @@ typedef struct RecipientView {
         uint64_t seq;    /* of the newest attempt */
         int64_t sent_us;
 } RecipientView;
+
+/* A visit that is open. */
+typedef struct VisitView {
+        uint64_t number; /* of the journal row that began it */
+        uint32_t resident;
+        Service service;
+        int64_t since_us; /* wall */
+        bool reminded;
+} VisitView;
 
 const char *group_word(Group);
 bool class_parse(const char *word, Class *ret);

@@ -37,6 +37,7 @@ Engine *engine_init(void *memory, size_t size, const Limits *limits, const Polic
                 .next_seq = 1,
                 .roster_raised_us = NEVER,
                 .roster_due = NEVER,
+                .visit_due = NEVER,
                 .grace_until = NEVER,
                 .grace_due = NEVER};
         e->policy = *policy;
@@ -109,6 +110,8 @@ static void list_begin(Engine *e, Now now, EffectList *list)
         now_set(e, now);
         if (e->sup.armed != e->registry)
                 supervision_arm(e);
+        if (e->visits_anew)
+                visits_arm(e);
 }
 
 static uint64_t biased(int64_t due)
@@ -142,6 +145,10 @@ static void expire_one(Engine *e)
         }
         if (supervised <= e->at && (!any || biased(supervised) < timer.due)) {
                 supervision_expire(e);
+                return;
+        }
+        if (e->visit_due <= e->at && (!any || biased(e->visit_due) < timer.due)) {
+                visit_expire(e);
                 return;
         }
         ASSERT(any && timer.due <= now && slot < e->n_slots);
@@ -241,6 +248,10 @@ uint64_t engine_deadline(const Engine *e)
         supervised = supervision_due(e);
         if (supervised != NEVER && (uint64_t)(supervised > 0 ? supervised : 0) < due)
                 due = (uint64_t)(supervised > 0 ? supervised : 0);
+        if (e->visits_anew) /* restored ones have no deadlines before the first list */
+                return 0;
+        if (e->visit_due != NEVER && unbiased(biased(e->visit_due)) < due)
+                due = unbiased(biased(e->visit_due));
         return due;
 }
 

@@ -79,6 +79,11 @@ typedef struct Policy {
         /* Readings (vitals.c): rules besides the person's own limits. */
         uint8_t vital_score, vital_rate; /* 0: off */
         PersonChannel channels[PERSON_CHANNELS_MAX]; /* by [Channel NAME], in the order of the file */
+        /* Visits (visit.c) */
+        uint64_t visit_min_us;    /* a shorter one does not count */
+        uint64_t visit_remind_us; /* who has not checked out by then is reminded; 0: nobody is */
+        uint64_t visit_max_us;    /* by then it is over, and does not count */
+        uint32_t visits_year;     /* a bed's plan, where the registry gives none */
 } Policy;
 
 /* One incident's row in the store: the columns that queries need, and the rest as a versioned blob. */
@@ -179,6 +184,9 @@ typedef struct DeviceView {
 } DeviceView;
 /* False: no such device in the registry. */
 bool engine_device_view(const Engine *, uint32_t device, Now now, DeviceView *ret);
+
+/* False: this worker is at no bed. */
+bool engine_visit(const Engine *, uint32_t worker, VisitView *ret);
 
 /* Every invariant of SEMANTICS.md section 10 that one state can show, as assertions. O(incidents). */
 void engine_check(const Engine *);

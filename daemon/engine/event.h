@@ -67,6 +67,9 @@ typedef enum ActionKind { /* wire words, SEMANTICS.md section 3 */
         ACTION_TEST,   /* a test box for a device: its next alarm is a test */
         ACTION_SHELVE, /* a device's faults rest for a time */
         ACTION_AWAY,   /* a resident is away, or back */
+        ACTION_VISIT_IN,  /* begins a visit at a bed */
+        ACTION_VISIT_OUT, /* ends it */
+        ACTION_VISIT_FIX, /* a desk says how long a visit was, with a reason */
         ACTION_UNKNOWN, /* answered "refused" */
         ACTION_KIND_MAX,
 } ActionKind;
@@ -104,6 +107,20 @@ typedef struct StatusEvent {
 typedef enum Away { AWAY_HOME, AWAY_OUT, AWAY_HOSPITAL, AWAY_MAX } Away;
 const char *away_word(Away);
 
+/* What a visit at a bed is for. Numbers are kept: append only. */
+typedef enum Service {
+        SERVICE_OTHER,
+        SERVICE_CLEAN,
+        SERVICE_MEALS,
+        SERVICE_BATH,
+        SERVICE_MEDICAL,
+        SERVICE_COMPANY,
+        SERVICE_ERRAND,
+        SERVICE_MAX,
+} Service;
+const char *service_word(Service);
+bool service_parse(const char *word, Service *ret);
+
 typedef struct ActionEvent {
         ActionKind kind;
         char word[WORD_SIZE];   /* as written, for the reply to an unknown one */
@@ -111,11 +128,14 @@ typedef struct ActionEvent {
         uint64_t seq;           /* of the notice that is answered; 0: not said */
         uint64_t eta_us;        /* 0: not said or invalid */
         char outcome[WORD_SIZE];
-        char to[CODE_SIZE];     /* handover: worker code */
+        char to[CODE_SIZE];     /* handover: worker code; visit_…: whose visit it is, where a desk says so */
         char agency[WORD_SIZE]; /* handoff: 119, 120, up */
-        char target[CODE_SIZE]; /* test, shelve: device; away: resident */
+        char target[CODE_SIZE]; /* test, shelve: device; away: resident; visit_in, visit_fix: resident or device */
         char mode[WORD_SIZE];   /* away: home, away, hospital */
-        uint64_t span_us;       /* shelve, away: for how long; 0: not said */
+        uint64_t span_us;       /* shelve, away: for how long; visit_fix: how long it was; 0: not said */
+        uint64_t visit;         /* visit_fix: number of the visit */
+        uint8_t service;        /* visit_in: Service */
+        uint8_t rating;         /* visit_out: by the resident, 1 … 5; 0: not said */
         bool has_note, proof, yes, bare; /* bare: a word command without a number */
 } ActionEvent;
 

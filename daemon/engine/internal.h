@@ -134,6 +134,16 @@ typedef struct KeyEntry {
         int64_t boot_us; /* seen in this boot; NEVER: restored */
 } KeyEntry;
 
+typedef struct OpenVisit {
+        uint64_t number;  /* 0: none */
+        int64_t wall_us;  /* begin */
+        int64_t begin_us; /* CLOCK_BOOTTIME; NEVER: begun before our start */
+        int64_t due_us;   /* reminder, or end; NEVER: neither */
+        uint32_t resident;
+        uint8_t service;
+        bool trusted, reminded; /* the wall clock was believed when it began */
+} OpenVisit;
+
 typedef struct WorkerState {
         int64_t beat_us; /* presence: the last sign of life; valid with `seen` */
         int64_t duty_wall_us;
@@ -142,6 +152,7 @@ typedef struct WorkerState {
         int8_t duty; /* checked in 1, out -1, 0: never said */
         bool seen, lost;
         uint32_t owned; /* the first of those that this person owns or has owned last: slot + 1; 0: none */
+        OpenVisit visit;
 } WorkerState;
 
 typedef struct Incident {
@@ -228,6 +239,8 @@ struct Engine {
         uint32_t *gap_maps;           /* by grid, GAP_MAPS times; [0]: the whole site */
         int64_t flood_us[FLOOD_KEYS]; /* when the last new unknown sources came; NEVER: none */
         int64_t roster_raised_us;
+        int64_t visit_due; /* the next of the open visits; NEVER: none */
+        bool visits_anew;  /* some were restored, and have no deadlines yet */
         Supervision sup;
 };
 
@@ -421,6 +434,12 @@ Away away_of(const Engine *, uint32_t resident);
 void away_restore(Engine *, const MarkRow *);
 void away_plan(const Engine *, Incident *);
 Reason device_action(Engine *, const Event *, uint32_t worker); /* NONE: done */
+
+/* visit.c */
+Reason visit_action(Engine *, const Event *, uint32_t worker, Reason *ret_remark); /* NONE: done, with a remark */
+void visit_restore(Engine *, const MarkRow *);
+void visits_arm(Engine *);
+void visit_expire(Engine *); /* the one that is due */
 
 /* area.c */
 bool area_takes(Engine *, uint32_t device);   /* a loss is part of an outage: no fault of its own */

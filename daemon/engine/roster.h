@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #define CHANNELS_SIZE 256 /* bytes of Worker.channels, with NUL */
+#define VISITS_NONE   UINT32_MAX
 #define CODE_SIZE 64 /* bytes of a registry code, with NUL; see str_code() */
 
 /* Roles of SEMANTICS.md section 6. The words are those of the registry and of the ladder settings. */
@@ -78,6 +79,7 @@ typedef struct Dwelling {
 typedef struct Resident {
         const char *code, *name, *birth, *phone, *notes;
         uint32_t dwelling;
+        uint32_t visits; /* a year, as agreed; 0: as the site has it; VISITS_NONE: none */
         VitalLimits limits;
 } Resident;
 

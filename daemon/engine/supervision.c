@@ -619,6 +619,8 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
         DeviceState *d = supervision_of(e, row->id);
 
         ASSERT(e && row);
+        if (row->kind == MARK_VISIT)
+                visit_restore(e, row);
         if (!d)
                 return; /* residents have the same room */
         switch (row->kind) {
@@ -634,6 +636,7 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
         case MARK_SHELVED: d->shelved_wall = row->value ? row->wall_us : 0; return;
         case MARK_BOX: testbox_restore(e, row); return;
         case MARK_AWAY: away_restore(e, row); return;
+        case MARK_VISIT:
         case MARK_KIND_MAX: return;
         }
 }

@@ -104,7 +104,20 @@ static const char *const action_words[ACTION_KIND_MAX] = {
         [ACTION_TEST] = "test",
         [ACTION_SHELVE] = "shelve",
         [ACTION_AWAY] = "away",
+        [ACTION_VISIT_IN] = "visit_in",
+        [ACTION_VISIT_OUT] = "visit_out",
+        [ACTION_VISIT_FIX] = "visit_fix",
         [ACTION_UNKNOWN] = "unknown",
+};
+
+static const char *const service_words[SERVICE_MAX] = {
+        [SERVICE_OTHER] = "other",
+        [SERVICE_CLEAN] = "clean",
+        [SERVICE_MEALS] = "meals",
+        [SERVICE_BATH] = "bath",
+        [SERVICE_MEDICAL] = "medical",
+        [SERVICE_COMPANY] = "company",
+        [SERVICE_ERRAND] = "errand",
 };
 
 static const char *const system_words[SYSTEM_CAUSE_MAX] = {
@@ -273,6 +286,12 @@ static const char *const reason_words[REASON_MAX] = {
         [REASON_RATE] = "rate",
         [REASON_SCORE] = "score",
         [REASON_INACTIVE] = "inactive",
+        [REASON_VISIT_OPEN] = "visit_open",
+        [REASON_NO_VISIT] = "no_visit",
+        [REASON_VISIT_SHORT] = "visit_short",
+        [REASON_VISIT_FORGOTTEN] = "visit_forgotten",
+        [REASON_CLOCK] = "clock",
+        [REASON_NO_NOTE] = "no_note",
 };
 
 /* Numbers are for ever, and there are gaps. */
@@ -327,6 +346,10 @@ static const char *const journal_words[] = {
         [JOURNAL_LINKED] = "linked",
         [JOURNAL_AUDIT] = "audit",
         [JOURNAL_TEST] = "test",
+        [JOURNAL_VISIT_IN] = "visit_in",
+        [JOURNAL_VISIT_OUT] = "visit_out",
+        [JOURNAL_VISIT_FORGOTTEN] = "visit_forgotten",
+        [JOURNAL_VISIT_FIXED] = "visit_fixed",
 };
 
 bool role_parse(const char *word, Role *ret)
@@ -393,6 +416,21 @@ bool action_kind_parse(const char *word, ActionKind *ret)
 const char *action_kind_word(ActionKind kind)
 {
         return word_of(action_words, N(action_words), kind);
+}
+
+bool service_parse(const char *word, Service *ret)
+{
+        unsigned i;
+
+        if (!word_find(service_words, SERVICE_MAX, word, &i))
+                return false;
+        *ret = (Service)i;
+        return true;
+}
+
+const char *service_word(Service service)
+{
+        return word_of(service_words, N(service_words), service);
 }
 
 const char *system_cause_word(SystemCause cause)

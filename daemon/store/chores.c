@@ -28,7 +28,7 @@
 
 void chores_init(Chores *c, const char *directory, const char *site)
 {
-        *c = (Chores){.directory = directory, .site = site, .sign_us = UINT64_MAX};
+        *c = (Chores){.directory = directory, .site = site, .sign_us = UINT64_MAX, .cares = cares_new()};
 }
 
 static void temporary_name(const Chores *c, char ret[600])
@@ -55,6 +55,7 @@ void chores_deinit(Chores *c)
         if (c->copy)
                 copy_drop(c);
         c->signer = signer_free(c->signer);
+        c->cares = cares_free(c->cares);
 }
 
 unsigned chores_closed(Chores *c)

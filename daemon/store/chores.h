@@ -3,6 +3,7 @@
 /* What the store's thread does between commits for auditors: signing checkpoints, and a backup when one is asked for. */
 #include "store/database.h"
 #include "store/note.h"
+#include "store/visits.h"
 
 #define CHORES_WHY_SIZE 160
 
@@ -12,6 +13,8 @@ typedef struct Chores {
         uint64_t sign_us; /* CLOCK_BOOTTIME; UINT64_MAX: nothing to sign */
         bool failing;     /* the last attempt to sign failed */
         char note[NOTE_SIZE];
+
+        Cares *cares; /* NULL: nobody asks */
 
         sqlite3 *copy; /* NULL: no backup is under way */
         sqlite3_backup *backup;

@@ -274,6 +274,8 @@ static int apply_journal(Database *d, const OpJournal *op)
                 rc = renumber_note(d, &j);
         if (rc == SQLITE_OK)
                 rc = tree_note(d->db, &d->tree, hash);
+        if (rc == SQLITE_OK)
+                rc = visit_note(d->db, &j, d->seq_offset, &d->visits);
         if (rc != SQLITE_OK)
                 return rc;
         if (d->head.empty)
@@ -505,6 +507,7 @@ void database_rollback(Database *d)
         d->day = d->committed_day;
         d->renumber = d->committed_renumber;
         d->ceiling = d->committed_ceiling;
+        d->visits.n = 0;
 }
 
 int database_rest(Database *d, uint64_t next_incident)

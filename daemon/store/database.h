@@ -4,6 +4,7 @@
 #include "store/checkpoint.h"
 #include "store/journal.h"
 #include "store/txn.h"
+#include "store/visits.h"
 
 #define DATABASE_WHY_SIZE 128
 
@@ -57,6 +58,7 @@ typedef struct Database {
         uint64_t next_incident, next_seq;  /* the engine's numbers go on from here */
         uint64_t ceiling, committed_ceiling; /* incident numbers below may have been given out (database.c) */
         int64_t trusted_us;
+        VisitsTouched visits;
         int frames; /* in the write-ahead log, not checkpointed */
         int error;  /* SQLite's extended code of the last failure */
 } Database;

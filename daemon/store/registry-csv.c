@@ -40,15 +40,16 @@ enum {
         RESIDENT_BIRTH,
         RESIDENT_PHONE,
         RESIDENT_NOTES,
-        RESIDENT_LIMITS
+        RESIDENT_LIMITS,
+        RESIDENT_VISITS = RESIDENT_LIMITS + 2 * VITAL_MAX
 };
 static const CsvColumn resident_columns[] = {{"resident"}, {"dwelling"}, {"name"}, {"birth"}, {"phone"},
         {"notes", .lines = true}, /* then two for each Vital, in its order */
         {"hr_min", true}, {"hr_max", true}, {"spo2_min", true}, {"spo2_max", true}, {"sys_min", true},
         {"sys_max", true}, {"dia_min", true}, {"dia_max", true}, {"temp_min", true}, {"temp_max", true},
-        {"resp_min", true}, {"resp_max", true}};
+        {"resp_min", true}, {"resp_max", true}, {"visits", true}};
 _Static_assert(
-        sizeof(resident_columns) / sizeof(CsvColumn) == RESIDENT_LIMITS + 2 * VITAL_MAX, "two limits each");
+        sizeof(resident_columns) / sizeof(CsvColumn) == RESIDENT_VISITS + 1, "two limits each");
 
 enum { DEVICE_DEVICE, DEVICE_CLASS, DEVICE_PROFILE, DEVICE_DWELLING, DEVICE_RESIDENT, DEVICE_BEAT };
 static const CsvColumn device_columns[] = {
@@ -577,6 +578,21 @@ static int dwelling_fill(Build *b, size_t row, Dwelling *d)
         return reference(b, TABLE_DWELLINGS, row, DWELLING_GRID, CODE_GRID, &d->grid);
 }
 
+/* Agreed for a year; empty: as the site has it. */
+static int visits(Build *b, size_t row, uint32_t *ret)
+{
+        const char *s = text(b, TABLE_RESIDENTS, row, RESIDENT_VISITS);
+        uint64_t n = 0;
+
+        if (!*s)
+                return 0;
+        if (!parse_u64(s, &n) || n > 3660)
+                return FAIL(b, TABLE_RESIDENTS, row, RESIDENT_VISITS,
+                        "visits: \"%.20s\" is not a number from 0 to 3660", s);
+        *ret = n ? (uint32_t)n : VISITS_NONE;
+        return 0;
+}
+
 static int resident_fill(Build *b, size_t row, Resident *p)
 {
         Registry *r = b->registry;
@@ -592,6 +608,8 @@ static int resident_fill(Build *b, size_t row, Resident *p)
                 n = date(b, TABLE_RESIDENTS, row, RESIDENT_BIRTH, &birth);
         if (n == 0)
                 n = reference(b, TABLE_RESIDENTS, row, RESIDENT_DWELLING, CODE_DWELLING, &p->dwelling);
+        if (n == 0)
+                n = visits(b, row, &p->visits);
         return n != 0 ? n : limits(b, row, &p->limits);
 }
 

@@ -81,6 +81,7 @@ static int resident_write(sqlite3_stmt *s, const Registry *r, uint32_t id)
                 /* NAN becomes NULL: no limit. */
                 ASSERT(sqlite3_bind_double(s, 8 + v, value) == SQLITE_OK);
         }
+        number(s, 8 + 2 * VITAL_MAX, p->visits);
         return step(s);
 }
 
@@ -193,9 +194,9 @@ int registry_db_write(sqlite3 *db, const Registry *r)
                         "INSERT OR REPLACE INTO resident(id, code, dwelling, name, birth, phone, notes, "
                         "hr_min, hr_max,"
                         " spo2_min, spo2_max, sys_min, sys_max, dia_min, dia_max, temp_min, temp_max, "
-                        "resp_min, resp_max)"
+                        "resp_min, resp_max, visits)"
                         " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, "
-                        "?17, ?18, ?19)",
+                        "?17, ?18, ?19, ?20)",
                         r, 1, r->n_residents, resident_write);
         if (rc == SQLITE_OK)
                 rc = table_write(db, "UPDATE device SET retired = 1 WHERE retired = 0",
@@ -272,7 +273,8 @@ static bool resident_read(sqlite3_stmt *s, Registry *r, uint32_t id)
                 .name = column_text(s, r, 3),
                 .birth = column_text(s, r, 4),
                 .phone = column_text(s, r, 5),
-                .notes = column_text(s, r, 6)};
+                .notes = column_text(s, r, 6),
+                .visits = (uint32_t)sqlite3_column_int64(s, 7 + 2 * VITAL_MAX)};
 
         for (int v = 0; v < 2 * VITAL_MAX; v++) {
                 double value =
@@ -464,7 +466,7 @@ int registry_db_read(sqlite3 *db, Registry **ret)
                 rc = table_read(db,
                         "SELECT id, code, dwelling, name, birth, phone, notes, hr_min, hr_max, spo2_min, "
                         "spo2_max, sys_min,"
-                        " sys_max, dia_min, dia_max, temp_min, temp_max, resp_min, resp_max FROM resident "
+                        " sys_max, dia_min, dia_max, temp_min, temp_max, resp_min, resp_max, visits FROM resident "
                         "WHERE retired = 0",
                         r, r->n_residents, true, resident_read);
         if (rc == SQLITE_OK)

@@ -130,6 +130,7 @@ static void put_residents(Writer *w, const Registry *r)
                         put_limit(w, p->limits.min[v]);
                         put_limit(w, p->limits.max[v]);
                 }
+                put_number(w, p->visits);
                 end_row(w);
         }
         for (uint32_t i = 1; i < r->n_devices; i++) {
@@ -416,6 +417,8 @@ static void row_resident(Reader *r)
                 q.limits.min[v] = limit(r, 8 + 2 * v);
                 q.limits.max[v] = limit(r, 9 + 2 * v);
         }
+        if (r->n_fields > 8 + 2 * VITAL_MAX) /* an older export has none */
+                q.visits = (uint32_t)number(r, 8 + 2 * VITAL_MAX, VISITS_NONE);
         if (!r->failed)
                 *p = q;
 }
@@ -599,7 +602,7 @@ static void row_take(Reader *r)
         static const struct {
                 const char *word;
                 unsigned n_fields;
-        } rows[] = {{"ids", 6}, {"grid", 5}, {"dwelling", 8}, {"resident", 8 + 2 * VITAL_MAX}, {"device", 8},
+        } rows[] = {{"ids", 6}, {"grid", 5}, {"dwelling", 8}, {"resident", 9 + 2 * VITAL_MAX}, {"device", 8},
                 {"worker", 11}, {"duty", 7}, {"end", 3}, {"override", 5}, {"holiday", 3}, {"rule", 6}};
         unsigned i = 0;
 
@@ -614,7 +617,8 @@ static void row_take(Reader *r)
         while (i < sizeof(rows) / sizeof(rows[0]) && !str_equal(rows[i].word, r->fields[0]))
                 i++;
         if (i == sizeof(rows) / sizeof(rows[0]) ||
-                (r->n_fields != rows[i].n_fields && !(i == 5 && r->n_fields == 10)) ||
+                (r->n_fields != rows[i].n_fields && !(i == 5 && r->n_fields == 10) &&
+                        !(i == 3 && r->n_fields == 8 + 2 * VITAL_MAX)) ||
                 (i > 0 && !r->registry)) {
                 fail(r, "not a row of a registry export");
                 return;

@@ -10,7 +10,8 @@
  *   grids.csv      grid,name,parent                      parent: a grid, or empty
  *   dwellings.csv  dwelling,grid,building,floor,address,access
  *   residents.csv  resident,dwelling,name,birth,phone,notes, and any of hr_min,hr_max,spo2_min,spo2_max,sys_min,
- *                  sys_max,dia_min,dia_max,temp_min,temp_max,resp_min,resp_max (empty: no limit); birth: YYYY-MM-DD
+ *                  sys_max,dia_min,dia_max,temp_min,temp_max,resp_min,resp_max (empty: no limit); birth: YYYY-MM-DD;
+ *                  and visits: how many a year the bed is promised (empty: as [Visits] Yearly says)
  *   devices.csv    device,class,profile,dwelling,resident,beat   beat: a duration ("90s"); empty: no heartbeat. A
  *                  device without a dwelling stands in that of its resident.
  *   workers.csv    worker,name,phone,role,scope,client, and channels   client: app (also when empty) or plain

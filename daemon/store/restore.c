@@ -180,6 +180,41 @@ int restore_duty(const Database *d, int (*fn)(void *, uint32_t, bool, int64_t), 
         return query(d->db, duty_sql, duty_take, &c);
 }
 
+typedef struct TodayContext {
+        int (*fn)(void *, const StateRow *);
+        void *userdata;
+} TodayContext;
+
+static int today_take(sqlite3_stmt *s, void *userdata)
+{
+        TodayContext *c = userdata;
+        StateRow row;
+
+        restore_state_row(s, &row);
+        if (!row.owner) /* resolved: nobody has it any more */
+                row.owner = (uint32_t)sqlite3_column_int64(s, 23);
+        return row.owner ? c->fn(c->userdata, &row) : SQLITE_OK;
+}
+
+int restore_today(const Database *d, int64_t from_us, int (*fn)(void *, const StateRow *), void *userdata)
+{
+        static const char sql[] =
+                "SELECT " RESTORE_STATE_COLUMNS ", (SELECT j.worker FROM journal j WHERE j.incident = incident.id"
+                " AND j.kind IN (27, 33) AND j.worker IS NOT NULL ORDER BY j.seq DESC LIMIT 1)"
+                " FROM incident INDEXED BY incident_opened WHERE opened >= ?1 ORDER BY opened";
+        TodayContext c = {fn, userdata};
+        sqlite3_stmt *s = NULL;
+        int rc = sqlite3_prepare_v2(d->db, sql, -1, &s, NULL);
+
+        ASSERT(JOURNAL_ACCEPTED == 27 && JOURNAL_RESOLVED == 33); /* the numbers in the text */
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(s, 1, from_us);
+        if (rc == SQLITE_OK)
+                rc = each(s, today_take, &c);
+        (void)sqlite3_finalize(s); /* repeats the error of the step */
+        return rc;
+}
+
 typedef struct MarkContext {
         int (*fn)(void *, const MarkRow *);
         void *userdata;

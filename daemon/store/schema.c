@@ -15,6 +15,7 @@
  *
  * tree       one hash for each 256 rows of the journal (checkpoint.c). checkpoint: signed roots (note.h).
  * kpi        one row of figures for each closed incident, derived from its rows in the journal (figures.c).
+ * visit      one row for each visit at a bed, derived likewise (visits.c).
  *
  * A table of steps, one for each version: a step is never edited once released; a new version is a new step.
  */
@@ -137,8 +138,18 @@ static const char version_6[] =
         "CREATE TABLE person_rule(n INTEGER PRIMARY KEY, resident INTEGER NOT NULL, rule TEXT NOT NULL,"
         " a REAL NOT NULL, b REAL NOT NULL, c REAL NOT NULL) STRICT;";
 
-const SchemaStep schema_steps[] = {
-        {1, version_1}, {2, version_2}, {3, version_3}, {4, version_4}, {5, version_5}, {6, version_6}};
+/* What a bed is promised a year, and the visits (visits.c): one row each, derived from its rows in the journal. */
+static const char version_7[] =
+        "ALTER TABLE resident ADD COLUMN visits INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE visit(n INTEGER PRIMARY KEY, resident INTEGER NOT NULL, worker INTEGER NOT NULL,"
+        " service TEXT NOT NULL, since INTEGER NOT NULL, until INTEGER, seconds INTEGER NOT NULL,"
+        " counts INTEGER NOT NULL, forgotten INTEGER NOT NULL, rating INTEGER, proof INTEGER NOT NULL,"
+        " in_seq INTEGER NOT NULL, out_seq INTEGER, fix_seq INTEGER) STRICT;"
+        "CREATE INDEX visit_resident ON visit(resident, since);"
+        "CREATE INDEX visit_since ON visit(since);";
+
+const SchemaStep schema_steps[] = {{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4},
+        {5, version_5}, {6, version_6}, {7, version_7}};
 const size_t schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static int number_get(sqlite3 *db, const char *sql, int *ret)

@@ -460,6 +460,7 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
                 store_unlock(s);
                 return;
         }
+        cares_committed(s->chores.cares, s->db.db, &s->db.visits); /* before anybody hears of it */
         group_done(s, n);
         store_export_maybe(s);
         checkpoint_plan(s);

@@ -6,6 +6,7 @@
  * space):
  *
  *      command = [number] verb ["了"] [number] [outcome [number | note]]       outcome and note: resolve
+ *      visit   = ("上门" | "visit") bed [service] | ("离开" | "leave") [rating]
  * only number  = ["#" | "编号" | "单号" | "no" ["."] | "号"] digits ["号"]
  *
  * Text that is left over makes the command unknown, except the note of a resolve: "接单不了" must never
@@ -19,6 +20,7 @@
 #include "protocols/codec/words.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define FOLDED_SIZE 512 /* more than that is no command */
 
@@ -54,6 +56,10 @@ static const struct {
         {"正在赶来", ACTION_COMING},
         {"在路上", ACTION_COMING},
         {"coming", ACTION_COMING},
+        {"上门", ACTION_VISIT_IN},
+        {"visit", ACTION_VISIT_IN},
+        {"离开", ACTION_VISIT_OUT},
+        {"leave", ACTION_VISIT_OUT},
         {"增援", ACTION_BACKUP},
         {"backup", ACTION_BACKUP},
 };
@@ -200,6 +206,48 @@ static void take_outcome(const char **p, char ret[WORD_SIZE])
         *p += n;
 }
 
+/* ---- visits ---- */
+
+/* Codes have capitals, and folding has taken them. */
+static void as_written(char *code, const char *body, size_t n)
+{
+        size_t size = strlen(code);
+
+        for (size_t i = 0; i + size <= n; i++)
+                if (strncasecmp(body + i, code, size) == 0) {
+                        memcpy(code, body + i, size);
+                        return;
+                }
+}
+
+static const char *visit_in_read(ActionEvent *a, const char *p)
+{
+        size_t n;
+        Service service = SERVICE_OTHER;
+
+        skip(&p, " ,.:;#");
+        n = strcspn(p, " ,;");
+        if (n == 0 || !str_copyn(a->target, sizeof(a->target), p, n))
+                return "no bed is named";
+        p += n;
+        skip(&p, " ,.:;");
+        if (*p != '\0' && !words_service_parse(p, &service))
+                return "text after the command";
+        a->service = (uint8_t)service;
+        return NULL;
+}
+
+static const char *visit_out_read(ActionEvent *a, const char *p)
+{
+        skip(&p, " ,.:;!");
+        if (*p >= '1' && *p <= '5') {
+                a->rating = (uint8_t)(*p++ - '0');
+                (void)take(&p, "分");
+        }
+        skip(&p, " ,.:;!");
+        return *p == '\0' ? NULL : "text after the command";
+}
+
 /* ---- commands ---- */
 
 static const char *command_read(ActionEvent *a, const char *p)
@@ -210,6 +258,11 @@ static const char *command_read(ActionEvent *a, const char *p)
         if (!take_verb(&p, &a->kind)) {
                 a->kind = ACTION_UNKNOWN;
                 return "unknown word";
+        }
+        if (a->kind == ACTION_VISIT_IN || a->kind == ACTION_VISIT_OUT) {
+                if (numbered)
+                        return "a visit has no number";
+                return a->kind == ACTION_VISIT_IN ? visit_in_read(a, p) : visit_out_read(a, p);
         }
         if (!numbered)
                 numbered = take_number(&p, &a->incident);
@@ -255,6 +308,8 @@ void codec_read_words(Codec *codec, Event *e)
                 (void)str_copyn(
                         e->action.word, sizeof(e->action.word), folded, strcspn(folded, " ")); /* for show */
                 wrong = command_read(&e->action, folded);
+                if (e->action.kind == ACTION_VISIT_IN)
+                        as_written(e->action.target, e->body, e->body_size);
         }
         if (wrong) {
                 char word[WORD_SIZE];

@@ -55,6 +55,9 @@ enum {
         ACT_RESIDENT,
         ACT_MODE,
         ACT_FOR,
+        ACT_SERVICE,
+        ACT_RATING,
+        ACT_VISIT,
 };
 
 static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
@@ -63,7 +66,7 @@ static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
         [SHAPE_STATUS] = {"$.battery", "$.rssi", "$.mains", "$.worn", "$.tamper", "$.ts"},
         [SHAPE_ACTION] = {"$.nonce", "$.action", "$.incident", "$.seq", "$.eta", "$.outcome", "$.to",
                 "$.agency", "$.note", "$.proof", "$.yes", "$.ts", "$.device", "$.resident", "$.mode",
-                "$.for"},
+                "$.for", "$.service", "$.rating", "$.visit"},
 };
 
 typedef enum MemberType {
@@ -609,7 +612,9 @@ static void action_text(sqlite3_stmt *row, Event *e, int member, char *to, size_
 /* test and shelve name a device, away a resident; shelve and away say for how long, in seconds. */
 static void action_target(sqlite3_stmt *row, Event *e)
 {
-        bool away = e->action.kind == ACTION_AWAY;
+        bool visit = e->action.kind == ACTION_VISIT_IN || e->action.kind == ACTION_VISIT_FIX;
+        bool away = e->action.kind == ACTION_AWAY ||
+                    (visit && member_type(row, ACT_RESIDENT) > MEMBER_NULL);
         double span;
 
         action_text(row, e, away ? ACT_RESIDENT : ACT_DEVICE, e->action.target, sizeof(e->action.target),
@@ -650,6 +655,21 @@ static bool action_said(sqlite3_stmt *row, int member)
         return false;
 }
 
+/* A word for the service that is not ours is what people do besides: other. */
+static void action_visit(sqlite3_stmt *row, Event *e)
+{
+        char word[WORD_SIZE] = "";
+        Service service = SERVICE_OTHER;
+        double rating;
+
+        action_text(row, e, ACT_SERVICE, word, sizeof(word), "service is no word");
+        if (word[0] && service_parse(word, &service))
+                e->action.service = (uint8_t)service;
+        if (member_number(row, ACT_RATING, &rating) && rating >= 1 && rating <= 5)
+                e->action.rating = (uint8_t)rating;
+        action_count(row, e, ACT_VISIT, &e->action.visit, "visit is no number");
+}
+
 void codec_read_action(Codec *codec, Event *e)
 {
         sqlite3_stmt *row = codec->shapes[SHAPE_ACTION];
@@ -671,6 +691,7 @@ void codec_read_action(Codec *codec, Event *e)
                 action_text(
                         row, e, ACT_AGENCY, e->action.agency, sizeof(e->action.agency), "agency is no word");
                 action_target(row, e);
+                action_visit(row, e);
                 e->action.has_note = action_said(row, ACT_NOTE);
                 e->action.proof = action_said(row, ACT_PROOF);
                 e->action.yes = action_said(row, ACT_YES);

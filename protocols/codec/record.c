@@ -80,7 +80,10 @@ static bool row_is_action(JournalKind kind)
         case JOURNAL_REFUSED:
         case JOURNAL_DUTY:
         case JOURNAL_COMING:
-        case JOURNAL_TEST: return true;
+        case JOURNAL_TEST:
+        case JOURNAL_VISIT_IN:
+        case JOURNAL_VISIT_OUT:
+        case JOURNAL_VISIT_FIXED: return true;
         case JOURNAL_START:
         case JOURNAL_STOP:
         case JOURNAL_REGISTRY:
@@ -110,7 +113,8 @@ static bool row_is_action(JournalKind kind)
         case JOURNAL_HANDLE_LATE:
         case JOURNAL_RECONFIRM:
         case JOURNAL_LINKED:
-        case JOURNAL_AUDIT: return false;
+        case JOURNAL_AUDIT:
+        case JOURNAL_VISIT_FORGOTTEN: return false;
         }
         return false;
 }
@@ -221,6 +225,23 @@ static void add_figures(Str *s, const Figures *f)
         str_add(s, f->test ? ",\"test\":true}" : "}");
 }
 
+/* seconds and counts: what is over, or corrected. */
+static void add_visit(Str *s, const JournalRow *row)
+{
+        if (row->kind < JOURNAL_VISIT_IN || row->kind > JOURNAL_VISIT_FIXED)
+                return;
+        add_number(s, "visit", row->visit);
+        add_time(s, "since", row->since_wall_us);
+        if (row->kind != JOURNAL_VISIT_FIXED)
+                add_text(s, "service", service_word((Service)row->service));
+        if (row->kind == JOURNAL_VISIT_FORGOTTEN)
+                str_addf(s, ",\"on\":%s", row->on ? "true" : "false");
+        if (row->kind == JOURNAL_VISIT_OUT || row->kind == JOURNAL_VISIT_FIXED)
+                str_addf(s, ",\"seconds\":%" PRIu32 ",\"counts\":%s", row->span_s,
+                        row->counts ? "true" : "false");
+        add_number(s, "rating", row->rating);
+}
+
 static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
 {
         add_text(s, "device", context->device);
@@ -255,6 +276,7 @@ static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
                         add_real(s, "limit", row->limit);
         }
         add_text(s, "outcome", row->outcome);
+        add_visit(s, row);
         if (row->kind == JOURNAL_CLOSED && row->figures.rounds > 0)
                 add_figures(s, &row->figures);
 }

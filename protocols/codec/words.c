@@ -89,6 +89,50 @@ const char *words_alarm(AlarmKind kind, bool english)
         return PICK("报警", "alarm");
 }
 
+static const struct {
+        Service service;
+        const char *chinese, *english;
+} services[] = {
+        {SERVICE_CLEAN, "助洁", "cleaning"},
+        {SERVICE_MEALS, "助餐", "meals"},
+        {SERVICE_BATH, "助浴", "bathing"},
+        {SERVICE_MEDICAL, "助医", "medical care"},
+        {SERVICE_COMPANY, "陪伴", "company"},
+        {SERVICE_ERRAND, "代办", "errands"},
+        {SERVICE_OTHER, "其他", "other"},
+        {SERVICE_CLEAN, "保洁", ""},
+        {SERVICE_CLEAN, "打扫", ""},
+        {SERVICE_MEALS, "做饭", ""},
+        {SERVICE_MEALS, "送餐", ""},
+        {SERVICE_BATH, "洗澡", ""},
+        {SERVICE_MEDICAL, "护理", ""},
+        {SERVICE_MEDICAL, "康复", ""},
+        {SERVICE_COMPANY, "助聊", ""},
+        {SERVICE_COMPANY, "探访", ""},
+        {SERVICE_ERRAND, "助行", ""},
+        {SERVICE_ERRAND, "代购", ""},
+};
+
+bool words_service_parse(const char *text, Service *ret)
+{
+        if (service_parse(text, ret))
+                return true;
+        for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++)
+                if (str_equal(text, services[i].chinese)) {
+                        *ret = services[i].service;
+                        return true;
+                }
+        return false;
+}
+
+const char *words_service(Service service, bool english)
+{
+        for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++)
+                if (services[i].service == service)
+                        return PICK(services[i].chinese, services[i].english);
+        return "";
+}
+
 const char *words_cause(SystemCause cause, bool english)
 {
         switch (cause) {
@@ -194,6 +238,14 @@ static const struct {
         [REASON_RATE] = {"体征变化过快", "a vital sign changes too fast"},
         [REASON_SCORE] = {"早期预警评分(NEWS2)升高", "the early warning score (NEWS2) is high"},
         [REASON_INACTIVE] = {"长时间无活动", "no activity for long"},
+        [REASON_VISIT_OPEN] = {"另有一次上门未签离, 请先签离", "another visit is open: check out first"},
+        [REASON_NO_VISIT] = {"没有进行中的上门", "no visit is open"},
+        [REASON_VISIT_SHORT] = {"时长不足, 不计次", "too short: does not count"},
+        [REASON_VISIT_FORGOTTEN] = {"上门后没有签离: 请签离; 超时的不计次, 由社区更正",
+                "nobody has checked out: do so now; after the limit it does not count, and a desk corrects it"},
+        [REASON_CLOCK] = {"时钟不可信, 时长不明, 由社区更正",
+                "the clock could not be believed: how long it was, a desk must say"},
+        [REASON_NO_NOTE] = {"请写明理由", "a reason must be given"},
         [REASON_NO_INCIDENT] = {"没有这个编号", "no such incident"},
         [REASON_NOT_YOURS] = {"没有呼叫您, 或没有权限", "you were not called, or have no right to this"},
         [REASON_WRONG_STATE] = {"当前状态不能这样操作", "not possible in this state"},
@@ -275,6 +327,10 @@ const char *notice_journal_kind(JournalKind kind, bool english)
         case JOURNAL_LINKED: return PICK("关联", "linked");
         case JOURNAL_AUDIT: return PICK("自查补救", "found and mended by the auditor");
         case JOURNAL_TEST: return PICK("测试", "test");
+        case JOURNAL_VISIT_IN: return PICK("上门", "visit began");
+        case JOURNAL_VISIT_OUT: return PICK("离开", "visit ended");
+        case JOURNAL_VISIT_FORGOTTEN: return PICK("上门未签离", "visit without check-out");
+        case JOURNAL_VISIT_FIXED: return PICK("上门更正", "visit corrected");
         }
         return "";
 }

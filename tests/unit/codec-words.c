@@ -152,10 +152,40 @@ static void test_bytes(void **state)
         }
 }
 
+static void test_visits(void **state)
+{
+        static const struct {
+                const char *text, *target;
+                ActionKind kind;
+                Service service;
+                uint8_t rating;
+        } visits[] = {{"上门 r101", "r101", ACTION_VISIT_IN, SERVICE_OTHER, 0},
+                {"上门 R-101 助洁", "R-101", ACTION_VISIT_IN, SERVICE_CLEAN, 0},
+                {"上门：r101，做饭", "r101", ACTION_VISIT_IN, SERVICE_MEALS, 0},
+                {"visit sos-101 bath", "sos-101", ACTION_VISIT_IN, SERVICE_BATH, 0},
+                {"离开", "", ACTION_VISIT_OUT, SERVICE_OTHER, 0}, {"离开了 5", "", ACTION_VISIT_OUT, SERVICE_OTHER, 5},
+                {"leave 3分。", "", ACTION_VISIT_OUT, SERVICE_OTHER, 3}, {"上门", "", ACTION_UNKNOWN, SERVICE_OTHER, 0},
+                {"上门 r101 理发", "", ACTION_UNKNOWN, SERVICE_OTHER, 0},
+                {"离开 6", "", ACTION_UNKNOWN, SERVICE_OTHER, 0}, {"离开不了", "", ACTION_UNKNOWN, SERVICE_OTHER, 0},
+                {"12 离开", "", ACTION_UNKNOWN, SERVICE_OTHER, 0}};
+
+        for (size_t i = 0; i < sizeof(visits) / sizeof(visits[0]); i++) {
+                Event e = event_of(visits[i].text, strlen(visits[i].text));
+
+                codec_read_words(codec, &e);
+                assert_int_equal(e.action.kind, visits[i].kind);
+                assert_string_equal(e.action.target, visits[i].target);
+                assert_int_equal(e.action.service, visits[i].service);
+                assert_int_equal(e.action.rating, visits[i].rating);
+                event_done(&e);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_cases),
+                cmocka_unit_test(test_visits),
                 cmocka_unit_test(test_bytes),
         };
 

@@ -39,6 +39,10 @@ static const Verb verbs[] = {
                 verb_kpi},
         {"report", "day|week|month [WHEN] | list", "日登记、周汇总、月上报", "the bureau's forms", 1, 2,
                 verb_report},
+        {"visit", "in RESIDENT | out | fix N TIME", "上门签到、签离、更正",
+                "checks in and out at a bed; fix: a desk corrects, with --reason", 1, 3, verb_visit},
+        {"visits", "[--resident --worker --month]", "上门记录，附可证明的记录号",
+                "visits, with the rows that prove them", 0, 0, verb_visits},
         {"prove", "SEQ | --checkpoint F", "一条记录的证明；检查点的延续证明",
                 "a proof of one row, or that a checkpoint's journal goes on in ours", 0, 1, verb_prove},
         {"export", "[--from --to]", "导出为 JSONL，供独立核验", "JSONL for an independent verifier", 0, 0,
@@ -110,7 +114,8 @@ static const Verb verbs[] = {
                 FLAG("unmask", OPTION_UNMASK), WITH("reason", OPTION_REASON), WITH("role", OPTION_ROLE),    \
                 FLAG("pseudonymise", OPTION_PSEUDONYMISE), WITH("month", OPTION_MONTH),                     \
                 WITH("by", OPTION_BY), WITH("format", OPTION_FORMAT), WITH("output", OPTION_OUTPUT),        \
-                FLAG("no-pager", OPTION_NO_PAGER), FLAG("check", OPTION_CHECK)
+                FLAG("no-pager", OPTION_NO_PAGER), FLAG("check", OPTION_CHECK),                             \
+                WITH("service", OPTION_SERVICE), WITH("rating", OPTION_RATING)
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 

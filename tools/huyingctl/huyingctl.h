@@ -53,6 +53,8 @@ typedef enum Option {
         OPTION_OUTPUT,
         OPTION_NO_PAGER,
         OPTION_CHECK,
+        OPTION_SERVICE,
+        OPTION_RATING,
         OPTION_MAX,
 } Option;
 
@@ -118,6 +120,8 @@ int verb_import(Ctl *, int argc, char **argv);
 int verb_duty(Ctl *, int argc, char **argv);
 int verb_act(Ctl *, int argc, char **argv);
 int verb_drill(Ctl *, int argc, char **argv);
+int verb_visit(Ctl *, int argc, char **argv);
+int verb_visits(Ctl *, int argc, char **argv);
 int verb_audit(Ctl *, int argc, char **argv);
 int verb_kpi(Ctl *, int argc, char **argv);
 int verb_report(Ctl *, int argc, char **argv);

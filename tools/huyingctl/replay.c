@@ -57,6 +57,7 @@ typedef struct Replay {
         size_t n_keys, keys_max;
         int8_t duty[16384];
         int64_t duty_us[16384];
+        MarkRow visits[16384]; /* the open ones */
         bool away[16384]; /* the app has been lost: no beats */
         StateRow *rows;   /* of a restart */
         size_t n_rows;
@@ -141,6 +142,9 @@ static void take(Replay *r)
                 } else if (e->type == EFFECT_KEY) {
                         r->keys = grown(r->keys, &r->keys_max, r->n_keys, sizeof(KeyRow));
                         r->keys[r->n_keys++] = e->key;
+                } else if (e->type == EFFECT_MARK) {
+                        if (e->mark.kind == MARK_VISIT && e->mark.id < 16384)
+                                r->visits[e->mark.id] = e->mark;
                 } else if (e->type == EFFECT_DUTY && e->duty.worker < 16384) {
                         r->duty[e->duty.worker] = e->duty.on ? 1 : -1;
                         r->duty_us[e->duty.worker] = e->duty.wall_us;
@@ -290,6 +294,9 @@ static void restart(Replay *r, Now now)
         for (uint32_t id = 1; id < 16384; id++)
                 if (r->duty[id])
                         engine_restore_duty(r->engine, id, r->duty[id] > 0, r->duty_us[id]);
+        for (uint32_t id = 1; id < 16384; id++)
+                if (r->visits[id].value)
+                        engine_restore_mark(r->engine, &r->visits[id]);
         memset(r->away, 0, sizeof(r->away));
         r->now = now;
         r->started = true;

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "feeds.h"
+
+#include "base/assert.h"
+#include "base/error.h"
+
+#include <errno.h>
+
+int feeds_new(Feeds *ret, PortHost *host, const Engine *engine, Store *store, const Policy *policy)
+{
+        int r = day_new(&ret->day, host, engine, store, policy);
+
+        return r < 0 ? error_trace(r) : 0;
+}
+
+int feeds_open(Feeds *f, PortHost *host, const Engine *engine, const Turn *turn, const char *site,
+        bool events, Port *ret_board, Port *ret_day)
+{
+        int r = board_new(&f->board, host, engine, turn, site, events, ret_board);
+
+        *ret_day = day_port(f->day);
+        return r < 0 ? error_trace(r) : 0;
+}
+
+void feeds_start(Feeds *f, const Turn *turn, const Port *ports, size_t n_ports)
+{
+        board_ports_set(f->board, ports, n_ports);
+        day_start(f->day, turn, ports, n_ports);
+}
+
+void feeds_free(Feeds *f)
+{
+        f->board = board_free(f->board);
+        f->day = day_free(f->day);
+}
+
+void feeds_registry_set(Feeds *f, const Registry *registry)
+{
+        if (f->board)
+                board_registry_set(f->board, registry);
+        if (f->day)
+                day_registry_set(f->day, registry);
+}
+
+void feeds_journaled(Feeds *f, const Effect *e, Now now)
+{
+        if (f->board)
+                board_journaled(f->board, e, now);
+        if (f->day)
+                day_journaled(f->day, e, now);
+}
+
+void feeds_touch(Feeds *f)
+{
+        board_touch(f->board);
+        day_touch(f->day);
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#pragma once
+/* What the gateway tells of itself without being asked: the board for all, and to each worker his day. One owner for
+ * both, because they hear of the same things. */
+#include "board.h"
+#include "day.h"
+
+typedef struct Feeds {
+        BoardFeed *board;
+        DayFeed *day;
+} Feeds;
+
+/* Before the store's thread runs. */
+int feeds_new(Feeds *ret, PortHost *, const Engine *, Store *, const Policy *);
+/* As board_new(); both ports are to be among the gateway's. */
+int feeds_open(Feeds *, PortHost *, const Engine *, const Turn *, const char *site, bool events,
+        Port *ret_board, Port *ret_day);
+void feeds_start(Feeds *, const Turn *, const Port *ports, size_t n_ports);
+void feeds_free(Feeds *);
+void feeds_registry_set(Feeds *, const Registry *);
+void feeds_journaled(Feeds *, const Effect *, Now now);
+void feeds_touch(Feeds *);

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table visit says nothing that the journal does not say: it is there so that a bed's year is a lookup. A row's
+ * number is the engine's number of the journal row that began the visit, which later rows of the visit name.
+ *
+ * A correction counts only when it names the visit's worker and bed too: a slip of a digit must not change another's.
+ */
+#include "store/visits.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/assert.h"
+
+static const char begin_sql[] =
+        "INSERT OR IGNORE INTO visit(n, resident, worker, service, since, seconds, counts, forgotten, "
+        "proof, in_seq)"
+        " SELECT ?2, coalesce((SELECT id FROM resident WHERE code = json_extract(b, '$.resident') ORDER BY "
+        "retired"
+        " LIMIT 1), 0), coalesce(worker, 0), coalesce(json_extract(b, '$.service'), ''), t, 0, 0, 0,"
+        " coalesce(json_extract(b, '$.proof'), 0), seq"
+        " FROM (SELECT *, CASE WHEN json_valid(body) THEN body END AS b FROM journal WHERE seq = ?1)";
+static const char end_sql[] =
+        "UPDATE visit SET until = j.t, out_seq = j.seq, forgotten = j.kind = 72,"
+        " seconds = coalesce(json_extract(j.body, '$.seconds'), 0),"
+        " counts = coalesce(json_extract(j.body, '$.counts'), 0), rating = json_extract(j.body, '$.rating')"
+        " FROM journal j WHERE j.seq = ?1 AND visit.n = json_extract(j.body, '$.visit') AND visit.out_seq "
+        "IS NULL"
+        " AND (j.kind = 71 OR json_extract(j.body, '$.on') = 0)";
+static const char fix_sql[] =
+        "UPDATE visit SET fix_seq = j.seq, seconds = json_extract(j.body, '$.seconds'),"
+        " counts = json_extract(j.body, '$.counts')"
+        " FROM journal j WHERE j.seq = ?1 AND visit.n = json_extract(j.body, '$.visit') AND visit.out_seq "
+        "IS NOT NULL"
+        " AND visit.worker = j.worker AND visit.resident = (SELECT id FROM resident"
+        " WHERE code = json_extract(j.body, '$.resident') ORDER BY retired LIMIT 1)";
+static const char bed_sql[] =
+        "SELECT v.resident FROM visit v WHERE v.in_seq = ?1 OR v.n = (SELECT json_extract(body, '$.visit')"
+        " FROM journal WHERE seq = ?1)";
+
+struct Cares {
+        pthread_mutex_t mutex;
+        Care *cares; /* by resident; 0 visits: none */
+        size_t n;
+        int64_t from_us;
+        bool anew; /* all are to be counted again */
+        uint64_t version;
+};
+
+/* ?1 is the row, ?2 its number. *ret_bed: the first column of the first row. */
+static int run(sqlite3 *db, const char *sql, uint64_t seq, uint64_t number, uint32_t *ret_bed)
+{
+        sqlite3_stmt *s = NULL;
+        int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(s, 1, (sqlite3_int64)seq);
+        if (rc == SQLITE_OK && sqlite3_bind_parameter_count(s) > 1)
+                rc = sqlite3_bind_int64(s, 2, (sqlite3_int64)number);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_step(s);
+        if (rc == SQLITE_ROW && ret_bed)
+                *ret_bed = (uint32_t)sqlite3_column_int64(s, 0);
+        (void)sqlite3_finalize(s); /* repeats the error of the step */
+        return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+int visit_note(sqlite3 *db, const JournalRecord *j, int64_t seq_offset, VisitsTouched *touched)
+{
+        uint32_t bed = 0;
+        int rc;
+
+        ASSERT(JOURNAL_VISIT_OUT == 71 && JOURNAL_VISIT_FORGOTTEN == 72); /* the numbers in the texts */
+        if (j->kind < JOURNAL_VISIT_IN || j->kind > JOURNAL_VISIT_FIXED)
+                return SQLITE_OK;
+        rc = run(db,
+                j->kind == JOURNAL_VISIT_IN      ? begin_sql
+                : j->kind == JOURNAL_VISIT_FIXED ? fix_sql
+                                                 : end_sql,
+                j->seq, (uint64_t)((int64_t)j->seq + seq_offset), NULL);
+        if (rc == SQLITE_OK)
+                rc = run(db, bed_sql, j->seq, 0, &bed);
+        if (rc == SQLITE_OK && bed) {
+                if (touched->n < VISITS_TOUCHED_MAX)
+                        touched->residents[touched->n] = bed;
+                touched->n++;
+        }
+        return rc;
+}
+
+Cares *cares_new(void)
+{
+        Cares *c = calloc(1, sizeof(*c));
+
+        ASSERT(c);
+        ASSERT(pthread_mutex_init(&c->mutex, NULL) == 0);
+        c->from_us = INT64_MAX; /* nobody has asked */
+        return c;
+}
+
+Cares *cares_free(Cares *c)
+{
+        if (!c)
+                return NULL;
+        (void)pthread_mutex_destroy(&c->mutex); /* nobody holds it */
+        free(c->cares);
+        free(c);
+        return NULL;
+}
+
+static void lock(Cares *c)
+{
+        ASSERT(pthread_mutex_lock(&c->mutex) == 0);
+}
+
+static void unlock(Cares *c)
+{
+        ASSERT(pthread_mutex_unlock(&c->mutex) == 0);
+}
+
+void cares_from(Cares *c, int64_t from_us)
+{
+        lock(c);
+        c->anew |= c->from_us != from_us;
+        c->from_us = from_us;
+        unlock(c);
+}
+
+bool cares_of(Cares *c, uint32_t resident, Care *ret)
+{
+        bool there;
+
+        lock(c);
+        there = resident < c->n && c->cares[resident].visits > 0;
+        if (there)
+                *ret = c->cares[resident];
+        unlock(c);
+        return there;
+}
+
+uint64_t cares_version(Cares *c)
+{
+        uint64_t version;
+
+        lock(c);
+        version = c->version;
+        unlock(c);
+        return version;
+}
+
+/* Of one bed, or (0) of all. What was counted before of it is gone. */
+static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t resident)
+{
+        const char *sql = resident ? "SELECT resident, count(*), sum(seconds), max(since) FROM visit"
+                                     " WHERE since >= ?1 AND counts = 1 AND resident = ?2 GROUP BY resident"
+                                   : "SELECT resident, count(*), sum(seconds), max(since) FROM visit"
+                                     " WHERE since >= ?1 AND counts = 1 AND resident > ?2 GROUP BY resident";
+        sqlite3_stmt *s = NULL;
+        int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+
+        lock(c);
+        for (size_t i = 0; i < c->n; i++)
+                if (!resident || i == resident)
+                        c->cares[i] = (Care){0};
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(s, 1, from_us);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(s, 2, resident);
+        while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
+                uint32_t id = (uint32_t)sqlite3_column_int64(s, 0);
+
+                if (id >= c->n) {
+                        c->cares = realloc(c->cares, (id + 64) * sizeof(Care));
+                        ASSERT(c->cares);
+                        memset(c->cares + c->n, 0, (id + 64 - c->n) * sizeof(Care));
+                        c->n = id + 64;
+                }
+                c->cares[id] = (Care){id, (uint32_t)sqlite3_column_int64(s, 1),
+                        (uint64_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
+        }
+        c->version++;
+        unlock(c);
+        (void)sqlite3_finalize(s); /* a failure shows at the next commit, which counts again */
+}
+
+void cares_committed(Cares *c, sqlite3 *db, VisitsTouched *touched)
+{
+        bool all;
+        int64_t from_us;
+
+        ASSERT(c && db);
+        lock(c);
+        all = c->anew || !touched->counted || touched->n > VISITS_TOUCHED_MAX;
+        from_us = c->from_us;
+        c->anew = false;
+        unlock(c);
+        if (from_us == INT64_MAX)
+                return;
+        if (all)
+                count(c, db, from_us, 0);
+        for (uint32_t i = 0; !all && i < touched->n; i++)
+                count(c, db, from_us, touched->residents[i]);
+        *touched = (VisitsTouched){.counted = true};
+}
