@@ -356,22 +356,17 @@ static void admin_on_committed(void *port, uint64_t seq)
 static void registry_take(Gateway *g, Registry *registry)
 {
         Registry *old = g->registry;
-        Event *e;
 
         g->registry = registry;
         g->admin.registry = registry;
         engine_registry_set(g->engine, registry);
         outbox_registry_set(g->outbox, registry);
         feeds_registry_set(&g->feeds, registry);
-        if (g->turn)
-                turn_registry_set(g->turn, registry);
         registry_unref(old);
-        e = inbox_event(g->inbox);
-        if (!e)
-                return; /* a full inbox means that a turn is due, and every turn looks at the roster again */
-        e->type = EVENT_ROSTER;
-        e->via = VIA_DAEMON;
-        inbox_push(g->inbox, e);
+        if (!g->turn)
+                return; /* the start looks at everything */
+        turn_registry_set(g->turn, registry);
+        turn_look(g->turn);
 }
 
 static void registry_counts(const Registry *r, Str *s)
@@ -843,7 +838,6 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 system_push(g, SYSTEM_STORE, true);
         if (inflight_report(g->inflight, g->inbox))
                 counters_add(&g->counters, "gateway.crashed_on");
-        outbox_adopt(g->outbox, clock_now());
         turn_adopt(g->turn);
         (void)gateway_turn(g);
         outbox_resend(g->outbox, clock_now()); /* programs; the broker's share comes with its connection */

@@ -8,7 +8,7 @@
  * compares how far the wall clock is ahead of the time since boot. A clock that is slewed moves by half a
  * thousandth at most: less than twice that is no step.
  *
- * A step, or another judgement, is journaled (clock), and the engine looks at everything again (EVENT_ROSTER): a
+ * A step, or another judgement, is journaled (clock), and the engine looks at everything again (turn_look()): a
  * deadline of an earlier boot becomes the sooner of what it is and what was stored, when the clock is believed.
  *
  * While the clock cannot be believed it is asked every minute, and only then: a quiet gateway is not woken.
@@ -77,7 +77,6 @@ static void changed(Timewatch *w, int64_t from_us, int64_t to_us)
         const char *trusted = w->trusted ? "true" : "false";
         char json[128];
         Str s = STR_BUFFER(json);
-        Event *e;
 
         str_addf(&s, "{\"from\":%.3f,\"to\":%.3f,\"trusted\":%s}", (double)from_us / 1e6,
                 (double)to_us / 1e6, trusted);
@@ -85,12 +84,7 @@ static void changed(Timewatch *w, int64_t from_us, int64_t to_us)
         (void)turn_note(w->turn, JOURNAL_CLOCK, json);
         log_warning("the clock was set from %.3f to %.3f, trusted: %s", (double)from_us / 1e6,
                 (double)to_us / 1e6, trusted);
-        e = w->host->event_new(w->host);
-        if (!e)
-                return; /* as many events as there can be: each is stepped with the new time */
-        e->type = EVENT_ROSTER;
-        e->via = VIA_DAEMON;
-        w->host->push(w->host, e);
+        turn_look(w->turn);
 }
 
 static void look(Timewatch *w, int64_t least_us, bool ask)

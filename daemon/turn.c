@@ -2,7 +2,7 @@
 /*
  * The turn: everything that the gateway does happens here, in this order, and the order is the promise.
  *
- *   1. Read the clock once.
+ *   1. Read the clock once. Look at everything again, if somebody asked for it (turn_look()).
  *   2. For each event in arrival order: first what is due by now, then the event itself, through the engine.
  *   3. What RAISES help leaves at once, before the disk is touched.
  *   4. What happened goes to the store as one transaction. Nobody waits for it here.
@@ -59,6 +59,7 @@ struct Turn {
         uint64_t committed; /* journal rows up to here are durable */
         uint64_t anew;      /* how often the database was begun anew while we ran */
         bool degraded, running, releasing;
+        bool look; /* the roster, the clock, or what is held has become another: the next turn looks at everything */
         char *body; /* of a journal row */
         size_t body_cap;
         StateRow row;
@@ -147,7 +148,7 @@ bool turn_is_clean(const Turn *t)
         StoreStatus s;
 
         store_peek(t->store, &s);
-        return store_txn_empty(t->txn) && !inbox_first(t->inbox) && s.committed_txns == s.submitted_txns;
+        return !t->look && store_txn_empty(t->txn) && !inbox_first(t->inbox) && s.committed_txns == s.submitted_txns;
 }
 
 /* What is recorded */
@@ -420,7 +421,7 @@ static void arm(Turn *t)
 
         if (t->lazy_us < due)
                 due = t->lazy_us;
-        if (t->urgent || inbox_first(t->inbox))
+        if (t->urgent || t->look || inbox_first(t->inbox))
                 due = 0;
         if (!t->degraded) {
                 StoreStatus s;
@@ -462,6 +463,20 @@ static void expire(Turn *t, Now now)
         } while (r == ENGINE_E_MORE);
 }
 
+/* No event of the inbox, which may be full: this one must not be lost. */
+static void look_again(Turn *t, Now now)
+{
+        static const Event everything = {.type = EVENT_ROSTER, .via = VIA_DAEMON};
+
+        if (!t->look)
+                return;
+        t->look = false;
+        expire(t, now);
+        (void)engine_step(t->engine, &everything, now, &t->list); /* what has no room is due, and comes next */
+        number_note(t);
+        (void)effects_take(t, now);
+}
+
 uint64_t turn_run(Turn *t)
 {
         Now now = clock_now();
@@ -470,6 +485,7 @@ uint64_t turn_run(Turn *t)
 
         ASSERT(!t->running);
         t->running = true;
+        look_again(t, now);
         while ((event = inbox_first(t->inbox))) {
                 bool guarded;
                 uint64_t n;
@@ -515,21 +531,6 @@ static void rows_resubmit(Turn *t, Now now)
         txn_touch(t, true, now.boot_us);
 }
 
-/* What the database knew has come into a running engine: as after a start, it is written down as it stands now, and
- * everybody whom it may concern is looked at again. */
-static void merged(Turn *t, Now now)
-{
-        Event *e = inbox_event(t->inbox);
-
-        outbox_adopt(t->outbox, now);
-        rows_resubmit(t, now);
-        if (!e)
-                return; /* full: what is in it looks at everything, too */
-        e->type = EVENT_ROSTER;
-        e->via = VIA_DAEMON;
-        inbox_push(t->inbox, e);
-}
-
 static void database_changes(Turn *t, const StoreStatus *s, Now now)
 {
         if (s->reopened) {
@@ -538,7 +539,7 @@ static void database_changes(Turn *t, const StoreStatus *s, Now now)
                 if (r < 0)
                         log_err("what the database knows could not be taken over: %s", store_why(t->store));
                 else
-                        merged(t, now);
+                        turn_adopt(t);
         }
         if (s->anew != t->anew) {
                 t->anew = s->anew;
@@ -574,9 +575,21 @@ void turn_store(Turn *t)
         arm(t);
 }
 
+void turn_look(Turn *t)
+{
+        t->look = true;
+        if (!t->running && !t->releasing)
+                arm(t);
+}
+
+/*
+ * Of every matter the look writes the row down, with deadlines of this boot: a second restart in it must find them as
+ * they are now, not as they were placed by the wall clock the first time.
+ */
 void turn_adopt(Turn *t)
 {
-        rows_resubmit(t, clock_now());
+        outbox_adopt(t->outbox, clock_now());
+        turn_look(t);
 }
 
 uint64_t turn_note(Turn *t, JournalKind kind, const char *json)

@@ -47,9 +47,10 @@ TurnProgress turn_progress(const Turn *);
 /* Nothing waits: what the engine holds is what the database holds. */
 bool turn_is_clean(const Turn *);
 
-/* Writes what was restored down again, with deadlines of this boot: a second restart in it must find them as they
- * are now, not as they were placed by the wall clock the first time. */
+/* What the database knew has come into the engine, at a start or later: messages that waited, and a look at all. */
 void turn_adopt(Turn *);
+/* The next turn looks at everything again: the roster, the registry or the clock is another. */
+void turn_look(Turn *);
 /* A row of the gateway itself (start, stop, registry, configuration). Returns its number. */
 uint64_t turn_note(Turn *, JournalKind, const char *json);
 /* The erasure itself, in the same transaction as its note. */

@@ -92,6 +92,8 @@ static void check_maps(const Engine *e, const Incident *in)
         }
         if (in->state == STATE_CLOSED)
                 return;
+        /* The next press of its key comes to it, or to the twin that a merge has brought. */
+        ASSERT(in->overflow || table_find(e, (Group)in->group, (KeyType)in->key_type, in->key_id));
         for (const Incident *other = place_first(e, in->dwelling); other; other = place_next(e, other)) {
                 ASSERT(other->dwelling == in->dwelling && other->state != STATE_CLOSED);
                 in_place = in_place || other == in;

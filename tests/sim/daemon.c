@@ -309,8 +309,6 @@ void daemon_start(void)
         trace("the daemon starts: %u open", engine_open_count(d.engine));
         watch_start();
         (void)turn_note(d.turn, JOURNAL_START, "{}");
-        daemon_roster();
-        outbox_adopt(d.outbox, clock_now());
         turn_adopt(d.turn);
         daemon_turn();
         outbox_resend(d.outbox, clock_now());
@@ -388,14 +386,8 @@ void daemon_connected(void)
 
 void daemon_roster(void)
 {
-        Event *e;
-
-        if (!world.alive)
-                return;
-        e = inbox_event(d.inbox);
-        ASSERT(e);
-        e->type = EVENT_ROSTER;
-        inbox_push(d.inbox, e);
+        if (world.alive)
+                turn_look(d.turn);
 }
 
 void daemon_clock_stepped(void)

@@ -106,7 +106,7 @@ static bool id_again(uint32_t device)
 {
         bool old = chance(STREAM_DEVICE + device, 0.5);
 
-        if (fault_dose(FAULT_CLOCK_STEP) > 0 || fault_dose(FAULT_NO_CLOCK) > 0)
+        if (world.clocks_wrong)
                 return false; /* by a clock that was wrong nobody can tell a day */
         for (uint32_t i = 0; i < n_presses; i++) {
                 const Press *p = &presses[i];

@@ -20,8 +20,9 @@ MUTANTS = [
     ("state-row-forgotten", TURN, "if (engine_state_row(t->engine, e->incident, now, &t->row))\n                                store_txn_state(t->txn, &t->row);\n                        txn_touch",
      "if (engine_state_row(t->engine, e->incident, now, &t->row) && t->row.state != STATE_ACCEPTED)\n                                store_txn_state(t->txn, &t->row);\n                        txn_touch"),
     ("key-forgotten", TURN, "store_txn_key(t->txn, &e->key);", ";"),
-    ("restored-not-written-again", TURN, "        rows_resubmit(t, clock_now());\n", "        (void)t;\n"),
-    ("merge-not-written", TURN, "        outbox_adopt(t->outbox, now);\n        rows_resubmit(t, now);", "        outbox_adopt(t->outbox, now);"),
+    ("restored-not-written-again", TURN, "        outbox_adopt(t->outbox, clock_now());\n        turn_look(t);", "        outbox_adopt(t->outbox, clock_now());"),
+    ("merge-not-looked-at", TURN, "                else\n                        turn_adopt(t);", "                else\n                        outbox_adopt(t->outbox, now);"),
+    ("begun-anew-without-what-is-open", TURN, "                t->anew = s->anew;\n                rows_resubmit(t, now);", "                t->anew = s->anew;"),
     ("timer-for-nothing", TURN, "                t->urgent = false;\n                t->lazy_us = UINT64_MAX;\n                return;", "                return;"),
     # the outbox
     ("raise-after-commit", OUTBOX, "t->deferred = is_calming(o, &v, t->worker, now) && o->released < v.last_seq;",
@@ -61,6 +62,8 @@ MUTANTS = [
      "(int64_t)get(i, 8) : NEVER;\n        if (armed & BIT(TIMER_RENOTIFY))\n                in->due[TIMER_RENOTIFY] = NEVER;"),
     ("timers-anew-at-restart", E + "state.c", "        /* Whoever was called while we were down",
      "        for (unsigned t = 0; t < TIMER_MAX; t++)\n                if (in->due[t] != NEVER && t == TIMER_TIER)\n                        in->due[t] = e->at + full_time(in, (Timer)t);\n        /* Whoever was called while we were down"),
+    ("deadline-begun-again-at-each-start", E + "state.c", "latest[t] = is_anew((Timer)t) ? NEVER : moved(in->due[t], -newest);",
+     "latest[t] = newest == 0 || is_anew((Timer)t) ? NEVER : NEVER;", "tests/unit/unit-engine-restore"),
     ("wall-clock-decides", E + "engine.c", "                e->at = (int64_t)now.boot_us;\n", "                e->at = (int64_t)now.boot_us;\n        if (now.wall_us / 1000000 - 1790000000 < -100000 && e->at > 100000000)\n                e->at = e->now.boot_us ? (int64_t)e->now.boot_us - 60000000 : e->at;\n"),
     ("late-flag-missing", E + "emit.c", "row->late = is_late(e, at);", "row->late = false;"),
     # people
@@ -85,6 +88,3 @@ MUTANTS = [
     ("disk-loses-an-outbox-row", DISK, "        case OP_PUT:\n        case OP_DROP: apply_outbox(op); break;", "        case OP_PUT: break;\n        case OP_DROP: apply_outbox(op); break;"),
     ("disk-commits-out-of-order", DISK, "                for (size_t i = 0; i < t->n; i++) {", "                for (size_t i = t->n; i-- > 0;) {"),
 ]
-
-# Findings that stand: what the simulator and the scenarios do not see yet. README.md names them, too.
-NOT_CAUGHT_YET = {"restored-not-written-again", "merge-not-written", "twin-not-found-again", "key-window-ignored"}
