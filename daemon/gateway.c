@@ -174,6 +174,7 @@ static void checkpoint_tell(Gateway *g)
 
         if (!store_checkpoint(g->store, note, sizeof(note)))
                 return;
+        outbox_checkpoint_set(g->outbox, note);
         for (size_t i = 0; i < g->n_ports; i++)
                 if (g->ports[i].ops->tell)
                         g->ports[i].ops->tell(g->ports[i].port, "checkpoint", note);
@@ -838,6 +839,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 system_push(g, SYSTEM_STORE, true);
         if (inflight_report(g->inflight, g->inbox))
                 counters_add(&g->counters, "gateway.crashed_on");
+        checkpoint_tell(g); /* of the run before: what leaves now carries it */
         turn_adopt(g->turn);
         (void)gateway_turn(g);
         outbox_resend(g->outbox, clock_now()); /* programs; the broker's share comes with its connection */

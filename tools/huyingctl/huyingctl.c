@@ -37,7 +37,7 @@ static const Verb verbs[] = {
                 "queries; see below", 0, 0, verb_audit},
         {"kpi", "[--month M] [--by grid|worker]", "时限指标", "figures against the standards", 0, 0,
                 verb_kpi},
-        {"report", "day|week|month [WHEN] | list", "日登记、周汇总、月上报", "the bureau's forms", 1, 2,
+        {"report", "day|week|month|visits [WHEN] | list", "日登记、周汇总、月上报、上门服务", "the bureau's forms", 1, 2,
                 verb_report},
         {"visit", "in RESIDENT | out | fix N TIME", "上门签到、签离、更正",
                 "checks in and out at a bed; fix: a desk corrects, with --reason", 1, 3, verb_visit},
