@@ -298,10 +298,11 @@ static Answer act_extend(Engine *e, const Act *a)
 
         if (!a->owner)
                 return refused(REASON_NOT_YOURS);
-        if (in->state != STATE_ACCEPTED || due == NEVER)
+        if (in->state != STATE_ACCEPTED)
                 return refused(REASON_WRONG_STATE);
         if (in->extended)
                 return refused(REASON_TWICE);
+        ASSERT(due != NEVER);
         most = due + (int64_t)in->plan.arrive_by_us / 2;
         wanted = a->action->eta_us && a->action->eta_us < USEC_PER_DAY ? e->at + (int64_t)a->action->eta_us
                                                                        : most;
@@ -445,7 +446,7 @@ static Answer act_test_confirm(Engine *e, const Act *a)
 static Answer act(Engine *e, const Act *a)
 {
         /* Whoever does anything else with a test takes it in earnest. */
-        if (a->in->test && a->in->state == STATE_ALERTING && a->action->kind != ACTION_TEST_CONFIRM)
+        if (a->in->test && a->action->kind != ACTION_TEST_CONFIRM)
                 testbox_real(e, a->in, REASON_PRESSED);
         switch (a->action->kind) {
         case ACTION_ACCEPT: return act_accept(e, a);

@@ -18,7 +18,7 @@ static bool word_find(const char *const *table, size_t n, const char *word, unsi
 {
         ASSERT(table && ret);
         for (unsigned i = 0; word && i < n; i++)
-                if (table[i] && str_equal(table[i], word)) {
+                if (str_equal(table[i], word)) {
                         *ret = i;
                         return true;
                 }
