@@ -451,6 +451,9 @@ static void compare_restored(void)
         store_peek(d.store, &s);
         if (!turn_is_clean(d.turn) || s.committed_txns != s.submitted_txns)
                 return;
+        if (!world.history_lost && disk_outbox_count() != outbox_waiting(d.outbox))
+                broken("I6: a restart would send what waits, and nothing else", "%u wait, %u on the disk",
+                        outbox_waiting(d.outbox), disk_outbox_count());
         if (!d.any_clean)
                 d.clean_n = 0; /* a start or a merge is looked at closely */
         d.any_clean = true;
@@ -486,6 +489,7 @@ void daemon_store(void)
         if (!world.alive)
                 return;
         turn_store(d.turn);
+        watch_store();
         compare_restored();
 }
 
