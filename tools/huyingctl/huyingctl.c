@@ -35,7 +35,7 @@ static const Verb verbs[] = {
                 "runs the journal through the engine again and compares; read-only", 0, 0, verb_replay},
         {"audit", "[--resident …]", "查询：按人、床、设备、人员、网格、时间、类别、结果",
                 "queries; see below", 0, 0, verb_audit},
-        {"kpi", "[--month M] [--by grid|worker]", "时限指标", "figures against the standards", 0, 0,
+        {"kpi", "[--month M] [--by grid|worker|resident]", "时限指标", "figures against the standards", 0, 0,
                 verb_kpi},
         {"report", "day|week|month|visits [WHEN] | list", "日登记、周汇总、月上报、上门服务", "the bureau's forms", 1, 2,
                 verb_report},

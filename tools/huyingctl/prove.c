@@ -482,6 +482,8 @@ int verb_export(Ctl *ctl, int argc, char **argv)
                 e = journal_open(ctl, &audit);
         if (e != EXIT_OK)
                 return e;
+        if (!x.pseudonymise)
+                access_note(ctl, "export");
         x.audit = audit;
         r = proof_extent(audit, &x.first, &x.size);
         if (r == 0 && (x.size == 0 || from >= x.first + x.size)) {

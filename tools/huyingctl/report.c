@@ -310,10 +310,15 @@ static void fact(Sheet *s, const char *what, const char *unit, const char *how, 
 static void devices(Work *w)
 {
         Sheet *s = sheet_add(w->report, device_columns, 4, "设备与时限");
-        uint64_t count = 0, overdue = 0;
+        KpiDevices known;
+        KpiCanary canary;
+        uint64_t count, overdue;
         double hours = (double)(w->to_us - w->from_us) / 3.6e9, faulty;
 
-        (void)kpi_tests_overdue(w->audit, w->to_us, &count, &overdue); /* zero devices when it fails */
+        (void)kpi_devices(w->audit, w->to_us, &known); /* zero devices when it fails */
+        count = known.all.devices;
+        overdue = known.all.overdue;
+        kpi_devices_free(&known);
         faulty =
                 (double)number(w, "SELECT coalesce(sum(coalesce(resolve_ms, 0)), 0) FROM kpi WHERE class = 8"
                                   " AND opened >= ?1 AND opened < ?2") /
@@ -323,6 +328,12 @@ static void devices(Work *w)
                 count ? 100 * (1 - faulty / ((double)count * hours)) : NAN);
         fact(s, "月度测试完成率", "%", "35 天内有测试记录的设备",
                 count ? 100.0 * (double)(count - overdue) / (double)count : NAN);
+        if (kpi_canary(w->audit, w->ctl->config.canary_us, w->from_us, w->to_us, &canary) == 0) {
+                fact(s, "端到端自检成功率", "%", "按自检周期，自检报警到达并落盘的比例",
+                        canary.due ? 100.0 * (double)canary.arrived / (double)canary.due : NAN);
+                fact(s, "端到端自检 P99", "秒", "发出到落盘",
+                        canary.p99_ms < 0 || canary.p99_ms == KPI_NEVER ? NAN : (double)canary.p99_ms / 1000);
+        }
         fact(s, "低电工单", "件", "电量低警情",
                 (double)number(w,
                         "SELECT count(*) FROM incident WHERE class = 9 AND opened >= ?1 AND opened < ?2"));
@@ -363,8 +374,7 @@ static void notes(Work *w)
                 " 条，依法删除内容的记录 %" PRId64 " 条。",
                 starts, storage, doubtful, erased);
         report_note(w->report, "满意度、易/重/难分类未在报警中采集，留空；电话与走访未登记的不在其中。");
-        report_note(w->report, "没有心跳的设备（不报在线）是否完好，只有月度测试能说明；端到端自检（金丝雀）成功率"
-                        "尚未采集。");
+        report_note(w->report, "没有心跳的设备（不报在线）是否完好，只有月度测试能说明。");
         if (proof_checkpoint(w->audit, 0, checkpoint)) {
                 for (char *p = checkpoint; *p; p++)
                         if (*p == '\n' && (strchr(p, ' ') == p + 1 || p[1] == '\n')) {
