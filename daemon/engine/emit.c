@@ -35,7 +35,7 @@ Effect *emit_effect(Engine *e, EffectType type, Urgency urgency)
 static bool changes_facts(JournalKind kind)
 {
         return kind != JOURNAL_NOTIFIED && kind != JOURNAL_ATTEMPT && kind != JOURNAL_DELIVERED &&
-               kind != JOURNAL_SEEN;
+               kind != JOURNAL_SEEN && kind != JOURNAL_VIEWED;
 }
 
 JournalRow *emit_journal(Engine *e, Incident *in, JournalKind kind)

@@ -128,6 +128,7 @@ bool reply_json(const char *nonce, ReplyResult, State, Reason, const char *owner
 /* Registry codes for a journal row; NULL: none. */
 typedef struct RecordContext {
         const char *device, *dwelling, *resident, *grid, *worker, *to_worker;
+        const char *around; /* JSON: the person's readings before a READING */
 } RecordContext;
 
 /*

@@ -238,6 +238,10 @@ static void host_anew(void *userdata, const char *why)
         system_push(SYSTEM_STORE, true);
 }
 
+static void host_view(void *userdata, const Effect *e) /* nobody asks here */
+{
+}
+
 static void host_journaled(void *userdata, const Effect *e)
 {
         if (world.trace) {
@@ -300,7 +304,8 @@ void daemon_start(void)
                        &(TurnHost){.arm = host_arm,
                                .degraded = host_degraded,
                                .anew = host_anew,
-                               .journaled = host_journaled}) == 0);
+                               .journaled = host_journaled,
+                               .view = host_view}) == 0);
         d.ports[0] = (Port){.ops = &net_ops, .via = VIA_MQTT, .channels = ~0u};
         turn_ports_set(d.turn, d.ports, 1);
         outbox_ports_set(d.outbox, d.ports, 1);
