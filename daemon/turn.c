@@ -33,7 +33,6 @@
 #include "base/str.h"
 #include "limits.h"
 #include "protocols/codec/codec.h"
-#include "recent.h"
 
 #include <errno.h>
 #include <string.h>
@@ -65,7 +64,6 @@ struct Turn {
         size_t body_cap;
         StateRow row;
         Inflight *inflight;
-        Recent *recent;
         uint64_t n_turns, n_events, n_pumps;
 };
 
@@ -91,7 +89,6 @@ int turn_new(Turn **ret, Engine *engine, Store *store, Inbox *inbox, Outbox *out
                 return error_origin(-ENOMEM);
         }
         t->txn = store_txn_new();
-        t->recent = recent_new();
         *ret = t;
         return 0;
 }
@@ -101,7 +98,6 @@ Turn *turn_free(Turn *t)
         if (!t)
                 return NULL;
         store_txn_free(t->txn);
-        recent_free(t->recent);
         free(t->calm);
         free(t->body);
         free(t);
@@ -173,9 +169,6 @@ static void record_journal(Turn *t, const Effect *e, Now now)
         const Grid *grid = registry_grid(t->registry, j->grid);
         const Worker *worker = registry_worker(t->registry, j->worker),
                      *to = registry_worker(t->registry, j->to_worker);
-        char around[2048];
-        Str s = STR_BUFFER(around);
-        bool has = j->kind == JOURNAL_READING && recent_json(t->recent, j->resident, now.wall_us, &s) && !s.full;
         size_t n;
         int r = record_json(j,
                 &(RecordContext){.device = device ? device->code : NULL,
@@ -183,8 +176,7 @@ static void record_journal(Turn *t, const Effect *e, Now now)
                         .resident = resident ? resident->code : NULL,
                         .grid = grid ? grid->code : NULL,
                         .worker = worker ? worker->code : NULL,
-                        .to_worker = to ? to->code : NULL,
-                        .around = has ? around : NULL},
+                        .to_worker = to ? to->code : NULL},
                 &t->body, &t->body_cap, &n);
 
         ASSERT(r ==
@@ -237,7 +229,7 @@ static void calm_push(Turn *t, const Effect *e)
         if (t->calm_n == t->calm_max) {
                 Effect *calm = calloc(t->calm_max * 2, sizeof(Effect));
 
-                ASSERT(calm);
+                NEED_MEMORY(calm);
                 for (uint32_t i = 0; i < t->calm_n; i++)
                         calm[i] = t->calm[(t->calm_first + i) % t->calm_max];
                 free(t->calm);
@@ -286,7 +278,6 @@ static uint64_t effects_take(Turn *t, Now now)
                 case EFFECT_READING:
                         store_txn_reading(t->txn, e->reading.device, e->reading.resident, e->reading.wall_us,
                                 &e->reading.vitals);
-                        recent_add(t->recent, e->reading.resident, e->reading.wall_us, &e->reading.vitals);
                         txn_touch(t, false, now.boot_us);
                         break;
                 case EFFECT_MARK:
@@ -298,7 +289,6 @@ static uint64_t effects_take(Turn *t, Now now)
                 case EFFECT_RECEIPT:
                 case EFFECT_LAMP:
                 case EFFECT_REPLY:
-                case EFFECT_VIEW:
                         calm_push(t, e);
                         if (e->seq > need)
                                 need = e->seq;
@@ -402,8 +392,6 @@ static void calm_release(Turn *t)
                         receipt_send(t, e);
                 else if (e->type == EFFECT_REPLY)
                         reply_send(t, e);
-                else if (e->type == EFFECT_VIEW)
-                        t->host.view(t->host.userdata, e);
                 else if (!lamp_is_old(t, i))
                         lamp_send(t, e);
         }

@@ -11,3 +11,9 @@ void assert_fail(const char *expr, const char *file, int line, const char *func)
         dprintf(2, "%s:%d: %s: assertion failed: %s\n", file, line, func, expr);
         abort();
 }
+
+void memory_fail(const char *file, int line, const char *func)
+{
+        dprintf(2, "%s:%d: %s: no memory: ends, to be started again\n", file, line, func);
+        abort();
+}

@@ -161,7 +161,8 @@ static Incident *overflow_begin(Engine *e, uint64_t id, Group group)
                 if (!in->id)
                         slot = e->limits.incidents_max + (uint32_t)group + k;
         }
-        ASSERT(slot != NO_SLOT);
+        if (slot == NO_SLOT)
+                return NULL;
         in = slot_begin(e, slot, id, group);
         in->overflow = true;
         return in;
@@ -179,7 +180,8 @@ Incident *table_restore(Engine *e, uint64_t id, bool overflow, Group group)
 {
         uint32_t slot;
 
-        ASSERT(!table_get(e, id));
+        if (table_get(e, id))
+                return NULL;
         if (overflow)
                 return overflow_begin(e, id, group);
         slot = slot_take(e);
@@ -229,8 +231,7 @@ void table_unkey(Engine *e, Incident *in)
                 if (e->twins)
                         twin_key(e, in);
         }
-        if (in->dwelling) {
-                ASSERT(idmap_get(&e->by_dwelling, in->dwelling, &slot));
+        if (in->dwelling && idmap_get(&e->by_dwelling, in->dwelling, &slot)) {
                 if (slot == in->slot && in->place_next == NO_SLOT)
                         idmap_unset(&e->by_dwelling, in->dwelling);
                 else if (slot == in->slot)
@@ -246,7 +247,10 @@ void table_unkey(Engine *e, Incident *in)
 void table_free(Engine *e, Incident *in)
 {
         ASSERT(in->id && e->n_used > 0);
-        ASSERT(in->state == STATE_CLOSED); /* neither key nor place any more */
+        if (in->state != STATE_CLOSED)
+                table_unkey(e, in);
+        if (state_open(in->state))
+                e->open--;
         people_own(e, in, 0);
         heap_unset(&e->heap, in->slot);
         idmap_unset(&e->by_id, in->id);

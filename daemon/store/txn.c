@@ -12,7 +12,7 @@ StoreTxn *store_txn_new(void)
 {
         StoreTxn *t = calloc(1, sizeof(*t));
 
-        ASSERT(t);
+        NEED_MEMORY(t);
         return t;
 }
 
@@ -56,7 +56,7 @@ static void *op_add(StoreTxn *t, OpType type, size_t size)
         if (t->cap - t->n < whole) {
                 t->cap = t->cap * 2 > t->n + whole ? t->cap * 2 : t->n + whole + 512;
                 t->bytes = realloc(t->bytes, t->cap);
-                ASSERT(t->bytes);
+                NEED_MEMORY(t->bytes);
         }
         op = (Op *)(void *)(t->bytes + t->n);
         memset(op, 0, whole);
@@ -154,7 +154,6 @@ void store_txn_erase(StoreTxn *t, const char *resident)
 
         ASSERT(resident && resident[0]);
         ASSERT(str_copy(op->code, sizeof(op->code), resident)); /* a code fits */
-        t->erases = true;
 }
 
 void store_txn_registry(StoreTxn *t, Registry *registry)

@@ -9,7 +9,7 @@ import pytest
 
 import net
 from net import wait_for
-from test_fault import DISK_FAULT, Button, account, system_alert
+from test_fault import DISK_FAULT, PRELOADED, WORDS, Button, account, system_alert
 
 NAME_HANG = net.BUILD / "tests" / "fault" / "libname-hang.so"
 
@@ -54,7 +54,8 @@ def test_the_disk_does_not_answer_at_the_start(make_site, tmp_path, fault, copy)
     button.press("after")
     shown = site.daemon.ctl("--json", "show", first["incident"]).stdout
     assert "accepted" in shown, "what was open before is open again, in the state it had"
-    account(site, f"disk: {fault} at the start{'' if copy else ', nothing in memory'}", button, "w01 at once; operator: store")
+    account(site, f"disk at the start: {WORDS.get(fault, 'no call comes back')}{'' if copy else ', no copy in memory'}", PRELOADED,
+            button, "w01 at once; operator: store")
 
 
 def certificates(folder):
@@ -84,7 +85,7 @@ def test_the_name_server_does_not_answer(make_broker, make_site, tmp_path):
     assert button.press("after")
     assert site.alert(phone, "w01")
     assert not asked.exists(), "nobody asked for a name in a way that waits"
-    account(site, "name server hangs, broker by name over TLS", button, "w01 at once")
+    account(site, "name server hangs, broker by name over TLS", "preloaded `getaddrinfo`", button, "w01 at once")
 
 
 def test_a_certificate_of_another_name_is_refused(make_broker, make_site, tmp_path):
@@ -121,5 +122,5 @@ def test_a_reload_from_a_disk_that_does_not_answer(make_site, tmp_path):
     (secrets / "password").unlink()
     site.daemon.signal(signal.SIGHUP)
     wait_for(lambda: "the old configuration stays" in site.daemon.output(), what="a refusal: a secret is missing")
-    account(site, "disk hangs at a reload", button, "w01 at once")
+    account(site, "disk hangs at a reload", PRELOADED, button, "w01 at once")
 

@@ -3,9 +3,10 @@
 it has its receipt, the fault in the middle, its end; then nothing acknowledged is lost, nothing is doubled, and while it
 lasted, people were called, or the fault itself called the operator.
 
-`pytest -rP` prints the table.
+`tests/fault/table` prints the table, of these and of the other test_fault_*.py and test_blocking.py.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -21,6 +22,9 @@ import pytest
 import net
 from net import wait_for
 
+PRELOADED = "preloaded calls (`tests/fault/disk-fault.c`)"
+WORDS = {"full": "full", "enospc": "full, what is allocated can be written", "eio": "EIO on flush", "write-eio": "EIO on write",
+         "erofs": "read-only", "torn": "writes half, then EIO", "hang": "flush does not come back"}
 DISK_FAULT = net.BUILD / "tests" / "fault" / "libdisk-fault.so"
 
 
@@ -68,16 +72,21 @@ class Button(threading.Thread):
 
 
 def rows(site, sql, *values):
-    with sqlite3.connect(f"file:{site.daemon.journal}?mode=ro", uri=True) as db:
+    with contextlib.closing(sqlite3.connect(f"file:{site.daemon.journal}?mode=ro", uri=True)) as db:
         return db.execute(sql, values).fetchall()
 
 
-def account(site, fault, button, told):
+def row(fault, how, sent, lost, doubled, told):
+    """One of the table that tests/fault/table collects."""
+    print(f"| {fault} | {how} | {sent} | {lost} | {doubled} | {told} |")
+
+
+def account(site, fault, how, button, told):
     """The row of the table; fails when something was lost or doubled."""
     kept = [json.loads(body).get("id") for (body,) in rows(site, "select body from journal where kind = 10 and body is not null")]
     lost = [e for e in button.receipts if e not in kept]
     doubled = [e for e in button.receipts if kept.count(e) > 1]
-    print(f"| {fault} | {len(button.sent)} presses | {len(lost)} lost | {len(doubled)} doubled | {told} |")
+    row(fault, how, len(button.sent), len(lost), len(doubled), told)
     assert not lost and not doubled, (lost, doubled)
     assert set(button.sent) <= set(button.receipts)
 
@@ -120,7 +129,7 @@ def test_the_disk_fails_and_is_well_again(disk, fault):
     assert button.has("during")
     wait_for(lambda: "degraded" not in disk.daemon.ctl("--json", "status", check=False).stdout.split('"why"')[0],
              what="the end of degraded mode")
-    account(disk, f"disk: {fault}, then well", button, told)
+    account(disk, f"disk: {WORDS[fault]}, then well", PRELOADED, button, told)
 
 
 @pytest.mark.parametrize("ms", [20, 500])
@@ -132,7 +141,7 @@ def test_a_slow_disk_delays_receipts_and_nothing_else(disk, ms):
     wait_for(lambda: len(button.receipts) >= 4, what="receipts")
     button.end()
     disk.disk("")
-    account(disk, f"disk: every flush {ms} ms slower", button, "w01 at once")
+    account(disk, f"disk: every flush {ms} ms slower", PRELOADED, button, "w01 at once")
 
 
 def test_a_corrupt_database_is_set_aside_and_told(make_site):
@@ -152,8 +161,8 @@ def test_a_corrupt_database_is_set_aside_and_told(make_site):
     assert after["incident"] > first["incident"], "a number never means two matters"
     assert site.alert(phone, "w01", after["incident"])
     assert list(site.daemon.state.glob("journal.bad-*")), "what there was is kept"
-    print(f"| corrupted database at start | {len(button.sent)} presses | 0 lost after it, the file is kept | 0 doubled |"
-          " operator: store |")
+    row("corrupted database at start", "30 pages of random bytes", len(button.sent), "0; what was before is kept aside", 0,
+        "operator: store")
 
 
 def test_the_state_folder_is_gone_at_start(make_site):
@@ -166,7 +175,7 @@ def test_the_state_folder_is_gone_at_start(make_site):
     phone = site.worker("w01")
     after = button.press("after")
     assert site.alert(phone, "w01", after["incident"])
-    print("| state folder missing at start | 2 presses | history is elsewhere, nothing of after | 0 doubled | w01 |")
+    row("state folder missing at start", "renamed", 2, "0 after it", 0, "w01")
 
 
 def test_descriptors_run_out(make_site):
@@ -188,7 +197,7 @@ def test_descriptors_run_out(make_site):
     finally:
         resource.prlimit(site.daemon.pid, resource.RLIMIT_NOFILE, before)
     button.press("after")
-    account(site, "no descriptors left, and the broker restarts", button, "w01; afterwards as before")
+    account(site, "no descriptors left, and the broker restarts", "`prlimit`", button, "w01; afterwards as before")
 
 
 def test_a_broker_that_hangs_calls_by_other_ways(make_site, tmp_path):
@@ -199,16 +208,20 @@ def test_a_broker_that_hangs_calls_by_other_ways(make_site, tmp_path):
     site = make_site(settings={"MQTT": {"KeepAlive": "5"}, "Channel siren": {"Exec": str(program), "Priority": "2"}})
     button = Button(site)
     assert button.press("before")
+    seconds, began = int(os.environ.get("HUYING_HANG_S", "20")), time.monotonic()
     site.broker.pause()  # takes connections, answers nothing
     try:
         assert site.coap("v1/alarm/sos?d=smoke-101&id=during").code == "2.01", "CoAP goes on"
         wait_for(lambda: called.exists() and '"cause":"broker"' in called.read_text().replace(" ", ""),
                  what=lambda: f"the siren for the broker's sake\n{site.daemon.output()[-2000:]}")
+        wait_for(lambda: site.daemon.output().count("the broker does not answer") >= 2, what="it to be dialled again")
+        time.sleep(max(0, seconds - (time.monotonic() - began)))
+        assert site.coap("v1/alarm/sos?d=smoke-101&id=later").code == "2.01", "and still"
     finally:
         site.broker.resume()
     site.wait_online()
     button.press("after")
-    account(site, "broker hangs (accepts, answers nothing)", button, "siren: broker, and the call that came by CoAP")
+    account(site, f"broker hangs for {seconds} s (accepts, answers nothing)", "SIGSTOP", button, "siren: broker, and the call that came by CoAP")
 
 
 def test_a_broker_that_flaps(make_site):
@@ -221,7 +234,23 @@ def test_a_broker_that_flaps(make_site):
         site.broker.start()
     wait_for(lambda: len(button.receipts) >= 3, seconds=2 * net.PATIENCE, what="receipts")
     button.end()
-    account(site, "broker killed 4 times, each after 2 s", button, "w01 when it is back (retained)")
+    account(site, "broker killed 4 times, each after 2 s", "SIGKILL", button, "w01 when it is back (retained)")
+
+
+def test_a_broker_that_dies_right_after_each_connection_is_no_stranger(make_site):
+    """Three losses within 2 s of a CONNACK would look like somebody else with our client id, and cost a minute's pause."""
+    site = make_site()
+    phone, button = site.worker("w01"), Button(site)
+    assert button.press("before")
+    for n in range(4):
+        site.broker.kill9()
+        time.sleep(1)  # a dial fails meanwhile
+        site.broker.start()
+        wait_for(lambda: site.daemon.output().count("MQTT alarm: connected") == n + 2, what="its next connection")
+    assert button.press("after")
+    assert site.alert(phone, "w01")
+    assert "somebody else" not in site.daemon.output()
+    account(site, "broker killed 4 times, each right after the connection", "SIGKILL", button, "w01 when it is back")
 
 
 class BadNetwork:
@@ -279,8 +308,8 @@ def test_a_network_that_loses_delays_reorders_doubles_and_breaks(make_site):
     assert len(receipts) == 12 and network.dropped > 5
     kept = [json.loads(body)["id"] for (body,) in rows(site, "select body from journal where kind = 10")]
     assert sorted(kept) == sorted(receipts), "each once"
-    print(f"| network: 30 % lost, 10 % doubled, reordered, broken for a while | 12 presses ({tries} tries, {network.dropped}"
-          " datagrams lost) | 0 lost | 0 doubled | w01 with the first that comes through |")
+    row("network of a CoAP device: 30 % lost, 10 % doubled, reordered, broken for a while",
+        f"a relay: {tries} tries, {network.dropped} datagrams lost", 12, 0, 0, "w01 with the first that comes through")
 
 
 def test_the_configuration_is_gone_at_reload(make_site):
@@ -294,7 +323,31 @@ def test_the_configuration_is_gone_at_reload(make_site):
     after = button.press("after")
     assert site.alert(phone, "w01", after["incident"])
     (site.daemon.folder / "away").rename(site.daemon.config)
-    account(site, "configuration deleted, then reload", button, "log; the old one stays")
+    account(site, "configuration deleted, then reload", "renamed", button, "log; the old one stays")
+
+
+def test_the_configuration_is_gone_at_a_restart(make_site):
+    site = make_site()
+    watcher = site.client()
+    watcher.subscribe(site.topic("status"))
+    button = Button(site)
+    assert button.press("before")
+    site.daemon.config.rename(site.daemon.folder / "away")
+    site.daemon.kill9()
+    site.daemon.launch()
+    assert site.daemon.process.wait(net.PATIENCE) == 1
+    assert f"{site.daemon.config}" in site.daemon.output(), "it says which file it misses"
+    watcher.wait(site.topic("status"), lambda m: m.payload == b"offline")
+    stop = threading.Event()
+    threading.Thread(target=button.press, args=("during", stop), daemon=True).start()
+    (site.daemon.folder / "away").rename(site.daemon.config)
+    site.daemon.start()  # as the service's manager does each second
+    phone = site.worker("w01")
+    wait_for(lambda: button.has("during"), what="the receipt")
+    wait_for(lambda: "during" in button.receipts, what="the device to have it")
+    assert site.alert(phone, "w01")
+    account(site, "configuration deleted, then a restart", "renamed, SIGKILL", button,
+            "whoever watches the retained `status`; w01 when it is back")
 
 
 def test_a_second_daemon_is_refused_and_the_first_goes_on(make_site):
@@ -309,4 +362,4 @@ def test_a_second_daemon_is_refused_and_the_first_goes_on(make_site):
     assert second.process.wait(net.PATIENCE) == 1
     assert "another huyingd has this state folder" in second.output()
     assert button.press("after")
-    account(site, "two daemons", button, "the second ends and says why")
+    account(site, "two daemons", "a second one", button, "the second ends and says why")

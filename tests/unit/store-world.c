@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -11,7 +10,6 @@
 #include <string.h>
 
 #include "store/audit.h"
-#include "store/readings-look.h"
 #include "store/registry-build.h"
 #include "tests/fault/vfs-fault.h"
 
@@ -80,25 +78,29 @@ int setup(void **state)
         return 0;
 }
 
-static void folder_empty(const char *path)
+static void folder_empty(void)
 {
-        DIR *dir = opendir(path);
+        DIR *dir = opendir(folder);
         struct dirent *entry;
 
         assert_non_null(dir);
         while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.' && unlinkat(dirfd(dir), entry->d_name, 0) != 0)
-                        assert_int_equal(unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR), 0);
+                if (entry->d_name[0] != '.')
+                        assert_true(unlink(path_of(entry->d_name)) == 0 || errno == ENOENT);
         closedir(dir);
 }
 
+/* A store that was left behind in a disk that hung (test_hang_stop) is still closing its files. */
 int teardown(void **state)
 {
         vfs_fault_set(VFS_FAULT_NONE, 0);
-        if (exists("readings"))
-                folder_empty(path_of("readings"));
-        folder_empty(folder);
-        return rmdir(folder);
+        for (int n = 0; n < 6000; n++) {
+                folder_empty();
+                if (rmdir(folder) == 0)
+                        return 0;
+                (void)poll(NULL, 0, 10);
+        }
+        return -1;
 }
 
 bool exists(const char *prefix)
@@ -286,17 +288,4 @@ void edit(const char *sql)
         if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
                 fail_msg("%s: %s", sql, sqlite3_errmsg(db));
         sqlite3_close(db);
-}
-
-uint64_t readings_stored(uint32_t resident, Vital vital)
-{
-        int64_t now = clock_now().wall_us / (int64_t)USEC_PER_SEC;
-        Series *s = series_new(now - 38 * SECONDS_PER_DAY, now + SECONDS_PER_DAY, SECONDS_PER_DAY);
-        uint64_t n = 0;
-
-        assert_true(look_all(folder, resident, s) >= 0);
-        for (uint32_t i = 0; i < s->n_steps; i++)
-                n += s->cells[i][vital].n;
-        free(s);
-        return n;
 }
