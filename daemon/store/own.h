@@ -56,6 +56,8 @@ struct Store {
         int pause_ms;
         uint64_t incident_ceiling, seq_ceiling; /* in registry.export; 0: not written */
         bool export_due;
+        uint32_t ahead;       /* times as far as usual that the next ceilings lie ahead */
+        uint64_t exported_us; /* when these were written */
         Chores chores;
         uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
 };

@@ -19,6 +19,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <openssl/evp.h>
+#include <stdio_ext.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -228,6 +229,7 @@ static int text_make(const Registry *r, const char *site, uint64_t incident_ceil
 
         if (!w.file)
                 return error_origin(-ENOMEM);
+        (void)__fsetlocking(w.file, FSETLOCKING_BYCALLER); /* libcsv writes character by character */
         put(&w, "huying-registry");
         put(&w, "1");
         put(&w, site);

@@ -83,6 +83,7 @@ static int store_new(Store **ret, const StoreConfig *config)
         s->origin.first_incident = s->origin.first_seq = 1;
         s->checkpoint_us = UINT64_MAX;
         s->pause_ms = PAUSE_MIN_MS;
+        s->ahead = 1;
         ASSERT(s->directory && s->site);
         ASSERT(asprintf(&s->export_path, "%s/registry.export", config->state_directory) > 0);
         if (config->runtime_directory)

@@ -26,7 +26,9 @@
  * boot is treated alike: the engine gets UINT32_MAX until the database can give one.
  *
  * registry.export is written by the thread when the registry has changed, and when fewer than half of the numbers
- * below its ceilings are left: 500 of 1,000 incidents, 5,000 of 10,000 rows, whether or not the database works.
+ * below its ceilings are left: 500 of 1,000 incidents, 5,000 of 10,000 rows, whether or not the database works. In a
+ * storm these are used up within a second, and the file is as large as the registry: so when they lasted for less than a
+ * minute, the next ceilings are twice as far ahead, up to 64 times; and half as far again in quieter times.
  */
 #include "store/store.h"
 
@@ -69,6 +71,8 @@
 #define PRUNE_ROWS         1000u
 #define INCIDENTS_AHEAD    1000u
 #define SEQS_AHEAD         10000u
+#define AHEAD_MAX          64u
+#define AHEAD_QUICK_US     (60 * USEC_PER_SEC)
 #define SET_ASIDE_MAX   3u
 #define AILS_EXPORT     1u
 #define AILS_CHECKPOINT 2u
@@ -131,12 +135,16 @@ static void ailing(Store *s, uint32_t part, const char *why)
 
 static void export_write(Store *s)
 {
-        uint64_t seq, incident;
+        uint64_t seq, incident, now = clock_now().boot_us;
         int r;
 
         store_lock(s);
-        seq = s->next_seq + SEQS_AHEAD;
-        incident = s->next_incident + INCIDENTS_AHEAD;
+        if (!s->export_due && s->exported_us && now < s->exported_us + AHEAD_QUICK_US)
+                s->ahead = 2 * s->ahead < AHEAD_MAX ? 2 * s->ahead : AHEAD_MAX;
+        else if (s->ahead > 1)
+                s->ahead /= 2;
+        seq = s->next_seq + SEQS_AHEAD * s->ahead;
+        incident = s->next_incident + INCIDENTS_AHEAD * s->ahead;
         store_unlock(s);
         /* First the copy: a late start must never find one with lower numbers than the other. */
         if (s->export_copy && registry_export_write(s->registry, s->export_copy, s->site, incident, seq) < 0)
@@ -149,6 +157,7 @@ static void export_write(Store *s)
         }
         ailing(s, AILS_EXPORT, NULL);
         s->export_us = 0;
+        s->exported_us = now;
         s->export_due = false;
         s->seq_ceiling = seq;
         s->incident_ceiling = incident;
@@ -159,8 +168,8 @@ static bool export_wanted(Store *s)
         bool due;
 
         store_lock(s);
-        due = s->registry && (s->export_due || s->next_seq + SEQS_AHEAD / 2 > s->seq_ceiling ||
-              s->next_incident + INCIDENTS_AHEAD / 2 > s->incident_ceiling);
+        due = s->registry && (s->export_due || s->next_seq + SEQS_AHEAD * s->ahead / 2 > s->seq_ceiling ||
+              s->next_incident + INCIDENTS_AHEAD * s->ahead / 2 > s->incident_ceiling);
         store_unlock(s);
         return due;
 }
