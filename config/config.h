@@ -40,6 +40,8 @@ typedef struct Config {
         uint32_t coap_sessions_max;
         /* [HTTP] */
         char http_listen[128], http_app[512], http_broker[256];
+        uint64_t readings_chunk_us, readings_keep_us, readings_keep_hours_us; /* [Readings] */
+        uint32_t readings_quota_mb;
         ConfigChannel channels[CONFIG_CHANNELS_MAX];
         uint32_t n_channels;
         Policy policy; /* [Gateway] DefaultGrid, [Presence], [Ladder CLASS], all with the defaults of

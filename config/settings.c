@@ -85,6 +85,10 @@ static int parse_to(Reader *, const Setting *, void *, char *);
         {                                                                                                   \
                 SECTION_VISITS, key, parse, FIELD(Config, policy.member), min, max, off, standard, help     \
         }
+#define READINGS(key, parse, member, min, max, off, standard, help)                                         \
+        {                                                                                                   \
+                SECTION_READINGS, key, parse, FIELD(Config, member), min, max, off, standard, help          \
+        }
 #define CHANNEL(key, parse, member, min, max, standard, help)                                               \
         {                                                                                                   \
                 SECTION_CHANNEL, key, parse, FIELD(ConfigChannel, member), min, max, false, standard, help  \
@@ -155,6 +159,11 @@ static const Setting settings[] = {
         VISITS("Remind", parse_time, visit_remind_us, USEC_PER_SEC, USEC_PER_DAY, true, "3h", "who has not checked out of a visit by then is reminded; 0: nobody is"),
         VISITS("Maximum", parse_time, visit_max_us, USEC_PER_SEC, USEC_PER_DAY, false, "8h", "a visit out of which nobody has checked by then is over and does not count, until a desk corrects it"),
         VISITS("Yearly", parse_number, visits_year, 0, 3660, false, "30", "visits that a bed is promised a year, where residents.csv (visits) does not say; ask what your subsidy asks for"),
+
+        READINGS("Chunk", parse_time, readings_chunk_us, 2 * USEC_PER_SEC, 15 * USEC_PER_MIN, false, "15min", "readings are in memory for so long at most: what a crash may lose of them; 2s to 15min"),
+        READINGS("Keep", parse_time, readings_keep_us, USEC_PER_DAY, 3660 * USEC_PER_DAY, true, "30d", "each reading is kept for so long; 0: as long as there is room"),
+        READINGS("KeepHours", parse_time, readings_keep_hours_us, USEC_PER_DAY, 36600 * USEC_PER_DAY, true, "400d", "minimum, mean and maximum of each hour are kept for so long; 0: as long as there is room"),
+        READINGS("QuotaMB", parse_number, readings_quota_mb, 0, 16777216, false, "4096", "megabytes for both; beyond them the oldest day goes first; 0: no bound"),
 
         CHANNEL("Exec", parse_path, exec, 2, 0, "", "program and arguments, split at spaces; gets the notice as JSON on standard input"),
         CHANNEL("Priority", parse_number, priority, 1, 5, "2", "called for incidents of this priority or more urgent; 1 to 5"),
@@ -227,6 +236,7 @@ static const char *const section_words[SECTION_MAX] = {
         [SECTION_SUPERVISION] = "Supervision",
         [SECTION_VITALS] = "Vitals",
         [SECTION_VISITS] = "Visits",
+        [SECTION_READINGS] = "Readings",
         [SECTION_CHANNEL] = "Channel",
         [SECTION_LADDER] = "Ladder",
 };

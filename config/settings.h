@@ -19,6 +19,7 @@ typedef enum Section {
         SECTION_SUPERVISION,
         SECTION_VITALS,
         SECTION_VISITS,
+        SECTION_READINGS,
         SECTION_CHANNEL,
         SECTION_LADDER,
         SECTION_MAX,

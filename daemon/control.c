@@ -360,6 +360,26 @@ static int method_erase(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return answer_later(m, call, r, json);
 }
 
+static int method_vitals(sd_bus_message *m, void *userdata, sd_bus_error *error)
+{
+        Peer *peer = userdata;
+        ControlHost *g = &peer->control->gateway;
+        ControlVitals what;
+        char *json = NULL;
+        Call *call;
+        int r;
+
+        r = sd_bus_message_read(m, "sxxuss", &what.resident, &what.from_s, &what.to_s, &what.step_s, &what.role,
+                &what.reason);
+        if (r < 0)
+                return r;
+        call = call_new(peer, m);
+        if (!call)
+                return answer_busy(m);
+        r = g->vitals(g->userdata, peer_uid(peer), &what, call->hold, &json);
+        return answer_later(m, call, r, json);
+}
+
 static int method_backup(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Peer *peer = userdata;
@@ -486,6 +506,7 @@ static const sd_bus_vtable control_vtable[] = {
         SD_BUS_METHOD("Import", "s", "s", method_import, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Access", "ssss", "s", method_access, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Erase", "ss", "s", method_erase, SD_BUS_VTABLE_UNPRIVILEGED),
+        SD_BUS_METHOD("Vitals", "sxxuss", "s", method_vitals, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Backup", "s", "s", method_backup, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Unclaimed", "", "s", method_unclaimed, SD_BUS_VTABLE_UNPRIVILEGED),
         SD_BUS_METHOD("Bind", "ssss", "s", method_bind, SD_BUS_VTABLE_UNPRIVILEGED),

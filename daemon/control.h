@@ -14,6 +14,7 @@
  *   Bind(s device, s home, s class, s profile) → s  one device more, or elsewhere: {"result":"ok",…} or {"result":"refused","text":…}
  *   Access(s role, s reason, s what, s resident) → s   journals that somebody looks at names (resident "": many)
  *   Erase(s resident, s reason) → s   lawful erasure of what is recorded about a person
+ *   Vitals(s resident, x from, x to, u step, s role, s reason) → s   a person's readings as curves; the look is journaled
  *   Backup(s file) → s                a copy of the database, made while it is in use; answers when it is whole
  * The peer's credentials: root, the daemon's own user, or its group (mode 0660).
  */
@@ -21,6 +22,13 @@
 #include "protocols/port.h"
 
 typedef struct Control Control;
+
+/* A look at a person's readings. Times in Unix seconds. */
+typedef struct ControlVitals {
+        const char *resident, *role, *reason;
+        int64_t from_s, to_s;
+        uint32_t step_s;
+} ControlVitals;
 
 /* What the gateway answers by itself. ret_json is malloc'd, the caller's. 0 or a negative errno. */
 typedef struct ControlHost {
@@ -38,6 +46,7 @@ typedef struct ControlHost {
         int (*erase)(void *userdata, uint32_t uid, const char *resident, const char *reason, uint64_t hold,
                 char **ret_json);
         int (*backup)(void *userdata, uint32_t uid, const char *file, uint64_t hold, char **ret_json);
+        int (*vitals)(void *userdata, uint32_t uid, const ControlVitals *, uint64_t hold, char **ret_json);
         int (*unclaimed)(void *userdata, char **ret_json);
         /* As import. class, profile "": by what it was heard to be. */
         int (*bind)(void *userdata, const char *device, const char *home, const char *class, const char *profile,

@@ -27,6 +27,7 @@
 #include "lamps.h"
 #include "limits.h"
 #include "log-ids.h"
+#include "looks.h"
 #include "notify.h"
 #include "protocols/coap/coap.h"
 #include "protocols/codec/codec.h"
@@ -87,6 +88,7 @@ struct Gateway {
         Watchdog *watchdog; /* NULL: nobody watches */
         Counters counters;
         Admin admin;
+        Looks looks;
         int8_t system[SYSTEM_CAUSE_MAX]; /* what the inbox had no room for: 1 raise, -1 gone */
         bool anew;                       /* history was there and is not in this database */
         bool ailing;                     /* rows are recorded, but a part of the store fails */
@@ -175,6 +177,7 @@ static void checkpoint_tell(Gateway *g)
 
         if (!store_checkpoint(g->store, note, sizeof(note)))
                 return;
+        outbox_checkpoint_set(g->outbox, note);
         for (size_t i = 0; i < g->n_ports; i++)
                 if (g->ports[i].ops->tell)
                         g->ports[i].ops->tell(g->ports[i].port, "checkpoint", note);
@@ -203,6 +206,7 @@ static uint64_t gateway_turn(Gateway *g)
         need = turn_run(g->turn);
         if (admin_store(&g->admin)) /* the turn has looked at the store, and its descriptor is quiet now */
                 checkpoint_tell(g);
+        looks_store(&g->looks);
         for (int c = 0; c < SYSTEM_CAUSE_MAX; c++)
                 if (g->system[c]) {
                         bool raise = g->system[c] > 0;
@@ -344,6 +348,13 @@ static void turn_journaled(void *userdata, const Effect *e)
         story_tell(g->registry, e);
 }
 
+static void turn_view(void *userdata, const Effect *e)
+{
+        Gateway *g = userdata;
+
+        looks_view(&g->looks, e);
+}
+
 static void on_store(void *userdata, uint32_t revents)
 {
         Gateway *g = userdata;
@@ -355,6 +366,7 @@ static void on_store(void *userdata, uint32_t revents)
         }
         if (admin_store(&g->admin))
                 checkpoint_tell(g);
+        looks_store(&g->looks);
         ailing_look(g);
         status_tell(g);
         canary_look(g->canary);
@@ -366,6 +378,7 @@ static void admin_on_committed(void *port, uint64_t seq)
         Gateway *g = port;
 
         admin_committed(&g->admin, seq);
+        looks_committed(&g->looks, seq);
 }
 
 /* The registry */
@@ -375,7 +388,7 @@ static void registry_take(Gateway *g, Registry *registry)
         Registry *old = g->registry;
 
         g->registry = registry;
-        g->admin.registry = registry;
+        g->admin.registry = g->looks.registry = registry;
         engine_registry_set(g->engine, registry);
         outbox_registry_set(g->outbox, registry);
         feeds_registry_set(&g->feeds, registry);
@@ -563,6 +576,14 @@ static int control_backup(void *userdata, uint32_t uid, const char *file, uint64
         return admin_backup(&g->admin, uid, file, hold, ret_json);
 }
 
+static int control_vitals(void *userdata, uint32_t uid, const ControlVitals *what, uint64_t hold, char **ret_json)
+{
+        Gateway *g = userdata;
+
+        (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
+        return looks_person(&g->looks, uid, what, hold, ret_json);
+}
+
 /* For the web server */
 
 static void http_facts(void *userdata, HttpFacts *ret)
@@ -609,7 +630,9 @@ static int open_store(Gateway *g, StoreStart *ret_start)
         int r = store_open(&g->store,
                 &(StoreConfig){.state_directory = g->config.state_directory,
                         .runtime_directory = g->config.runtime_directory,
-                        .site = g->config.site},
+                        .site = g->config.site,
+                        .readings = {g->config.readings_chunk_us, g->config.readings_keep_us,
+                                g->config.readings_keep_hours_us, (uint64_t)g->config.readings_quota_mb << 20}},
                 ret_start);
 
         if (r == STORE_E_LOCKED) {
@@ -724,7 +747,8 @@ static int make_state(Gateway *g, StoreStart *start)
                                 .arm = turn_arm,
                                 .degraded = turn_degraded,
                                 .anew = turn_anew,
-                                .journaled = turn_journaled});
+                                .journaled = turn_journaled,
+                                .view = turn_view});
         if (r == 0)
                 r = loop_watch(g->loop, &g->store_watch, store_fd(g->store), EPOLLIN, PORT_PRIORITY_ALARM,
                         on_store, g);
@@ -732,6 +756,7 @@ static int make_state(Gateway *g, StoreStart *start)
                 return error_trace(r);
         turn_registry_set(g->turn, g->registry);
         g->admin = (Admin){.turn = g->turn, .store = g->store, .engine = g->engine, .registry = g->registry};
+        g->looks = (Looks){.turn = g->turn, .store = g->store, .registry = g->registry};
         (void)clock_boot_id(boot_id); /* only for the reader of the row */
         str_addf(&s, "{\"version\":\"%s\",\"boot_id\":\"%s\",\"open\":%u}", HUYING_VERSION, boot_id,
                 engine_open_count(g->engine));
@@ -768,7 +793,8 @@ static int make_ports(Gateway *g)
                 .erase = control_erase,
                 .backup = control_backup,
                 .unclaimed = control_unclaimed,
-                .bind = control_bind};
+                .bind = control_bind,
+                .vitals = control_vitals};
         const HttpHost http = {.userdata = g, .facts = http_facts, .counter = http_counter};
         int r = codec_new(&g->codec);
 
@@ -784,7 +810,7 @@ static int make_ports(Gateway *g)
         r = watches_new(&g->watches, &(WatchesHost){&g->host, g->loop, g->turn, g->engine, &g->config, g->trusted_floor_us});
         if (r == 0)
                 r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
-        g->admin.control = g->control;
+        g->admin.control = g->looks.control = g->control;
         if (r == 0 && g->config.n_channels > 0)
                 r = exec_new(&g->exec, &g->host, &g->config, port_add(g));
         if (r == 0 && (g->config.coap_listen[0] || g->config.coap_listen_dtls[0]))
@@ -804,6 +830,8 @@ static int make_ports(Gateway *g)
         turn_ports_set(g->turn, g->ports, g->n_ports);
         outbox_ports_set(g->outbox, g->ports, g->n_ports);
         feeds_start(&g->feeds, g->turn, g->ports, g->n_ports);
+        g->looks.ports = g->ports;
+        g->looks.n_ports = g->n_ports;
         return 0;
 }
 
@@ -855,6 +883,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 system_push(g, SYSTEM_STORE, true);
         if (inflight_report(g->inflight, g->inbox))
                 counters_add(&g->counters, "gateway.crashed_on");
+        checkpoint_tell(g); /* of the run before: what leaves now carries it */
         turn_adopt(g->turn);
         (void)gateway_turn(g);
         outbox_resend(g->outbox, clock_now()); /* programs; the broker's share comes with its connection */
@@ -924,6 +953,7 @@ Gateway *gateway_free(Gateway *g)
         loop_timer_free(g->timer);
         watchdog_free(g->watchdog);
         turn_free(g->turn);
+        looks_end(&g->looks);
         store_free(g->store);
         outbox_free(g->outbox);
         inflight_free(g->inflight);

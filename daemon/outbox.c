@@ -24,8 +24,10 @@
 #include "base/idmap.h"
 #include "base/str.h"
 #include "protocols/codec/codec.h"
+#include "store/note.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
 
 #define NONE       UINT32_MAX
@@ -80,6 +82,7 @@ struct Outbox {
         uint32_t n_open;
         uint64_t committed, released;
         Queue queues[DUE_MAX];
+        char checkpoint[160]; /* as JSON; "": none yet */
         char json[NOTICE_JSON_MAX], text[NOTICE_TEXT_MAX];
 };
 
@@ -189,6 +192,20 @@ void outbox_ports_set(Outbox *o, const Port *ports, size_t n_ports)
 {
         o->ports = ports;
         o->n_ports = n_ports;
+}
+
+void outbox_checkpoint_set(Outbox *o, const char *note)
+{
+        Str s = STR_BUFFER(o->checkpoint);
+        char root[64];
+        Checkpoint c;
+
+        if (!note_read(note, &c))
+                return;
+        note_hash(c.root, root);
+        str_addf(&s, "{\"size\":%" PRIu64 ",\"root\":\"%s\",\"first\":%" PRIu64 ",\"time\":%" PRId64 "}", c.size,
+                root, c.first, c.time_s);
+        ASSERT(!s.full); /* three numbers and 44 letters */
 }
 
 void outbox_registry_set(Outbox *o, const Registry *registry)
@@ -498,6 +515,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         c.needs = s->told->worker == 0 ? "" : needs_of(v, s->told->worker, part);
         c.accessible = s->told->worker != 0 && (part.helper || v->owner == s->told->worker) &&
                        v->state != STATE_ALERTING; /* the way in is for those who have said that they come */
+        c.checkpoint = o->checkpoint[0] ? o->checkpoint : NULL;
         c.recorded = o->committed >= v->last_seq;
         c.now_us = now.wall_us;
         c.notice_seq = (int64_t)(s->raise || s->told->seq > v->last_seq ? s->told->seq : v->last_seq);

@@ -17,6 +17,8 @@ int outbox_new(Outbox **ret, const Engine *, const char *site);
 Outbox *outbox_free(Outbox *);
 void outbox_ports_set(Outbox *, const Port *ports, size_t n_ports); /* kept by reference */
 void outbox_registry_set(Outbox *, const Registry *);
+/* The newest signed checkpoint (a note): whoever gets an alert from now on is a witness of it. */
+void outbox_checkpoint_set(Outbox *, const char *note);
 
 /* A row that the store kept: sent again when a port is there for it. */
 void outbox_restore(Outbox *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);

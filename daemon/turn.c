@@ -33,6 +33,7 @@
 #include "base/str.h"
 #include "limits.h"
 #include "protocols/codec/codec.h"
+#include "recent.h"
 
 #include <errno.h>
 #include <string.h>
@@ -64,6 +65,7 @@ struct Turn {
         size_t body_cap;
         StateRow row;
         Inflight *inflight;
+        Recent *recent;
         uint64_t n_turns, n_events, n_pumps;
 };
 
@@ -89,6 +91,7 @@ int turn_new(Turn **ret, Engine *engine, Store *store, Inbox *inbox, Outbox *out
                 return error_origin(-ENOMEM);
         }
         t->txn = store_txn_new();
+        t->recent = recent_new();
         *ret = t;
         return 0;
 }
@@ -98,6 +101,7 @@ Turn *turn_free(Turn *t)
         if (!t)
                 return NULL;
         store_txn_free(t->txn);
+        recent_free(t->recent);
         free(t->calm);
         free(t->body);
         free(t);
@@ -169,6 +173,9 @@ static void record_journal(Turn *t, const Effect *e, Now now)
         const Grid *grid = registry_grid(t->registry, j->grid);
         const Worker *worker = registry_worker(t->registry, j->worker),
                      *to = registry_worker(t->registry, j->to_worker);
+        char around[2048];
+        Str s = STR_BUFFER(around);
+        bool has = j->kind == JOURNAL_READING && recent_json(t->recent, j->resident, now.wall_us, &s) && !s.full;
         size_t n;
         int r = record_json(j,
                 &(RecordContext){.device = device ? device->code : NULL,
@@ -176,7 +183,8 @@ static void record_journal(Turn *t, const Effect *e, Now now)
                         .resident = resident ? resident->code : NULL,
                         .grid = grid ? grid->code : NULL,
                         .worker = worker ? worker->code : NULL,
-                        .to_worker = to ? to->code : NULL},
+                        .to_worker = to ? to->code : NULL,
+                        .around = has ? around : NULL},
                 &t->body, &t->body_cap, &n);
 
         ASSERT(r ==
@@ -278,6 +286,7 @@ static uint64_t effects_take(Turn *t, Now now)
                 case EFFECT_READING:
                         store_txn_reading(t->txn, e->reading.device, e->reading.resident, e->reading.wall_us,
                                 &e->reading.vitals);
+                        recent_add(t->recent, e->reading.resident, e->reading.wall_us, &e->reading.vitals);
                         txn_touch(t, false, now.boot_us);
                         break;
                 case EFFECT_MARK:
@@ -289,6 +298,7 @@ static uint64_t effects_take(Turn *t, Now now)
                 case EFFECT_RECEIPT:
                 case EFFECT_LAMP:
                 case EFFECT_REPLY:
+                case EFFECT_VIEW:
                         calm_push(t, e);
                         if (e->seq > need)
                                 need = e->seq;
@@ -392,6 +402,8 @@ static void calm_release(Turn *t)
                         receipt_send(t, e);
                 else if (e->type == EFFECT_REPLY)
                         reply_send(t, e);
+                else if (e->type == EFFECT_VIEW)
+                        t->host.view(t->host.userdata, e);
                 else if (!lamp_is_old(t, i))
                         lamp_send(t, e);
         }

@@ -17,6 +17,8 @@ typedef struct TurnHost {
         void (*anew)(void *userdata, const char *why);
         /* For the log and the story: a row that was journaled (before its commit). */
         void (*journaled)(void *userdata, const Effect *journal);
+        /* A worker may see what he asked for: that he did is on the disk. */
+        void (*view)(void *userdata, const Effect *view);
 } TurnHost;
 
 int turn_new(Turn **ret, Engine *, Store *, Inbox *, Outbox *, const TurnHost *);

@@ -115,6 +115,8 @@ typedef struct PortOps {
         void (*flush)(void *port);
         void (*receipt)(void *port, const PortReceipt *);
         void (*reply)(void *port, const PortReply *);
+        /* What a worker asked to see, on a leaf of his own topics ("vitals", "timeline"); not kept for later. */
+        void (*show)(void *port, const char *worker_code, const char *leaf, const char *json, size_t json_size);
         /* The lamp of a device, and with incident != 0 its observable resource; open = false: the incident is over. */
         void (*lamp)(void *port, const char *device, uint64_t incident, Lamp, bool open);
         /* A word for everybody who listens, kept by the broker: huying/<site>/<topic>. After connected() it is asked for

@@ -298,10 +298,11 @@ static Answer act_extend(Engine *e, const Act *a)
 
         if (!a->owner)
                 return refused(REASON_NOT_YOURS);
-        if (in->state != STATE_ACCEPTED || due == NEVER)
+        if (in->state != STATE_ACCEPTED)
                 return refused(REASON_WRONG_STATE);
         if (in->extended)
                 return refused(REASON_TWICE);
+        ASSERT(due != NEVER);
         most = due + (int64_t)in->plan.arrive_by_us / 2;
         wanted = a->action->eta_us && a->action->eta_us < USEC_PER_DAY ? e->at + (int64_t)a->action->eta_us
                                                                        : most;
@@ -445,7 +446,7 @@ static Answer act_test_confirm(Engine *e, const Act *a)
 static Answer act(Engine *e, const Act *a)
 {
         /* Whoever does anything else with a test takes it in earnest. */
-        if (a->in->test && a->in->state == STATE_ALERTING && a->action->kind != ACTION_TEST_CONFIRM)
+        if (a->in->test && a->action->kind != ACTION_TEST_CONFIRM)
                 testbox_real(e, a->in, REASON_PRESSED);
         switch (a->action->kind) {
         case ACTION_ACCEPT: return act_accept(e, a);
@@ -472,6 +473,8 @@ static Answer act(Engine *e, const Act *a)
         case ACTION_VISIT_IN:
         case ACTION_VISIT_OUT:
         case ACTION_VISIT_FIX:
+        case ACTION_VITALS:
+        case ACTION_TIMELINE:
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX: break;
         }
@@ -565,6 +568,56 @@ static void act_on_incident(Engine *e, const Event *ev, uint32_t worker)
         }
         attribute(e, &a, from);
         answer(e, ev, result, a.in);
+}
+
+/* Was called to it, or would have been if an incident remembered everybody. */
+static bool was_told(const Engine *e, Incident *in, const Worker *w, uint32_t worker)
+{
+        uint8_t reached = in->backup_tier > in->tier ? in->backup_tier : in->tier;
+
+        if (in->owner == worker || recipient_of(in, worker))
+                return true;
+        for (uint8_t k = 1; k <= reached; k++)
+                if (people_in_tier(e, in, w, k))
+                        return true;
+        return false;
+}
+
+/*
+ * Asks to see: readings, what has happened. It changes nothing, and is no sign that somebody comes; that he looked at
+ * somebody's data is a row of its own, and what he asked for is shown when that row is durable.
+ */
+static void act_view(Engine *e, const Event *ev, uint32_t worker)
+{
+        const Worker *who = registry_worker(e->registry, worker);
+        Incident *in = table_get(e, ev->action.incident);
+        Reason no = REASON_NONE;
+        JournalRow *row;
+        Effect *effect;
+
+        ASSERT(who);
+        if (ev->retained)
+                no = REASON_RETAINED;
+        else if (!in)
+                no = REASON_NO_INCIDENT;
+        else if (!was_told(e, in, who, worker))
+                no = REASON_NOT_YOURS;
+        else if (ev->action.kind == ACTION_VITALS && !in->resident)
+                no = REASON_NO_DATA; /* nobody knows whose they would be */
+        if (no != REASON_NONE) {
+                refuse(e, ev, worker, in, refused(no));
+                return;
+        }
+        row = emit_journal(e, in, JOURNAL_VIEWED);
+        row->event = ev;
+        row->worker = worker;
+        answer(e, ev, ok, in);
+        effect = emit_effect(e, EFFECT_VIEW, URGENCY_CALM);
+        effect->incident = in->id;
+        effect->seq = e->next_seq - 1;
+        effect->view.what = ev->action.kind;
+        effect->view.resident = in->resident;
+        (void)str_copy(effect->view.worker, sizeof(effect->view.worker), who->code); /* a code: it fits */
 }
 
 static void act_on_device(Engine *e, const Event *ev, uint32_t worker)
@@ -662,6 +715,8 @@ void action_event(Engine *e, const Event *ev)
         case ACTION_VISIT_IN:
         case ACTION_VISIT_OUT:
         case ACTION_VISIT_FIX: act_visit(e, ev, worker); return;
+        case ACTION_VITALS:
+        case ACTION_TIMELINE: act_view(e, ev, worker); return;
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX:
                 refuse(e, ev, worker, NULL,

@@ -37,19 +37,13 @@ static const Dwelling *dwelling_of(const Engine *e, uint32_t device)
         return at || !r ? at : registry_dwelling(e->registry, r->dwelling);
 }
 
-static bool same_building(const Dwelling *a, const Dwelling *b)
-{
-        return a->grid == b->grid && a->building && b->building && a->building[0] &&
-               str_equal(a->building, b->building);
-}
-
 static bool is_member(const Engine *e, const Area *a, uint32_t device)
 {
         const Dwelling *at = dwelling_of(e, device), *of = registry_dwelling(e->registry, a->dwelling);
 
         if (!at || at->grid != a->grid)
                 return false;
-        return !a->dwelling || (of && same_building(at, of));
+        return !a->dwelling || (of && registry_same_building(at, of));
 }
 
 static uint64_t area_key(const Engine *e, const Area *a)

@@ -30,9 +30,9 @@ static Timer missing(const Incident *in)
         if (ladder && in->plan.renotify_us && in->plan.renotify_us < in->plan.loop_us &&
                 is_off(in, TIMER_RENOTIFY))
                 return TIMER_RENOTIFY;
-        if (in->state == STATE_ACCEPTED && in->plan.arrive_by_us && is_off(in, TIMER_ARRIVE_BY))
+        if (in->state == STATE_ACCEPTED && is_off(in, TIMER_ARRIVE_BY))
                 return TIMER_ARRIVE_BY;
-        if (in->state == STATE_ON_SCENE && in->plan.handle_by_us && is_off(in, TIMER_HANDLE_BY))
+        if (in->state == STATE_ON_SCENE && is_off(in, TIMER_HANDLE_BY))
                 return TIMER_HANDLE_BY;
         if (in->state == STATE_RESOLVED && is_off(in, TIMER_REOPEN_UNTIL))
                 return TIMER_REOPEN_UNTIL;
@@ -58,8 +58,7 @@ static bool heap_agrees(const Engine *e, const Incident *in)
         Timer first;
         int64_t due = timers_first(in, &first);
 
-        if (due == NEVER)
-                return e->heap.pos[in->slot] == 0;
+        ASSERT(due != NEVER); /* what its state asks for is armed */
         return e->heap.pos[in->slot] != 0 && key->due == (uint64_t)due + (UINT64_C(1) << 63);
 }
 
@@ -113,7 +112,7 @@ static void outbox_look(Engine *e, uint64_t outbox_us)
                 e->outbox_raised = true;
         } else if (e->outbox_raised && outbox_us < OUTBOX_US) {
                 e->outbox_raised = false;
-                if (in && in->n_sources && in->sources[0].active)
+                if (in && in->sources[0].active)
                         incident_condition(e, in, "", 1, NULL);
         }
 }

@@ -73,8 +73,8 @@ static unsigned channel_next(const Engine *e, Incident *in, uint32_t worker)
 
 bool channel_left(const Engine *e, Incident *in, uint32_t worker)
 {
-        ASSERT(in->id);
-        return worker && channel_next(e, in, worker) < PERSON_CHANNELS_MAX;
+        ASSERT(in->id && worker);
+        return channel_next(e, in, worker) < PERSON_CHANNELS_MAX;
 }
 
 void channel_mark(Engine *e, Incident *in, Recipient *r, Reason reason)

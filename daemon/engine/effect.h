@@ -193,6 +193,7 @@ typedef enum JournalKind {
         JOURNAL_VISIT_OUT = 71,       /* … and ends */
         JOURNAL_VISIT_FORGOTTEN = 72, /* nobody has checked out: reminded (on), or ended without counting */
         JOURNAL_VISIT_FIXED = 73,     /* a desk says how long it was, and why */
+        JOURNAL_VIEWED = 61,    /* somebody who was called asked to see readings, or what has happened */
 } JournalKind;
 
 typedef enum ReplyResult { REPLY_OK, REPLY_STALE, REPLY_REFUSED } ReplyResult;
@@ -211,6 +212,7 @@ typedef enum EffectType {
         EFFECT_RECEIPT, /* CALM: to the device that waits */
         EFFECT_LAMP,    /* CALM: the incident's devices and its CoAP resource */
         EFFECT_REPLY,   /* CALM: to the worker (or the control socket) that waits */
+        EFFECT_VIEW,    /* CALM: look up what a worker asked to see, and show it to him */
 } EffectType;
 
 typedef enum Urgency { URGENCY_RECORD, URGENCY_RAISE, URGENCY_CALM } Urgency;
@@ -328,6 +330,11 @@ typedef struct Effect {
                         uint32_t owner;
                         char source[CODE_SIZE], id[EVENT_ID_SIZE]; /* the worker's code and nonce */
                 } reply;
+                struct {
+                        ActionKind what; /* VITALS, TIMELINE */
+                        uint32_t resident;
+                        char worker[CODE_SIZE];
+                } view;
                 struct {
                         uint32_t worker;
                         bool on;

@@ -35,7 +35,7 @@ Effect *emit_effect(Engine *e, EffectType type, Urgency urgency)
 static bool changes_facts(JournalKind kind)
 {
         return kind != JOURNAL_NOTIFIED && kind != JOURNAL_ATTEMPT && kind != JOURNAL_DELIVERED &&
-               kind != JOURNAL_SEEN;
+               kind != JOURNAL_SEEN && kind != JOURNAL_VIEWED;
 }
 
 JournalRow *emit_journal(Engine *e, Incident *in, JournalKind kind)
@@ -78,17 +78,17 @@ JournalRow *emit_timed(Engine *e, Incident *in, JournalKind kind, int64_t at)
         ASSERT(at != NEVER);
         row->due_wall_us = now_wall_of(e, at);
         row->late = is_late(e, at);
-        if (in)
-                kpi_late(e, in, kind, at);
-        if (row->late && in)
-                in->late = true;
+        if (!in)
+                return row;
+        kpi_late(e, in, kind, at);
+        in->late = in->late || row->late;
         return row;
 }
 
 void emit_state(Engine *e, Incident *in)
 {
-        ASSERT(in && in->id);
-        if (!e->list || in->state_list == e->list_number)
+        ASSERT(e->list && in && in->id);
+        if (in->state_list == e->list_number)
                 return;
         in->state_list = e->list_number;
         emit_effect(e, EFFECT_STATE, URGENCY_RECORD)->incident = in->id;

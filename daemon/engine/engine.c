@@ -17,6 +17,13 @@ static size_t padded(size_t n)
         return (n + 63) & ~(size_t)63;
 }
 
+static void policy_take(Engine *e, const Policy *policy)
+{
+        e->policy = *policy;
+        for (Class c = 0; c < CLASS_MAX; c++)
+                plan_complete(&e->policy.classes[c]);
+}
+
 size_t engine_size(const Limits *limits)
 {
         ASSERT(limits && limits->incidents_max > 0);
@@ -40,7 +47,7 @@ Engine *engine_init(void *memory, size_t size, const Limits *limits, const Polic
                 .visit_due = NEVER,
                 .grace_until = NEVER,
                 .grace_due = NEVER};
-        e->policy = *policy;
+        policy_take(e, policy);
         for (unsigned i = 0; i < FLOOD_KEYS; i++)
                 e->flood_us[i] = NEVER;
         table_init(e, &p);
@@ -55,7 +62,7 @@ Engine *engine_init(void *memory, size_t size, const Limits *limits, const Polic
 void engine_policy_set(Engine *e, const Policy *policy)
 {
         ASSERT(e && policy);
-        e->policy = *policy;
+        policy_take(e, policy);
         people_roster_anew(e);
 }
 

@@ -70,6 +70,8 @@ typedef enum ActionKind { /* wire words, SEMANTICS.md section 3 */
         ACTION_VISIT_IN,  /* begins a visit at a bed */
         ACTION_VISIT_OUT, /* ends it */
         ACTION_VISIT_FIX, /* a desk says how long a visit was, with a reason */
+        ACTION_VITALS,   /* asks for the curves of the person of an incident */
+        ACTION_TIMELINE, /* asks for the rows of an incident */
         ACTION_UNKNOWN, /* answered "refused" */
         ACTION_KIND_MAX,
 } ActionKind;

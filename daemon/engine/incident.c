@@ -119,7 +119,6 @@ static void level_set(Engine *e, Incident *in, Source *s, uint16_t level)
 void incident_condition(Engine *e, Incident *in, const char *source, uint16_t cleared, const Event *ev)
 {
         Source *s = source_find(in, source);
-        bool was = in->cond == CONDITION_ACTIVE;
         JournalRow *row;
 
         ASSERT(cleared);
@@ -133,7 +132,7 @@ void incident_condition(Engine *e, Incident *in, const char *source, uint16_t cl
         row->vital = in->vital;
         if (in->group == GROUP_SYSTEM)
                 row->event = ev;
-        if (was && in->cond == CONDITION_CLEARED)
+        if (in->cond == CONDITION_CLEARED)
                 in->reason = REASON_CONDITION;
         emit_alert(e, in);
 }
@@ -177,7 +176,8 @@ static void facts_take(Engine *e, Incident *in, const Matter *m)
                 memcpy(in->digest, m->event->digest, sizeof(in->digest));
                 (void)str_copy(in->event_id, sizeof(in->event_id), m->event->id);
         }
-        (void)str_copy(in->word, sizeof(in->word), m->word ? m->word : "");
+        ASSERT(m->word);
+        (void)str_copy(in->word, sizeof(in->word), m->word);
         if (m->place.device)
                 in->device = m->place.device;
         in->why = m->reason;
@@ -256,7 +256,7 @@ static void open_facts(Engine *e, Incident *in, const Matter *m)
         in->resident = m->place.resident;
         in->grid = m->place.grid;
         in->cause = m->cause;
-        in->unknown_source = !m->place.known && m->group != GROUP_SYSTEM;
+        in->unknown_source = !m->place.known;
         in->opened_wall = m->since_wall ? m->since_wall : e->now.wall_us;
         in->round = 1;
         in->presses = 1;
@@ -278,8 +278,7 @@ static bool same_building(const Engine *e, const Incident *a, const Incident *b)
         const Dwelling *x = registry_dwelling(e->registry, a->dwelling);
         const Dwelling *y = registry_dwelling(e->registry, b->dwelling);
 
-        return x && y && x != y && x->grid == y->grid && x->building && y->building && x->building[0] &&
-               str_equal(x->building, y->building);
+        return x && y && x != y && registry_same_building(x, y);
 }
 
 static void fire_everybody(Engine *e, Incident *in)
@@ -302,7 +301,7 @@ static void fire_spreads(Engine *e, Incident *in)
                 return;
         for (Incident *other = table_first(e); other; other = table_next(e, other)) {
                 if (other == in || other->group != GROUP_FIRE || other->test || !state_open(other->state) ||
-                        other->event_us == NEVER || e->at - other->event_us > BUILDING_FIRE_US ||
+                        e->at - other->event_us > BUILDING_FIRE_US ||
                         !same_building(e, in, other))
                         continue;
                 spreads = true;
@@ -417,8 +416,8 @@ static void press(Engine *e, Incident *in, const Matter *m)
                 press_note(e, in);
         emit_journal(e, in, JOURNAL_PRESSED)->reason = REASON_PRESSED;
         three = m->button && three_presses(e, in);
-        switch ((int)in->state) {
-        case STATE_ALERTING:
+        ASSERT(state_open(in->state));
+        if (in->state == STATE_ALERTING) {
                 cancel_end(e, in);
                 if (three)
                         ladder_advance(e, in, e->at, REASON_THREE_PRESSES);
@@ -427,8 +426,7 @@ static void press(Engine *e, Incident *in, const Matter *m)
                 else
                         notice_mark_after(
                                 e, in, ladder_reached(in), REASON_PRESSED, in->notified_us + PRESS_GAP_US);
-                break;
-        case STATE_ACCEPTED:
+        } else if (in->state == STATE_ACCEPTED) {
                 notice_mark(e, in, PENDING_OWNER, REASON_PRESSED, e->at);
                 reconfirm(e, in, REASON_PRESSED);
                 if (three) {
@@ -436,11 +434,9 @@ static void press(Engine *e, Incident *in, const Matter *m)
 
                         ladder_backup(e, in, next ? next : in->accept_tier, e->at, REASON_THREE_PRESSES);
                 }
-                break;
-        case STATE_ON_SCENE:
+        } else {
                 notice_mark(e, in, PENDING_OWNER | PENDING_HELPERS, REASON_PRESSED, e->at);
                 reconfirm(e, in, REASON_PRESSED);
-                break;
         }
         emit_alert(e, in);
 }
@@ -452,7 +448,7 @@ static bool is_higher(const Engine *e, const Incident *in, const Matter *m)
 
         if (m->class == in->class || m->class == CLASS_CHECK)
                 return false;
-        if (p->priority >= 1 && p->priority < in->priority)
+        if (p->priority < in->priority)
                 return true;
         return (m->class == CLASS_GAS && in->class == CLASS_SMOKE) ||
                (in->class == CLASS_CHECK && p->priority <= in->priority);
@@ -475,7 +471,7 @@ static void plan_merge(ClassPolicy *plan, const ClassPolicy *faster)
                 t->roles |= f->roles;
                 t->present = true;
         }
-        if (faster->priority >= 1 && faster->priority < plan->priority)
+        if (faster->priority < plan->priority)
                 plan->priority = faster->priority;
         plan->renotify_us = min_limit(plan->renotify_us, faster->renotify_us);
         plan->receipt_us = min_limit(plan->receipt_us, faster->receipt_us);
@@ -543,8 +539,8 @@ static bool is_echo(const Engine *e, const Incident *in, const Matter *m)
 {
         const Event *ev = m->event;
 
-        return ev && !ev->id[0] && ev->type == EVENT_ALARM && in->event_us != NEVER &&
-               e->at - in->event_us <= ECHO_US && memcmp(in->digest, ev->digest, sizeof(in->digest)) == 0 &&
+        return ev && !ev->id[0] && ev->type == EVENT_ALARM && e->at - in->event_us <= ECHO_US &&
+               memcmp(in->digest, ev->digest, sizeof(in->digest)) == 0 &&
                str_equal(in->source, ev->source);
 }
 
@@ -568,7 +564,7 @@ static void attach(Engine *e, Incident *in, const Matter *m, uint64_t *ret_seq)
                 emit_alert(e, in);
                 return;
         }
-        if (in->test && in->state == STATE_ALERTING)
+        if (in->test)
                 testbox_real(e, in, REASON_PRESSED);
         facts_take(e, in, m);
         s = source_add(e, in, source_of(m), m->place.device);
@@ -640,19 +636,14 @@ void incident_cancel(Engine *e, Incident *in, const Event *ev)
 
 /* Acceptance, arrival, and back */
 
-/*
- * Within how long the owner says he will be there: at least a minute, at most what the class allows, a day where
- * it allows anything. 0: neither he nor the class says.
- */
+/* Within how long the owner says he will be there: at least a minute, at most what the class allows. */
 static int64_t eta_of(const Incident *in, uint64_t eta_us)
 {
-        uint64_t limit = in->plan.arrive_by_us, most = limit && limit < USEC_PER_DAY ? limit : USEC_PER_DAY;
+        uint64_t limit = in->plan.arrive_by_us;
 
-        if (!eta_us)
+        if (!eta_us || eta_us > limit || eta_us > USEC_PER_DAY)
                 return (int64_t)limit;
-        if (eta_us > most)
-                return (int64_t)(limit ? limit : most);
-        return eta_us < (uint64_t)ETA_MIN_US && most >= (uint64_t)ETA_MIN_US ? ETA_MIN_US : (int64_t)eta_us;
+        return eta_us < (uint64_t)ETA_MIN_US && limit >= (uint64_t)ETA_MIN_US ? ETA_MIN_US : (int64_t)eta_us;
 }
 
 static void arrive_by_arm(Engine *e, Incident *in, uint64_t eta_us)
@@ -660,9 +651,7 @@ static void arrive_by_arm(Engine *e, Incident *in, uint64_t eta_us)
         int64_t eta = eta_of(in, eta_us);
 
         ASSERT(in->state == STATE_ACCEPTED);
-        ASSERT(eta >= 0);
-        if (!eta)
-                return;
+        ASSERT(eta > 0);
         timer_set(e, in, TIMER_ARRIVE_BY, e->at + eta);
         timer_set(e, in, TIMER_REMIND, e->at + eta / 2);
 }
@@ -702,8 +691,7 @@ void incident_arrive(Engine *e, Incident *in, uint32_t worker)
         if (r)
                 r->flags |= TOLD_ON_SITE;
         in->arrived_wall = e->now.wall_us;
-        if (in->plan.handle_by_us)
-                timer_set(e, in, TIMER_HANDLE_BY, e->at + (int64_t)in->plan.handle_by_us);
+        timer_set(e, in, TIMER_HANDLE_BY, e->at + (int64_t)in->plan.handle_by_us);
         emit_journal(e, in, JOURNAL_ARRIVED)->worker = worker;
         in->reason = REASON_NONE;
         emit_alert(e, in);
@@ -713,7 +701,7 @@ void incident_arrive(Engine *e, Incident *in, uint32_t worker)
 /* Back to calling people, above the tier that had accepted. */
 void incident_resume(Engine *e, Incident *in, int64_t at, JournalKind kind, Reason reason)
 {
-        uint8_t tier = plan_next(&in->plan, in->accept_tier ? in->accept_tier : in->tier);
+        uint8_t tier = plan_next(&in->plan, in->accept_tier);
         uint32_t former = in->owner;
         bool arrived = in->state == STATE_ON_SCENE;
         Recipient *r = recipient_of(in, former);
@@ -724,8 +712,6 @@ void incident_resume(Engine *e, Incident *in, int64_t at, JournalKind kind, Reas
                 tier = plan_last(&in->plan);
         if (in->backup_tier > tier)
                 tier = in->backup_tier;
-        if (in->tier > tier)
-                tier = in->tier;
         if (kind != JOURNAL_RESUMED)
                 emit_timed(e, in, kind, at)->worker = former;
         incident_state(e, in, STATE_ALERTING);
@@ -772,7 +758,7 @@ void incident_resolve(Engine *e, Incident *in, uint32_t worker, const char *outc
 void incident_reopen(Engine *e, Incident *in, int64_t at, Reason reason)
 {
         bool again = in->reopened_us != NEVER && at - in->reopened_us <= REOPEN_AGAIN_US;
-        bool off = in->former && !people_on_duty(e, in->former);
+        bool off = !people_on_duty(e, in->former);
         JournalRow *row;
 
         ASSERT(in->state == STATE_RESOLVED);
@@ -795,8 +781,7 @@ void incident_reopen(Engine *e, Incident *in, int64_t at, Reason reason)
         ladder_round(e, in, at, in->opening_seq);
         limits_arm(e, in, at);
         ladder_start(e, in, off || again ? 3 : 0, at, reason);
-        if (in->former)
-                notice_mark(e, in, PENDING_FORMER, reason, at);
+        notice_mark(e, in, PENDING_FORMER, reason, at);
         emit_alert(e, in);
         emit_lamp(e, in);
 }
@@ -832,8 +817,7 @@ void incident_owner_acts(Engine *e, Incident *in)
         if (!in->handle_reminded)
                 return;
         in->handle_reminded = false;
-        if (in->plan.handle_by_us)
-                timer_set(e, in, TIMER_HANDLE_BY, e->at + (int64_t)in->plan.handle_by_us);
+        timer_set(e, in, TIMER_HANDLE_BY, e->at + (int64_t)in->plan.handle_by_us);
 }
 
 static void close_now(Engine *e, Incident *in, int64_t at)
@@ -909,10 +893,11 @@ static void fire119(Engine *e, Incident *in, int64_t due)
 static void reconfirm_due(Engine *e, Incident *in, int64_t due)
 {
         timer_off(e, in, TIMER_RECONFIRM);
+        ASSERT(in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE);
         if (in->state == STATE_ACCEPTED)
                 incident_resume(e, in, due, JOURNAL_RESUMED, REASON_RECONFIRM);
-        else if (in->state == STATE_ON_SCENE)
-                ladder_backup(e, in, in->accept_tier ? in->accept_tier : in->tier, due, REASON_RECONFIRM);
+        else
+                ladder_backup(e, in, in->accept_tier, due, REASON_RECONFIRM);
 }
 
 /* Nobody has arrived since it opened, whatever was promised. */
@@ -931,13 +916,14 @@ void incident_owner_lost(Engine *e, Incident *in)
 {
         if (!in->owner || in->presence_told || people_reachable(e, in->owner))
                 return;
+        ASSERT(in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE);
         in->presence_told = true;
         if (in->state == STATE_ACCEPTED) {
                 notice_mark(e, in, PENDING_OWNER, REASON_RECONFIRM, e->at);
                 if (recipient_of(in, in->owner))
                         channel_mark(e, in, recipient_of(in, in->owner), REASON_RECONFIRM);
                 reconfirm(e, in, REASON_RECONFIRM);
-        } else if (in->state == STATE_ON_SCENE && in->due[TIMER_HANDLE_BY] != NEVER) {
+        } else {
                 timer_set(
                         e, in, TIMER_HANDLE_BY, min_due(in->due[TIMER_HANDLE_BY], e->at + HANDLE_GRACE_US));
         }

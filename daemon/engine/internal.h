@@ -281,7 +281,7 @@ void table_init(Engine *, char **memory);
 Incident *table_new(Engine *, uint64_t id,
         Group group); /* of the overflow of the group when full, NULL when that is in use */
 Incident *table_restore(
-        Engine *, uint64_t id, bool overflow, Group group); /* NULL: no room, or the number is taken */
+        Engine *, uint64_t id, bool overflow, Group group); /* the number is free; NULL: no room */
 void table_free(Engine *, Incident *);
 void table_place(Engine *, Incident *); /* its key and dwelling are set: can be found */
 void table_unkey(Engine *, Incident *);
@@ -370,6 +370,7 @@ bool ladder_runs(const Incident *);
 uint8_t plan_first(const ClassPolicy *);
 uint8_t plan_last(const ClassPolicy *);
 uint8_t plan_next(const ClassPolicy *, uint8_t tier); /* 0: it is the last */
+void plan_complete(ClassPolicy *);
 int64_t ladder_distance(const Incident *, uint8_t tier);
 int64_t ladder_by_day(const Engine *, const Incident *, int64_t due);
 int64_t ladder_digest(const Engine *, int64_t due); /* the next 9 o'clock */

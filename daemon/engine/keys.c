@@ -63,7 +63,8 @@ void keys_add(Engine *e, const KeyRow *row, int64_t boot_us)
                 const KeyEntry *oldest = &e->keys[e->keys_first];
                 uint64_t hash = idmap_hash(oldest->row.key, 16);
 
-                if (idmap_get(&e->by_nonce, hash, &i) && i == e->keys_first)
+                ASSERT(idmap_get(&e->by_nonce, hash, &i));
+                if (i == e->keys_first)
                         idmap_unset(&e->by_nonce, hash);
                 e->keys_first = (e->keys_first + 1) % max;
                 e->keys_n--;

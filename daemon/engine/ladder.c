@@ -49,11 +49,33 @@ uint8_t plan_first(const ClassPolicy *plan)
 
 uint8_t plan_last(const ClassPolicy *plan)
 {
-        for (uint8_t k = TIERS_MAX; k >= 1; k--)
-                if (plan->tiers[k - 1].present)
-                        return k;
-        ASSERT(!"a plan without a tier");
-        return 0;
+        uint8_t k = TIERS_MAX;
+
+        for (; !plan->tiers[k - 1].present; k--)
+                ASSERT(k > 1);
+        return k;
+}
+
+/*
+ * What every plan has, whatever is configured: without a ladder the loop without end still calls whoever joins, and
+ * the programs; and where the class has no limit of its own, nobody may accept and forget for more than a day.
+ */
+void plan_complete(ClassPolicy *plan)
+{
+        bool any = false;
+
+        for (unsigned i = 0; i < TIERS_MAX; i++)
+                any = any || plan->tiers[i].present;
+        if (!any)
+                plan->tiers[0] = (Tier){.present = true};
+        if (!plan->loop_us)
+                plan->loop_us = LOOP_DEFAULT_US;
+        if (!plan->arrive_by_us)
+                plan->arrive_by_us = FORGOTTEN_US;
+        if (!plan->handle_by_us)
+                plan->handle_by_us = FORGOTTEN_US;
+        if (plan->priority < 1 || plan->priority > 5)
+                plan->priority = 1;
 }
 
 static uint64_t delay_of(const Incident *in, uint8_t tier)
@@ -120,23 +142,9 @@ uint32_t ladder_reached(const Incident *in)
 
 void ladder_snapshot(const Engine *e, Incident *in, Class class)
 {
-        bool any = false;
-
         ASSERT(class < CLASS_MAX);
         in->plan = e->policy.classes[class];
         in->class = (uint8_t) class;
-        for (unsigned i = 0; i < TIERS_MAX; i++)
-                any = any || in->plan.tiers[i].present;
-        if (!any) /* no ladder is configured: the loop without end still calls whoever joins, and the programs */
-                in->plan.tiers[0] = (Tier){.present = true};
-        if (!in->plan.loop_us)
-                in->plan.loop_us = LOOP_DEFAULT_US;
-        if (!in->plan.arrive_by_us) /* the class has no such limit, and yet nobody may accept and forget */
-                in->plan.arrive_by_us = FORGOTTEN_US;
-        if (!in->plan.handle_by_us)
-                in->plan.handle_by_us = FORGOTTEN_US;
-        if (in->plan.priority < 1 || in->plan.priority > 5)
-                in->plan.priority = 1;
         in->priority = in->plan.priority;
 }
 
@@ -429,8 +437,7 @@ void ladder_backup(Engine *e, Incident *in, uint8_t from, int64_t at, Reason rea
 
 void ladder_backup_end(Engine *e, Incident *in)
 {
-        if (!in->backup_tier)
-                return;
+        ASSERT(in->backup_tier);
         ASSERT(in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE);
         ladder_stop(e, in);
 }
@@ -489,9 +496,10 @@ static void receipt_due(Engine *e, Incident *in, int64_t due)
                 timer_set(e, in, TIMER_RECEIPT, e->at + channel_receipt(e));
                 return;
         }
-        if (delivered || !next || in->due[TIMER_LOOP] != NEVER || (in->receipt_done & BIT(tier - 1)) ||
+        if (delivered || !next || in->due[TIMER_LOOP] != NEVER ||
                 (!app && !(plain && *newest_of(in) == plan_first(&in->plan))))
                 return;
+        ASSERT(!(in->receipt_done & BIT(tier - 1)));
         in->receipt_done |= (uint8_t)BIT(tier - 1);
         enter(e, in, next, due, REASON_NO_RECEIPT, false);
 }
@@ -505,7 +513,7 @@ static void renotify_due(Engine *e, Incident *in, bool newest, int64_t due)
         for (uint8_t k = 1; k <= TIERS_MAX; k++)
                 if ((k >= *newest_of(in)) == newest)
                         bits |= PENDING_TIER(k);
-        if (bits & reached)
+        if (bits & reached) /* a damaged row may have older tiers to call, and none that is older */
                 notice_mark(e, in, bits & reached, REASON_RENOTIFY, due);
         if (due + rate <= e->at)
                 due = e->at;

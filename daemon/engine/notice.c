@@ -28,7 +28,7 @@ static int64_t when(const Engine *e, const Incident *in, uint32_t pending, int64
         if (!(pending & ~(PENDING_OWNER | PENDING_HELPERS | PENDING_SUCCESSOR)))
                 return due; /* who has it already */
         due = ladder_by_day(e, in, due);
-        return in->class == CLASS_BATTERY && in->group == GROUP_FAULT ? ladder_digest(e, due) : due;
+        return in->class == CLASS_BATTERY ? ladder_digest(e, due) : due;
 }
 
 static void mark(Engine *e, Incident *in, uint32_t pending, Reason reason, int64_t at, int64_t due)
@@ -176,9 +176,8 @@ static void call_first(Engine *e, Incident *in, uint32_t worker, Reason reason)
 
 static bool call_one(Engine *e, Incident *in, uint32_t worker, Reason reason)
 {
-        if (!worker || had_call(in, recipient_of(in, worker)))
-                return true;
-        return call(e, in, worker, 0, reason);
+        ASSERT(worker);
+        return had_call(in, recipient_of(in, worker)) || call(e, in, worker, 0, reason);
 }
 
 static bool call_helpers(Engine *e, Incident *in, Reason reason)

@@ -63,6 +63,13 @@ const Worker *registry_worker(const Registry *r, uint32_t id)
         return r && id > 0 && id < r->n_workers && r->workers[id].code ? &r->workers[id] : NULL;
 }
 
+bool registry_same_building(const Dwelling *a, const Dwelling *b)
+{
+        ASSERT(a && b);
+        return a->grid == b->grid && a->building && a->building[0] && b->building &&
+               str_equal(a->building, b->building);
+}
+
 uint32_t registry_device_id(const Registry *r, const char *code)
 {
         return r ? code_index_find(r, CODE_DEVICE, code) : 0;

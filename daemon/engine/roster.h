@@ -157,6 +157,8 @@ const Dwelling *registry_dwelling(const Registry *, uint32_t id);
 const Resident *registry_resident(const Registry *, uint32_t id);
 const Device *registry_device(const Registry *, uint32_t id);
 const Worker *registry_worker(const Registry *, uint32_t id);
+/* Of one grid, and both with the name of a building, which is the same. */
+bool registry_same_building(const Dwelling *, const Dwelling *);
 
 /* By code, through the index that registry_index() built; 0: unknown. */
 uint32_t registry_device_id(const Registry *, const char *code);

@@ -224,10 +224,9 @@ void state_encode(const Engine *e, const Incident *in, Now now, StateRow *ret)
         (void)str_copy(ret->outcome, sizeof(ret->outcome), in->outcome);
         if (in->state == STATE_CLOSED)
                 return;
-        if (due != NEVER) {
-                ret->due_wall_us = due - (int64_t)now.boot_us + now.wall_us;
-                ret->due_boot_us = due > 0 ? (uint64_t)due : 0;
-        }
+        ASSERT(due != NEVER); /* every state that is not the last has its timers */
+        ret->due_wall_us = due - (int64_t)now.boot_us + now.wall_us;
+        ret->due_boot_us = due > 0 ? (uint64_t)due : 0;
         ret->blob_size = blob_write(in, now, ret->blob);
 }
 
@@ -403,6 +402,21 @@ static void get_figures(In *i, Incident *in)
         i->broken = i->broken || in->figures.tiers > TIERS_MAX;
 }
 
+/* A row of before every class had these limits: it is due at once, better a call too many. */
+static void limits_complete(Incident *in)
+{
+        bool arrive = in->plan.arrive_by_us, handle = in->plan.handle_by_us;
+
+        if (!arrive)
+                in->plan.arrive_by_us = FORGOTTEN_US;
+        if (!arrive && in->state == STATE_ACCEPTED)
+                in->due[TIMER_ARRIVE_BY] = 0;
+        if (!handle)
+                in->plan.handle_by_us = FORGOTTEN_US;
+        if (!handle && in->state == STATE_ON_SCENE)
+                in->due[TIMER_HANDLE_BY] = 0;
+}
+
 /* The rest of the blob after its head (version, offset, flags). */
 static void blob_read(In *i, Incident *in)
 {
@@ -423,6 +437,7 @@ static void blob_read(In *i, Incident *in)
         in->flush_seq = get(i, 8);
         get_plan(i, in);
         get_times(i, in);
+        limits_complete(in);
         in->value = get_double(i);
         in->limit = get_double(i);
         if (i->version >= 2) {
@@ -461,11 +476,10 @@ static bool timers_contradict(const Incident *in)
         if (ladder && in->plan.renotify_us && in->plan.renotify_us < in->plan.loop_us &&
                 !armed(in, TIMER_RENOTIFY))
                 return true;
-        if (in->state == STATE_ACCEPTED ? in->plan.arrive_by_us && !armed(in, TIMER_ARRIVE_BY)
+        if (in->state == STATE_ACCEPTED ? !armed(in, TIMER_ARRIVE_BY)
                                         : armed(in, TIMER_ARRIVE_BY) || armed(in, TIMER_REMIND))
                 return true;
-        if (in->state == STATE_ON_SCENE ? in->plan.handle_by_us && !armed(in, TIMER_HANDLE_BY)
-                                        : armed(in, TIMER_HANDLE_BY))
+        if (armed(in, TIMER_HANDLE_BY) != (in->state == STATE_ON_SCENE))
                 return true;
         if (armed(in, TIMER_REOPEN_UNTIL) != (in->state == STATE_RESOLVED) || armed(in, TIMER_BURY))
                 return true;
@@ -515,7 +529,8 @@ bool state_contradicts(const Incident *in)
         return in->state <= STATE_NONE || in->state >= STATE_CLOSED || in->class >= CLASS_MAX ||
                !in->key_type || in->key_type > KEY_LAST || in->priority < 1 || in->priority > 5 ||
                !tier_present || in->newest > in->tier || !in->newest || owned != (in->owner != 0) ||
-               in->round < 1 || in->backup_tier > plan_last(&in->plan) ||
+               in->round < 1 || (owned && in->accept_tier < in->tier) || (in->test && in->state != STATE_ALERTING) ||
+               in->event_us == NEVER || in->backup_tier > plan_last(&in->plan) ||
                in->backup_newest > in->backup_tier || (in->backup_tier && !owned) ||
                in->reason >= REASON_MAX || in->why >= REASON_MAX || in->away >= AWAY_MAX || in->pending_reason >= REASON_MAX ||
                in->accept_tier > plan_last(&in->plan) || in->kind >= ALARM_KIND_MAX ||
@@ -558,8 +573,7 @@ static int64_t full_time(const Incident *in, Timer t)
         case TIMER_RENOTIFY: return (int64_t)in->plan.renotify_us + slack;
         case TIMER_REMIND:
         case TIMER_ARRIVE_BY: {
-                int64_t arrive =
-                        in->plan.arrive_by_us ? (int64_t)in->plan.arrive_by_us : (int64_t)USEC_PER_HOUR;
+                int64_t arrive = (int64_t)in->plan.arrive_by_us;
 
                 return t == TIMER_REMIND ? arrive / 2 : arrive;
         }

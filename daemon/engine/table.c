@@ -161,8 +161,7 @@ static Incident *overflow_begin(Engine *e, uint64_t id, Group group)
                 if (!in->id)
                         slot = e->limits.incidents_max + (uint32_t)group + k;
         }
-        if (slot == NO_SLOT)
-                return NULL;
+        ASSERT(slot != NO_SLOT);
         in = slot_begin(e, slot, id, group);
         in->overflow = true;
         return in;
@@ -180,8 +179,7 @@ Incident *table_restore(Engine *e, uint64_t id, bool overflow, Group group)
 {
         uint32_t slot;
 
-        if (table_get(e, id))
-                return NULL;
+        ASSERT(!table_get(e, id));
         if (overflow)
                 return overflow_begin(e, id, group);
         slot = slot_take(e);
@@ -231,7 +229,8 @@ void table_unkey(Engine *e, Incident *in)
                 if (e->twins)
                         twin_key(e, in);
         }
-        if (in->dwelling && idmap_get(&e->by_dwelling, in->dwelling, &slot)) {
+        if (in->dwelling) {
+                ASSERT(idmap_get(&e->by_dwelling, in->dwelling, &slot));
                 if (slot == in->slot && in->place_next == NO_SLOT)
                         idmap_unset(&e->by_dwelling, in->dwelling);
                 else if (slot == in->slot)
@@ -247,10 +246,7 @@ void table_unkey(Engine *e, Incident *in)
 void table_free(Engine *e, Incident *in)
 {
         ASSERT(in->id && e->n_used > 0);
-        if (in->state != STATE_CLOSED)
-                table_unkey(e, in);
-        if (state_open(in->state))
-                e->open--;
+        ASSERT(in->state == STATE_CLOSED); /* neither key nor place any more */
         people_own(e, in, 0);
         heap_unset(&e->heap, in->slot);
         idmap_unset(&e->by_id, in->id);

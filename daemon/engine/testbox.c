@@ -169,7 +169,7 @@ void testbox_proof(Engine *e, uint32_t device)
 
 Reason testbox_confirm(Engine *e, Incident *in, uint32_t worker, bool supervisor)
 {
-        if (!in->test || in->state != STATE_ALERTING)
+        if (!in->test)
                 return REASON_WRONG_STATE;
         if (in->successor != worker && !supervisor)
                 return REASON_NOT_YOURS;

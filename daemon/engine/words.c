@@ -18,7 +18,7 @@ static bool word_find(const char *const *table, size_t n, const char *word, unsi
 {
         ASSERT(table && ret);
         for (unsigned i = 0; word && i < n; i++)
-                if (table[i] && str_equal(table[i], word)) {
+                if (str_equal(table[i], word)) {
                         *ret = i;
                         return true;
                 }
@@ -107,6 +107,8 @@ static const char *const action_words[ACTION_KIND_MAX] = {
         [ACTION_VISIT_IN] = "visit_in",
         [ACTION_VISIT_OUT] = "visit_out",
         [ACTION_VISIT_FIX] = "visit_fix",
+        [ACTION_VITALS] = "vitals",
+        [ACTION_TIMELINE] = "timeline",
         [ACTION_UNKNOWN] = "unknown",
 };
 
@@ -350,6 +352,7 @@ static const char *const journal_words[] = {
         [JOURNAL_VISIT_OUT] = "visit_out",
         [JOURNAL_VISIT_FORGOTTEN] = "visit_forgotten",
         [JOURNAL_VISIT_FIXED] = "visit_fixed",
+        [JOURNAL_VIEWED] = "viewed",
 };
 
 bool role_parse(const char *word, Role *ret)

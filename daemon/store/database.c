@@ -49,7 +49,6 @@
 #define KEY_AGE_US          USEC_PER_DAY
 #define INCIDENTS_AHEAD     20u
 #define INCIDENTS_AHEAD_MAX 400u /* below what registry.export keeps ahead (store.c) */
-#define READING_AGE_US      (30 * USEC_PER_DAY)
 
 static const char *const statement_texts[STATEMENT_MAX] = {
         [STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
@@ -90,9 +89,6 @@ static const char *const statement_texts[STATEMENT_MAX] = {
                 " ON CONFLICT(kind, id) DO UPDATE SET worker = excluded.worker, value = excluded.value,"
                 " t = excluded.t",
         [STATEMENT_UNMARK] = "DELETE FROM mark WHERE kind = ?1 AND id = ?2",
-        [STATEMENT_READING] =
-                "INSERT OR REPLACE INTO reading(t, device, resident, hr, spo2, sys, dia, temp, resp)"
-                " VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         [STATEMENT_OUTBOX_PUT] =
                 "INSERT OR IGNORE INTO outbox(incident, worker, channel, seq) VALUES(?1, ?2, ?3, ?4)",
         [STATEMENT_OUTBOX_DROP] =
@@ -104,8 +100,6 @@ static const char *const statement_texts[STATEMENT_MAX] = {
         /* Of this boot by CLOCK_BOOTTIME, of others by the wall clock, which ?3 leaves out while it is not trusted. */
         [STATEMENT_PRUNE_KEYS] = "DELETE FROM key WHERE n IN (SELECT n FROM key ORDER BY n LIMIT ?4)"
                                  " AND CASE WHEN boot = ?1 THEN tb < ?2 ELSE t < ?3 END",
-        [STATEMENT_PRUNE_READINGS] = "DELETE FROM reading WHERE (t, device) IN"
-                                     " (SELECT t, device FROM reading WHERE t < ?1 ORDER BY t LIMIT ?2)",
 };
 
 bool database_corrupt(int rc)
@@ -364,24 +358,6 @@ static int apply_mark(Database *d, const MarkRow *mark)
         return statement_run(s);
 }
 
-/* The columns hr … resp stand in the order of Vital. */
-static int apply_reading(Database *d, const OpReading *reading)
-{
-        sqlite3_stmt *s;
-        int rc = statement_get(d, STATEMENT_READING, &s);
-
-        if (rc != SQLITE_OK)
-                return rc;
-        bind(s, 1, reading->wall_us);
-        bind(s, 2, reading->device);
-        bind(s, 3, reading->resident);
-        for (int v = 0; v < VITAL_MAX; v++)
-                ASSERT((reading->vitals.has & 1u << v
-                                       ? sqlite3_bind_double(s, 4 + v, reading->vitals.value[v])
-                                       : sqlite3_bind_null(s, 4 + v)) == SQLITE_OK);
-        return statement_run(s);
-}
-
 static int apply_outbox(Database *d, Statement which, const OpOutbox *o)
 {
         sqlite3_stmt *s;
@@ -457,7 +433,7 @@ int database_apply(Database *d, const StoreTxn *t)
                 case OP_KEY: rc = apply_key(d, op_content(op), t->submitted_us); break;
                 case OP_DUTY: rc = apply_duty(d, op_content(op)); break;
                 case OP_MARK: rc = apply_mark(d, op_content(op)); break;
-                case OP_READING: rc = apply_reading(d, op_content(op)); break;
+                case OP_READING: break; /* goes to the readings store when the group is committed */
                 case OP_OUTBOX_PUT: rc = apply_outbox(d, STATEMENT_OUTBOX_PUT, op_content(op)); break;
                 case OP_OUTBOX_DROP: rc = apply_outbox(d, STATEMENT_OUTBOX_DROP, op_content(op)); break;
                 case OP_ERASE: rc = apply_erase(d, op_content(op)); break;
@@ -561,15 +537,6 @@ int database_prune(Database *d, Now now, uint32_t rows, bool *ret_more)
         rc = statement_run(s);
         changes = sqlite3_changes(d->db);
         *ret_more = rc == SQLITE_OK && changes >= (int)rows;
-        if (rc != SQLITE_OK || !now.trusted)
-                return rc;
-        rc = statement_get(d, STATEMENT_PRUNE_READINGS, &s);
-        if (rc != SQLITE_OK)
-                return rc;
-        bind(s, 1, now.wall_us - (int64_t)READING_AGE_US);
-        bind(s, 2, rows);
-        rc = statement_run(s);
-        *ret_more |= rc == SQLITE_OK && sqlite3_changes(d->db) >= (int)rows;
         return rc;
 }
 
@@ -680,6 +647,8 @@ static int migrate(Opening *o)
                         o, DATABASE_E_DOWN, "journal.db was written by a later version of huyingd");
         if (rc == SCHEMA_E_FOREIGN)
                 return refuse_text(o, DATABASE_E_DOWN, "journal.db is not a file of huyingd");
+        if (rc == SQLITE_OK && o->d->created) /* the steps are for ever; what they make for older versions is not */
+                rc = sqlite3_exec(o->d->db, "DROP TABLE IF EXISTS reading", NULL, NULL, NULL);
         return rc == SQLITE_OK ? 0 : refuse(o, rc, "schema");
 }
 

@@ -20,13 +20,11 @@ typedef enum Statement {
         STATEMENT_DUTY,
         STATEMENT_MARK,
         STATEMENT_UNMARK,
-        STATEMENT_READING,
         STATEMENT_OUTBOX_PUT,
         STATEMENT_OUTBOX_DROP,
         STATEMENT_META,
         STATEMENT_RENUMBER,
         STATEMENT_PRUNE_KEYS,
-        STATEMENT_PRUNE_READINGS,
         STATEMENT_MAX,
 } Statement;
 
@@ -94,7 +92,7 @@ void database_why(const Database *, int rc, const char *what, char ret_why[DATAB
 
 /* PASSIVE. frames becomes 0 when everything was moved. */
 int database_checkpoint(Database *);
-/* Keys after 24 h, readings after 30 days, at most `rows` of each. *ret_more: there are more. */
+/* Keys after 24 h, at most `rows`. *ret_more: there are more. */
 int database_prune(Database *, Now now, uint32_t rows, bool *ret_more);
 
 int statement_get(Database *, Statement, sqlite3_stmt **ret);

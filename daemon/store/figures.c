@@ -74,9 +74,12 @@ int erase_resident(sqlite3 *db, const char *code)
                 ") AND json_valid(j.body) AND json_extract(j.body, '$.resident') = ?1)";
         static const char registry[] = "UPDATE resident SET name = '', birth = '', phone = '', notes = ''"
                                        " WHERE code = ?1 AND retired = 1";
+        static const char readings[] = "INSERT OR IGNORE INTO erasing(resident) SELECT id FROM resident WHERE code = ?1";
         int rc;
 
         ASSERT(code && code[0]);
         rc = run(db, rows, 0, code);
+        if (rc == SQLITE_OK)
+                rc = run(db, readings, 0, code);
         return rc == SQLITE_OK ? run(db, registry, 0, code) : rc;
 }

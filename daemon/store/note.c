@@ -300,6 +300,16 @@ static bool text_read(const char *note, Checkpoint *c)
         return c->first > 0 && *at == '\n';
 }
 
+bool note_read(const char *note, Checkpoint *ret)
+{
+        Checkpoint c = {0};
+
+        if (!text_read(note, &c))
+                return false;
+        *ret = c;
+        return true;
+}
+
 static bool signature_good(
         const char *note, size_t n, const uint8_t key[KEY_BYTES], const uint8_t *signature)
 {
@@ -344,4 +354,9 @@ int note_open(const char *note, const char *verifier_key, Checkpoint *ret)
                 return 0;
         }
         return NOTE_E_KEY;
+}
+
+bool note_hash_read(const char *text, uint8_t ret[HASH_SIZE])
+{
+        return base64_read(text, strlen(text), ret, HASH_SIZE);
 }

@@ -47,7 +47,10 @@ DEFINE_CLEANUP(Signer *, signer_free)
 /* One note. False: it does not fit (never with NOTE_SIZE). */
 bool signer_sign(const Signer *, const Checkpoint *, char *ret, size_t cap);
 
+/* Reads a note of our own, without a look at its signature. False: not a note of this kind. */
+bool note_read(const char *note, Checkpoint *ret);
 /* Reads a note and checks its signature. 0 or NOTE_E_X. */
 int note_open(const char *note, const char *verifier_key, Checkpoint *ret);
 /* Base64 of one hash, 45 bytes with NUL; and back. */
 void note_hash(const uint8_t hash[HASH_SIZE], char ret[45]);
+bool note_hash_read(const char *text, uint8_t ret[HASH_SIZE]);

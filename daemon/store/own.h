@@ -6,6 +6,7 @@
 #include "store/chores.h"
 #include "store/database.h"
 #include "store/queue.h"
+#include "store/readings.h"
 #include "store/registry.h"
 #include "store/store.h"
 
@@ -18,6 +19,9 @@
 #define INCIDENT_BLIND 1000000u
 #define SEQ_BLIND      1000000000u
 #define BOOT_UNKNOWN   UINT32_MAX
+
+#define STORE_LOOKS_MAX   16u
+#define STORE_REMOVED_MAX 32u
 
 struct Store {
         char *directory, *site, *export_path, *export_copy; /* the copy is in memory; NULL: none */
@@ -42,6 +46,10 @@ struct Store {
         char note[NOTE_SIZE];    /* the newest signed checkpoint */
         char backup_path[sizeof((Chores){0}.path)], backup_why[CHORES_WHY_SIZE];
         uint64_t stop_us; /* when to give up */
+        StoreLook *looks, *looked; /* asked for, and ended */
+        uint32_t n_looks;          /* of both, and the one at work */
+        StoreRemoved removed[STORE_REMOVED_MAX];
+        uint32_t n_removed;
         /* … to here; the rest is the thread's */
 
         Database db;
@@ -59,6 +67,13 @@ struct Store {
         uint32_t ahead;       /* times as far as usual that the next ceilings lie ahead */
         uint64_t exported_us; /* when these were written */
         Chores chores;
+        Readings *readings;
+        StoreLook *looking; /* at work */
+        ReadingsLook look;
+        bool erasing_due;     /* whose readings are to be erased is to be read again */
+        bool legacy;          /* the database may still have a table of readings, which move to files */
+        uint64_t legacy_us;   /* next step of that; CLOCK_BOOTTIME */
+        int64_t legacy_until; /* wall_us: what is older is in memory or in a file */
         uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
 };
 
@@ -71,6 +86,16 @@ static inline void store_unlock(Store *s)
 {
         ASSERT(pthread_mutex_unlock(&s->mutex) == 0);
 }
+
+/* Readings and looks, on the thread (store-readings.c). After a commit: what the transaction says of readings. */
+void store_readings_take(Store *, const StoreTxn *);
+/* When there is something to do; CLOCK_BOOTTIME. */
+uint64_t store_readings_due(Store *);
+/* A few milliseconds of it. */
+void store_readings_step(Store *);
+/* The end: writes what is in memory. */
+void store_readings_end(Store *);
+void store_readings_release(Store *);
 
 /* The thread, from an open (or not yet open) database to the end. */
 void store_thread(Store *);

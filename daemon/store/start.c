@@ -76,6 +76,8 @@ static int store_new(Store **ret, const StoreConfig *config)
         s->directory = strdup(config->state_directory);
         s->site = strdup(config->site);
         chores_init(&s->chores, s->directory, s->site);
+        s->readings = readings_new(s->directory, &config->readings);
+        s->legacy = s->erasing_due = true;
         s->origin.directory = s->directory;
         s->origin.site = s->site;
         s->origin.boot_id = s->boot_id;
@@ -104,6 +106,7 @@ static Store *store_release(Store *s)
         queue_clear(&s->queue);
         registry_unref(s->registry);
         chores_deinit(&s->chores);
+        store_readings_release(s);
         closep(&s->event_fd);
         closep(&s->wake_fd);
         closep(&s->urgent_fd);

@@ -77,6 +77,7 @@
 #define AILS_EXPORT     1u
 #define AILS_CHECKPOINT 2u
 #define AILS_SIGN       4u
+#define AILS_READINGS   8u
 
 /* Failing and recovering; each tells the loop. */
 
@@ -401,6 +402,7 @@ static void group_done(Store *s, uint32_t n)
         (void)recovered(s); /* the loop is told below in any case */
         for (StoreTxn *t = done, *next; t; t = next) {
                 next = t->next;
+                store_readings_take(s, t);
                 if (t->registry) {
                         registry_unref(s->registry);
                         s->registry = registry_ref(t->registry);
@@ -457,6 +459,15 @@ static void chores(Store *s)
                 chores_tell(s, chores_run(&s->chores, &s->db));
 }
 
+/* Readings and looks: one step, if there is one. */
+static void readings(Store *s)
+{
+        if (store_readings_due(s) > clock_now().boot_us)
+                return;
+        store_readings_step(s);
+        ailing(s, AILS_READINGS, readings_why(s->readings));
+}
+
 static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
 {
         uint64_t rows = s->db.tree.size;
@@ -475,6 +486,7 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
         checkpoint_plan(s);
         chores_committed(&s->chores, &s->db, rows);
         chores(s);
+        readings(s);
 }
 
 /* The thread */
@@ -546,6 +558,8 @@ static void idle(Store *s)
                 due = s->export_us;
         if (chores_due(&s->chores) < due)
                 due = chores_due(&s->chores);
+        if (store_readings_due(s) < due)
+                due = store_readings_due(s);
         if (due > now) {
                 uint64_t ms = (due - now) / USEC_PER_MSEC + 1;
 
@@ -557,6 +571,7 @@ static void idle(Store *s)
                 checkpoint(s);
         if (s->prune_us <= now)
                 prune(s);
+        readings(s);
 }
 
 /* Parked until the engine has what the database holds. False: closed again, it could not be read. */
@@ -600,6 +615,16 @@ static uint32_t group_next(Store *s, const StoreTxn **ret_first, bool *ret_linge
         return n;
 }
 
+/* Until the next step of readings, most_us at most. */
+static int pause_ms(Store *s, uint64_t most_us)
+{
+        uint64_t now = clock_now().boot_us, due = store_readings_due(s);
+
+        if (due < now + most_us)
+                most_us = due > now ? due - now : 0;
+        return (int)(most_us / USEC_PER_MSEC) + (most_us > 0);
+}
+
 /* One round; false: the end. */
 static bool work(Store *s)
 {
@@ -617,7 +642,8 @@ static bool work(Store *s)
                 return s->failures == 0 || store_pause(s);
         }
         if (linger) {
-                wait_for(s, s->wake_fd, (int)(LINGER_US / USEC_PER_MSEC / 5));
+                readings(s);
+                wait_for(s, s->wake_fd, pause_ms(s, LINGER_US / 5));
                 return true;
         }
         if (recovered(s))
@@ -632,6 +658,7 @@ void store_thread(Store *s)
 {
         while (work(s))
                 ;
+        store_readings_end(s);
         if (s->db.db) {
                 if (s->failures == 0 && clock_now().boot_us < s->stop_us) { /* else nobody waits any more */
                         /* The end of what is known here, for whoever looks while we are away. */
@@ -679,7 +706,7 @@ void store_peek(Store *s, StoreStatus *ret)
         store_lock(s);
         *ret = s->status;
         ret->oldest_us = s->queue.first ? s->queue.first->submitted_us : 0;
-        ret->readings_dropped = s->queue.readings_dropped;
+        ret->readings_dropped += s->queue.readings_dropped;
         store_unlock(s);
 }
 

@@ -15,10 +15,24 @@
 typedef struct Store Store;
 typedef struct StoreTxn StoreTxn;
 
+/* What is kept of readings (readings.h). */
+typedef struct ReadingsConfig {
+        uint64_t chunk_us;      /* they are in memory so long at most; 0: READINGS_STANDARD for all */
+        uint64_t keep_us;       /* each of them; 0: until the quota */
+        uint64_t keep_hours_us; /* minimum, mean and maximum of each hour; 0: until the quota */
+        uint64_t quota;         /* bytes of both; 0: none */
+} ReadingsConfig;
+
+#define READINGS_STANDARD                                                                                   \
+        {                                                                                                   \
+                15 * USEC_PER_MIN, 30 * USEC_PER_DAY, 400 * USEC_PER_DAY, 4ull << 30                        \
+        }
+
 typedef struct StoreConfig {
         const char *state_directory; /* holds journal.db, registry.export, lock */
         const char *site;
         const char *runtime_directory; /* in memory, kept over restarts: a copy of registry.export; NULL: none */
+        ReadingsConfig readings;
 } StoreConfig;
 
 enum {
@@ -95,6 +109,8 @@ typedef struct StoreStatus {
         uint64_t oldest_us;        /* CLOCK_BOOTTIME of the submission that waits longest; 0: none waits */
         bool failing;              /* the last attempt failed: reopening with back-off */
         uint64_t readings_dropped;
+        uint64_t removed, erased;  /* files of readings, persons' readings: store_removed() */
+        uint64_t looked;           /* looks that have ended: store_look_done() */
         char why[128];             /* of the failure, one English line */
         bool reopened;             /* a start without a database has found it again: call store_merge() */
         uint64_t recovered;        /* failures that are over. When it has grown: journal a JOURNAL_STORAGE row with … */
@@ -135,3 +151,53 @@ struct Cares *store_cares(Store *);
  * store_run(). 0 or -EIO. */
 int store_today(Store *, int64_t from_us, int (*fn)(void *userdata, const StateRow *), void *userdata);
 const char *store_why(const Store *);           /* why store_open() said STORE_E_DOWN */
+
+/* A file of readings that was taken away. False: no more. */
+typedef struct StoreRemoved {
+        uint32_t date;  /* yyyymmdd, UTC */
+        bool hours;     /* hourly figures, else the readings themselves */
+        bool quota;     /* there was no room, else its time was over */
+        uint64_t bytes;
+} StoreRemoved;
+
+bool store_removed(Store *, StoreRemoved *ret);
+
+/*
+ * Looks: what is stored, read by the thread in small portions between commits. The asker's own members come back as they
+ * were. store_look() takes the look; false: too many are under way (it is freed). Vitals come from the files and from
+ * what is in memory; a timeline from the rows that are committed.
+ */
+typedef enum LookKind { LOOK_VITALS, LOOK_TIMELINE } LookKind;
+
+typedef struct StoreStep { /* one row of an incident */
+        uint64_t seq;          /* the engine's */
+        int64_t t_us;
+        JournalKind kind;
+        bool erased;
+        uint32_t tier;
+        double value, limit; /* NAN: none */
+        char worker[CODE_SIZE], source[CODE_SIZE], to[CODE_SIZE], reason[WORD_SIZE], vital[WORD_SIZE], alarm[WORD_SIZE],
+                channel[WORD_SIZE], outcome[WORD_SIZE], agency[WORD_SIZE], note[256];
+} StoreStep;
+
+typedef struct StoreLook StoreLook;
+struct StoreLook {
+        LookKind kind;
+        uint64_t incident; /* TIMELINE; else the asker's */
+        uint32_t resident; /* VITALS */
+        int64_t from_s, to_s;
+        uint32_t step_s;
+        char who[CODE_SIZE]; /* the asker's */
+        uint64_t hold;       /* the asker's */
+        bool failed;         /* it could not be read */
+        bool more;           /* TIMELINE: older rows are left out */
+        struct Series *series; /* VITALS */
+        StoreStep *steps;      /* TIMELINE, in order */
+        uint32_t n_steps;
+        StoreLook *next; /* the store's */
+};
+
+StoreLook *store_look_new(LookKind);
+StoreLook *store_look_free(StoreLook *);   /* NULL */
+bool store_look(Store *, StoreLook *);
+StoreLook *store_look_done(Store *);       /* one that has ended, the caller's now; NULL: none */

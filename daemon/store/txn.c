@@ -154,6 +154,7 @@ void store_txn_erase(StoreTxn *t, const char *resident)
 
         ASSERT(resident && resident[0]);
         ASSERT(str_copy(op->code, sizeof(op->code), resident)); /* a code fits */
+        t->erases = true;
 }
 
 void store_txn_registry(StoreTxn *t, Registry *registry)

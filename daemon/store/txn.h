@@ -55,6 +55,7 @@ struct StoreTxn {
         size_t n, cap;
         size_t readings_bytes;         /* of n: what txn_readings_drop() would free */
         uint32_t n_readings, n_urgent; /* n_urgent: everything but readings */
+        bool erases;
         uint64_t first_seq, last_seq;  /* journal rows; 0: none */
         uint64_t incident_max;         /* highest number named; 0: none */
         uint64_t submitted_us;         /* CLOCK_BOOTTIME, set by store_submit() */

@@ -90,6 +90,7 @@ typedef struct NoticeContext {
         int64_t now_us;
         int64_t notice_seq;
         Reason reason;
+        const char *checkpoint; /* the newest signed one as JSON, for witnesses; NULL: none yet */
         const char *to_phone; /* not NULL: for a program that reaches worker_code at this number */
         NoticeContact contacts[NOTICE_CONTACTS_MAX];
         NoticeTold told[NOTICE_TOLD_MAX];
@@ -99,7 +100,7 @@ typedef struct NoticeContext {
 /*
  * The alert of DESIGN.md section 5, one line of JSON. False: did not fit (never with NOTICE_JSON_MAX).
  *
- * null: device, event, name, address, grid, phone, notes, owner when there is none. Left out: age when the birth is
+ * checkpoint is left out when there is none. null: device, event, name, address, grid, phone, notes, owner when there is none. Left out: age when the birth is
  * not known, access unless accessible, condition when no sensor has one, vital, value and limit unless kind is
  * "vital", cause unless kind is "system", to (worker, phone) but for a person's program, owner_name, contacts and told
  * when there are none, and those of limits that do not
@@ -127,6 +128,7 @@ bool reply_json(const char *nonce, ReplyResult, State, Reason, const char *owner
 /* Registry codes for a journal row; NULL: none. */
 typedef struct RecordContext {
         const char *device, *dwelling, *resident, *grid, *worker, *to_worker;
+        const char *around; /* JSON: the person's readings before a READING */
 } RecordContext;
 
 /*

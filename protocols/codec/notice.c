@@ -498,6 +498,8 @@ bool notice_json(
                 flag(view->test), flag(context->recorded), context->notice_seq);
         str_add(&s, ",\"sent\":");
         add_time(&s, context->now_us);
+        if (context->checkpoint)
+                str_addf(&s, ",\"checkpoint\":%s", context->checkpoint);
         if (context->to_phone) {
                 str_add(&s, ",\"to\":{\"worker\":");
                 str_json(&s, context->worker_code ? context->worker_code : "");

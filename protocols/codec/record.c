@@ -84,6 +84,7 @@ static bool row_is_action(JournalKind kind)
         case JOURNAL_VISIT_IN:
         case JOURNAL_VISIT_OUT:
         case JOURNAL_VISIT_FIXED: return true;
+        case JOURNAL_VIEWED: return true;
         case JOURNAL_START:
         case JOURNAL_STOP:
         case JOURNAL_REGISTRY:
@@ -275,6 +276,8 @@ static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
                 if (!isnan(row->limit)) /* a score has none */
                         add_real(s, "limit", row->limit);
         }
+        if (row->kind == JOURNAL_READING && context->around)
+                str_addf(s, "%s\"around\":%s", s->n > 1 ? "," : "", context->around);
         add_text(s, "outcome", row->outcome);
         add_visit(s, row);
         if (row->kind == JOURNAL_CLOSED && row->figures.rounds > 0)
@@ -293,6 +296,8 @@ int record_json(
         if (payload && row->event->body)
                 need += ((row->event->body_size < LIMIT_BODY ? row->event->body_size : LIMIT_BODY) + 2) / 3 *
                         4;
+        if (context->around)
+                need += strlen(context->around);
         if (*cap < need) {
                 char *grown = realloc(*buffer, need);
 

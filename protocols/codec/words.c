@@ -331,6 +331,7 @@ const char *notice_journal_kind(JournalKind kind, bool english)
         case JOURNAL_VISIT_OUT: return PICK("离开", "visit ended");
         case JOURNAL_VISIT_FORGOTTEN: return PICK("上门未签离", "visit without check-out");
         case JOURNAL_VISIT_FIXED: return PICK("上门更正", "visit corrected");
+        case JOURNAL_VIEWED: return PICK("查看", "looked at");
         }
         return "";
 }

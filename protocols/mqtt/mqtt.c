@@ -416,6 +416,13 @@ static void mqtt_reply(void *port, const PortReply *r)
         out_reply(&q->out, r);
 }
 
+static void mqtt_show(void *port, const char *worker_code, const char *leaf, const char *json, size_t n)
+{
+        Mqtt *q = port;
+
+        out_show(&q->out, worker_code, leaf, json, n);
+}
+
 static void mqtt_tell(void *port, const char *topic, const char *text)
 {
         Mqtt *q = port;
@@ -462,6 +469,7 @@ static const PortOps mqtt_ops = {
         .flush = mqtt_flush,
         .receipt = mqtt_receipt,
         .reply = mqtt_reply,
+        .show = mqtt_show,
         .lamp = mqtt_lamp,
         .tell = mqtt_tell,
         .committed = mqtt_committed,

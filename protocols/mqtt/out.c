@@ -218,6 +218,16 @@ void out_reply(Out *o, const PortReply *r)
         out_answer(o, "worker/", r->worker_code, "/reply", r->json, r->json_size);
 }
 
+void out_show(Out *o, const char *worker_code, const char *leaf, const char *json, size_t n)
+{
+        char under[32];
+        Str s = STR_BUFFER(under);
+
+        str_addf(&s, "/%s", leaf);
+        ASSERT(!s.full);
+        out_answer(o, "worker/", worker_code, under, json, n);
+}
+
 /* For everybody. Lost while the connection is down: connected() has it asked for again. */
 static void say(Out *o, const char *leaf, const char *text, bool retain)
 {

@@ -59,6 +59,7 @@ int out_alert(Out *, const PortAlert *);
 bool out_room(const Out *, bool raise);
 void out_flush(Out *); /* what out_alert() has queued */
 void out_receipt(Out *, const PortReceipt *);
+void out_show(Out *, const char *worker_code, const char *leaf, const char *json, size_t n);
 void out_reply(Out *, const PortReply *);
 void out_tell(Out *, const char *topic, const char *text);
 void out_say(Out *, const char *topic, const char *text); /* not kept by the broker */

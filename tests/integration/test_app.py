@@ -598,6 +598,44 @@ def test_every_screen_is_fit_to_be_seen(make_phones):
     looked_at(w01, "list-english")
 
 
+SURE = "#sheet .button.primary"
+
+
+def test_a_visit(make_phones):
+    """In at the bed, found by name, out with a rating; the plan and the register are the gateway's."""
+    phones = make_phones(settings={"Visits": {"Minimum": "1s"}})
+    page = phones.on_duty("w01")
+    bed, _ = press(phones)
+    page.click(selector=".card")
+    for name in ("接单", "已到达", "办结"):
+        page.press(name)
+    page.check(text="已帮助")
+    page.press("确认办结")
+    lamp(phones, bed, "resolved")
+    page.back()
+    page.press("上门")
+    page.see("李示例")
+    looked_at(page, "visits")
+    page.fill(selector="#v-find", value="张虚构")
+    page.see_not("李示例")
+    page.click(selector="[data-key=br101]")
+    page.check(text="助洁")
+    looked_at(page, "visit-in")
+    page.click(selector=SURE)
+    page.see("正在上门")
+    page.see("时间已够")
+    looked_at(page, "visit-now")
+    page.press("离开签退")
+    page.check(text="很满意")
+    page.click(selector=SURE)
+    page.see("我的床位")
+    page.see("今年 1 / ")
+    page.press("今天")
+    page.see("今天的警情 1")
+    page.see("已帮助")
+    looked_at(page, "today")
+
+
 def test_the_desk_and_the_wall(make_phones):
     """A desk at 1920×1080 sees all that is open and answers what has come to it; the wall sees it, masked."""
     phones = make_phones(settings={"Ladder sos": {"Receipt": "0", "Tier2": "1s backup", "Tier3": "2s community"}})

@@ -83,3 +83,19 @@ def test_a_closed_incident_has_its_figures(make_site):
     assert row["attempts"] >= 1 and row["accept_s"] >= 0 and row["arrive_s"] >= row["accept_s"]
     month = json.loads(site.daemon.ctl("--json", "kpi", "--by", "worker").stdout)
     assert [(k["who"], k["urgent"], k["in_60s"], k["false_alarm"]) for k in month] == [("w01", 1, 100.0, 100.0)]
+
+
+def test_every_way_to_a_name_leaves_a_row(site):
+    incident = press(site, "sos-101", "e-1")
+    why = ("--unmask", "--role", "街道", "--reason", "抽查")
+    for verb in (("show", incident), ("audit",), ("audit", "--events"), ("report", "day"), ("report", "visits"), ("visits",),
+                 ("kpi", "--by", "resident")):
+        masked = site.daemon.ctl(*verb).stdout
+        assert "张虚构" not in masked and "赵示例" not in masked, verb
+        site.daemon.ctl(*verb, *why)
+    site.daemon.ctl("export")  # the notes that people wrote
+    site.daemon.ctl("export", "--pseudonymise")
+    looked = json.loads(site.daemon.ctl("--json", "audit", "--access").stdout)
+    assert [r["what"] for r in looked] == [f"show {incident}", "audit", "audit --events", "report", "report", "visits", "kpi",
+                                           "export"]
+    assert looked[0]["resident"] == "r101" and all(r["uid"] is not None and r["role"] == "街道" for r in looked[:-1])

@@ -116,3 +116,26 @@ def test_a_wrong_period_is_refused(community):
     done = subprocess.run([str(CTL), "--config", str(community / "huyingd.conf"), "report", "month", "2026-13"],
                           capture_output=True, check=False)
     assert done.returncode == 2
+
+
+def test_what_protects_people_is_counted(community):
+    """Availability, overdue tests and hours without protection, each by plain SQL."""
+    month, start, end = last_month()
+    db = sqlite3.connect(f"file:{community / 'journal.db'}?mode=ro", uri=True)
+    faults = db.execute("""
+        SELECT o.device, o.t, (SELECT max(t) FROM journal WHERE incident = o.incident AND kind = 33), i.grid
+        FROM journal o JOIN incident i ON i.id = o.incident WHERE o.kind = 20 AND json_extract(o.body, '$.class') = 'fault'
+        AND NOT EXISTS (SELECT 1 FROM journal x WHERE x.incident = o.incident AND x.kind = 60)""").fetchall()
+    now = time.time()
+    lo, hi = start * 1e6, end * 1e6
+
+    def down(chosen):
+        return sum(max(0, min(b or now * 1e6, hi) - max(a, lo)) for _, a, b, _ in chosen) / 1e6
+    kpi, = json.loads(ctl(community, "--json", "kpi", "--month", month))
+    devices, = db.execute("SELECT count(*) FROM device WHERE retired = 0").fetchone()
+    assert kpi["devices"] == devices
+    assert kpi["available"] == pytest.approx(100 - 100 * down(faults) / (devices * (end - start)), abs=0.02)
+    grids = json.loads(ctl(community, "--json", "kpi", "--month", month, "--by", "grid"))
+    assert sum(g["devices"] or 0 for g in grids) == devices
+    for row in json.loads(ctl(community, "--json", "kpi", "--month", month, "--by", "resident"))[:200]:
+        assert row["unprotected_h"] is None or row["unprotected_h"] <= (end - start) / 3600

@@ -155,6 +155,8 @@ def recorded(tmp_path_factory):
             if n == 1:
                 seen = witness.mark()
                 kept = witness.wait(site.topic("checkpoint"), since=seen).text
+                seen = w01.mark()
+        alert = site.alert(w01, "w01", incident, lambda a: "checkpoint" in a, seen)
         folder = tmp_path_factory.mktemp("recorded")
         assert daemon.stop() == 0
         daemon.check()
@@ -163,6 +165,8 @@ def recorded(tmp_path_factory):
         record.note = folder / "kept.checkpoint"
         record.note.write_text(kept)
         record.kept = int(kept.split("\n")[1])
+        record.alert = folder / "alert.json"
+        record.alert.write_text(json.dumps(alert))
         yield record
     except AssertionError:
         print(daemon.output()[-4000:])
@@ -176,7 +180,7 @@ def recorded(tmp_path_factory):
 @pytest.fixture
 def forged(recorded, tmp_path):
     record = recorded.copy(tmp_path)
-    record.note, record.kept = recorded.note, recorded.kept
+    record.note, record.kept, record.alert = recorded.note, recorded.kept, recorded.alert
     record.db = record.open()
     yield record
     record.db.close()
@@ -297,7 +301,21 @@ def test_the_owner_of_the_machine_makes_a_new_key(forged, recorded):
     assert forged.ctl("verify", "--key", good, "--checkpoint", forged.note).returncode == 0, "the rows are the same"
 
 
-# What no level can find: README, "What this cannot promise".
+def test_an_alert_on_a_phone_is_a_witness(forged):
+    alert = json.loads(forged.alert.read_text())
+    assert alert["checkpoint"]["size"] >= forged.kept and alert["checkpoint"]["first"] == 1
+    verdict = forged.verify("--checkpoint", forged.alert)
+    assert verdict["good"] and verdict["witness"]
+    seq = accepted(forged.db)
+    set_body(forged.db, seq, '{"worker":"w02"}')
+    rehash(forged.db, seq)
+    sign_again(forged, forged.db)
+    assert forged.verify()["good"] and not forged.verify("--checkpoint", forged.alert)["good"]
+    cut(forged, forged.kept - 2)
+    assert "cut off" in forged.verify("--checkpoint", forged.alert)["why"]
+
+
+# What no level can find: README, "查证 Checking the record".
 
 def test_nothing_finds_a_cut_behind_the_kept_checkpoint(forged):
     cut(forged, forged.kept)

@@ -130,3 +130,53 @@ def test_a_desk_checks_a_worker_in_and_nobody_else_does(quick):
     site.daemon.ctl("visit", "out", "--worker", "w11", "--rating", "3")
     row, = visits(site, "--worker", "w11")
     assert (row["resident"], row["rating"], row["service"]) == ("r201", 3, "company")
+
+
+def from_the_journal(path):
+    """Each visit by the rows alone: what its worker said last, or the desk after him."""
+    db = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
+    begun = {seq: (json.loads(body)["resident"], seq, None) for seq, body in
+             db.execute("SELECT seq, body FROM journal WHERE kind = 70")}
+    counted = {}
+    for kind, text in db.execute("SELECT kind, body FROM journal WHERE kind IN (71, 73) ORDER BY seq"):
+        body = json.loads(text)
+        counted[body["visit"]] = (body["seconds"], body["counts"])
+    beds = {}
+    for number, (resident, _, _) in begun.items():
+        seconds, counts = counted.get(number, (0, False))
+        done, total = beds.get(resident, (0, 0))
+        beds[resident] = (done + counts, total + seconds * counts)
+    return begun, beds
+
+
+def test_the_report_of_visits_adds_up(quick):
+    site = quick
+    w01, w11, w02 = site.worker("w01"), site.worker("w11"), site.worker("w02")
+    for worker, client, bed_code, proof in (("w01", w01, "r101", "code-101"), ("w11", w11, "r201", None), ("w02", w02, "r102", None)):
+        more = {"proof": proof} if proof else {}
+        assert site.act(client, worker, 0, "visit_in", resident=bed_code, service="clean", **more)["result"] == "ok"
+    time.sleep(1.1)
+    site.act(w01, "w01", 0, "visit_out", rating=4)
+    site.act(w11, "w11", 0, "visit_out")
+    site.act(w01, "w01", 0, "visit_in", resident="r103", service="meals")
+    site.act(w01, "w01", 0, "visit_out", rating=2)  # too short
+    number = next(v["visit"] for v in visits(site, "--resident", "r103"))
+    site.daemon.ctl("visit", "fix", number, "2h", "--reason", "手机没电")
+    files = site.daemon.ctl("report", "visits").stdout.split()
+    assert [name.rsplit(".")[-1] for name in files] == ["xlsx", "csv", "jsonl", "html"]
+    rows = [json.loads(line) for line in open(files[2], encoding="utf-8")]
+    beds = {row["resident"]: row for row in rows if "plan" in row}
+    begun, expected = from_the_journal(site.daemon.journal)
+    assert set(beds) == {"r101", "r102", "r103", "r201", "r501"} and len(begun) == 4
+    for code, row in beds.items():
+        done, seconds = expected.get(code, (0, 0))
+        assert (row["done"], row["plan"]) == (done, 24), code
+        assert row["hours"] == pytest.approx(seconds / 3600, abs=0.006), code
+        assert row["missing"] == 24 - done and row["share"] == pytest.approx(100 * done / 24, abs=0.06)
+    assert beds["r101"]["unproved"] == 0 and beds["r201"]["unproved"] == 1 and beds["r103"]["fixed"] == 1
+    assert beds["r101"]["resident_name"] == "张*构"
+    listed = {row["visit"]: row for row in rows if "in_seq" in row}
+    assert set(listed) == set(begun) and all(row["in_seq"] == number for number, row in listed.items())
+    assert sum(row["state"] == "进行中" for row in listed.values()) == 1, "who is still there counts nothing"
+    page = open(files[3], encoding="utf-8").read()
+    assert "上门明细与证明记录" in page and "没有到场凭证" in page and "张虚构" not in page

@@ -238,6 +238,10 @@ static void host_anew(void *userdata, const char *why)
         system_push(SYSTEM_STORE, true);
 }
 
+static void host_view(void *userdata, const Effect *e) /* nobody asks here */
+{
+}
+
 static void host_journaled(void *userdata, const Effect *e)
 {
         if (world.trace) {
@@ -300,7 +304,8 @@ void daemon_start(void)
                        &(TurnHost){.arm = host_arm,
                                .degraded = host_degraded,
                                .anew = host_anew,
-                               .journaled = host_journaled}) == 0);
+                               .journaled = host_journaled,
+                               .view = host_view}) == 0);
         d.ports[0] = (Port){.ops = &net_ops, .via = VIA_MQTT, .channels = ~0u};
         turn_ports_set(d.turn, d.ports, 1);
         outbox_ports_set(d.outbox, d.ports, 1);
@@ -451,6 +456,9 @@ static void compare_restored(void)
         store_peek(d.store, &s);
         if (!turn_is_clean(d.turn) || s.committed_txns != s.submitted_txns)
                 return;
+        if (!world.history_lost && disk_outbox_count() != outbox_waiting(d.outbox))
+                broken("I6: a restart would send what waits, and nothing else", "%u wait, %u on the disk",
+                        outbox_waiting(d.outbox), disk_outbox_count());
         if (!d.any_clean)
                 d.clean_n = 0; /* a start or a merge is looked at closely */
         d.any_clean = true;
@@ -486,6 +494,7 @@ void daemon_store(void)
         if (!world.alive)
                 return;
         turn_store(d.turn);
+        watch_store();
         compare_restored();
 }
 

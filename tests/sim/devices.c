@@ -85,6 +85,11 @@ static void presses_again(uint64_t device)
                 press_new((uint32_t)device, "sos");
 }
 
+static void regrets(uint64_t device)
+{
+        press_new((uint32_t)device, "cancel");
+}
+
 /* Since the newest press with this id had its receipt; 0: one still waits, or it has been used twice. */
 static uint64_t id_age(const char *id)
 {
@@ -99,6 +104,22 @@ static uint64_t id_age(const char *id)
                                 newest = presses[i].receipted_us;
                 }
         return world.now_us - newest;
+}
+
+/* Devices count alike: what one has numbered 17 another has, too, and means something else. */
+static bool id_of_another(uint32_t device)
+{
+        for (uint32_t i = n_presses; i-- > 0;) {
+                const Press *p = &presses[i];
+                char id[32];
+
+                if (p->device == device || !strstr(p->json, "sos") || id_age(p->id) == 0)
+                        continue;
+                (void)str_copy(id, sizeof(id), p->id);
+                (void)press_make(device, id, "sos");
+                return true;
+        }
+        return false;
 }
 
 /* The battery was changed: the counter begins anew, with ids that were used days ago; or it stands still. */
@@ -156,6 +177,10 @@ static void speaks(uint32_t i)
         case 5: press_new(i, "test"); return;
         }
         press_new(i, "sos");
+        if (chance(s, 0.2)) {
+                later(rnd_between(s, USEC_PER_SEC, 60 * USEC_PER_SEC), regrets, i);
+                return;
+        }
         for (uint64_t n = chance(s, 0.4) ? rnd_between(s, 1, 4) : 0; n > 0; n--)
                 later(rnd_between(s, USEC_PER_SEC, 90 * USEC_PER_SEC), presses_again, i);
 }
@@ -175,8 +200,8 @@ static void device_lives(uint64_t device)
                 return;
         }
         later(rnd_between(STREAM_DEVICE + i, 10 * USEC_PER_MIN, 12 * USEC_PER_HOUR), device_lives, device);
-        if (fault(FAULT_REUSE, 0.3) && id_again(i))
-                trace("%s has begun to count anew", device_code(i));
+        if (fault(FAULT_REUSE, 0.3) && (chance(STREAM_DEVICE + i, 0.5) ? id_again(i) : id_of_another(i)))
+                trace("%s numbers a press as one was numbered before", device_code(i));
         else if (fault(FAULT_GARBAGE, 0.3))
                 garbage(i);
         else if (fault(FAULT_PRESS, 0.5))
@@ -233,7 +258,8 @@ void devices_receipt(const PortReceipt *r)
 {
         world.receipts++;
         for (uint32_t i = n_presses; i-- > 0;)
-                if (!presses[i].receipted && str_equal(presses[i].id, r->event_id) && presses[i].heard) {
+                if (!presses[i].receipted && str_equal(presses[i].id, r->event_id) && presses[i].heard &&
+                        str_equal(device_code(presses[i].device), r->device)) {
                         presses[i].receipted = true;
                         presses[i].receipted_us = world.now_us;
                         return;

@@ -168,6 +168,11 @@ void disk_each_state(void (*fn)(const StateRow *, void *), void *userdata)
                         fn(disk.states[i], userdata);
 }
 
+uint32_t disk_outbox_count(void)
+{
+        return disk.n_outbox;
+}
+
 void disk_each_outbox(void (*fn)(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq))
 {
         for (uint32_t i = 0; i < disk.n_outbox; i++)

@@ -17,15 +17,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RING_MAX  1024
-#define BURST_MAX 80 /* rows of one incident in one instant, calls apart */
-#define SLACK_US  USEC_PER_SEC
-#define NONE_DUE  UINT64_MAX
+#define RING_MAX     1024
+#define OWED_MAX     64
+#define BURST_MAX    80 /* rows of one incident in one instant, calls apart */
+#define SLACK_US     USEC_PER_SEC
+#define NONE_DUE     UINT64_MAX
+#define PRESS_GAP_US (10 * USEC_PER_SEC) /* between two calls because of presses */
 
 typedef struct Watch {
         uint64_t id, last_seq, mark_seq, deadline_us, called_us, since_us, mark_us, tier_us, callable_us,
-                burst_us, pressed_us;
-        uint64_t arrive_us, max_us; /* owner on site, anybody on site, at the latest */
+                burst_us, entered_us, pressed_us; /* a press is to be heard by then; 0: none */
+        uint64_t arrive_us, max_us;               /* owner on site, anybody on site, at the latest */
         uint64_t delay[TIERS_MAX], loop_us;
         uint32_t roles[TIERS_MAX], round, burst;
         bool present[TIERS_MAX], slow, jumped, human, resync, dirty, owned, may_hand;
@@ -42,6 +44,8 @@ static Watch *watches;
 static uint64_t top, checks, started_us, last_boot;
 static Message called[RING_MAX], reported[RING_MAX], rows[RING_MAX];
 static uint64_t n_called, n_reported, n_rows;
+static Message owed[OWED_MAX]; /* told to somebody who is on it: to be sent when it is on the disk */
+static uint32_t n_owed;
 static StateRow row;
 
 void invariants_begin(void)
@@ -50,7 +54,7 @@ void invariants_begin(void)
                 watches = calloc(INCIDENTS_MAX, sizeof(Watch));
         ASSERT(watches);
         memset(watches, 0, (top + 1) * sizeof(Watch));
-        top = n_called = n_reported = n_rows = started_us = last_boot = 0;
+        top = n_called = n_reported = n_rows = n_owed = started_us = last_boot = 0;
 }
 
 uint64_t watch_checks(void)
@@ -116,16 +120,28 @@ static unsigned tier_after(const Watch *w, unsigned tier)
         return 0;
 }
 
+/* Cancelled by the resident: three times as long, at most what a priority 2 takes. */
+static uint64_t slow_delay(const Watch *w, unsigned tier)
+{
+        const Tier *p2 = &sim_policy.classes[CLASS_FALL].tiers[tier - 1];
+        uint64_t own = w->delay[tier - 1], slow = 3 * own;
+
+        if (p2->present && p2->delay_us < slow)
+                slow = p2->delay_us;
+        return slow > own ? slow : own;
+}
+
 /* From entering a tier to the step that must follow. */
 static uint64_t distance(const Watch *w, unsigned tier)
 {
         unsigned next = tier_after(w, tier);
+        uint64_t from, to;
 
         if (!next || tier < 1)
                 return w->loop_us;
-        if (w->slow)
-                return sim_policy.classes[CLASS_FALL].tiers[TIERS_MAX - 1].delay_us;
-        return w->delay[next - 1] > w->delay[tier - 1] ? w->delay[next - 1] - w->delay[tier - 1] : 0;
+        from = w->slow ? slow_delay(w, tier) : w->delay[tier - 1];
+        to = w->slow ? slow_delay(w, next) : w->delay[next - 1];
+        return to > from ? to - from : 0;
 }
 
 /* Acceptance and opening: until when somebody must be there. */
@@ -145,6 +161,7 @@ static void expect_anybody(Watch *w)
 
 static void expect_step(Watch *w, uint64_t from_us)
 {
+        w->entered_us = from_us;
         w->deadline_us = from_us + distance(w, w->tier);
         if (w->priority >= 4 && !tier_after(w, w->tier))
                 w->deadline_us = NONE_DUE; /* the loop of P4 and P5 waits for the morning */
@@ -282,7 +299,7 @@ static void cancelled(Watch *w)
         if (w->state != STATE_ALERTING || w->deadline_us == NONE_DUE)
                 return;
         w->slow = true;
-        due = world.now_us + distance(w, w->tier);
+        due = w->entered_us + distance(w, w->tier);
         if (due > w->deadline_us)
                 w->deadline_us = due;
 }
@@ -292,8 +309,8 @@ static void hurries(Watch *w)
         if (!w->slow)
                 return;
         w->slow = false;
-        if (w->deadline_us != NONE_DUE && world.now_us + distance(w, w->tier) < w->deadline_us)
-                w->deadline_us = world.now_us + distance(w, w->tier);
+        if (w->deadline_us != NONE_DUE && w->entered_us + distance(w, w->tier) < w->deadline_us)
+                w->deadline_us = w->entered_us + distance(w, w->tier);
 }
 
 /* From a button that numbers its presses. */
@@ -341,6 +358,17 @@ static void step(Watch *w, const JournalRow *j)
         }
 }
 
+static void owe(const Effect *e)
+{
+        const Message m = {.incident = e->incident,
+                .seq = e->seq,
+                .worker = e->journal.worker,
+                .channel = e->journal.channel};
+
+        if (m.worker && n_owed < OWED_MAX && !remembers(called, n_called, &m, true))
+                owed[n_owed++] = m;
+}
+
 /* What any row must be */
 static void judge(const Effect *e)
 {
@@ -372,6 +400,8 @@ void watch_row(const Effect *e)
         judge(e);
         if (!w)
                 return;
+        if (e->journal.kind == JOURNAL_NOTIFIED && e->journal.state != STATE_ALERTING)
+                owe(e);
         if (e->journal.kind == JOURNAL_NOTIFIED)
                 remember(rows, &n_rows,
                         (Message){.incident = e->incident,
@@ -384,8 +414,11 @@ void watch_row(const Effect *e)
                 broken("I11: no step happens in zero time again and again", "incident %" PRIu64, w->id);
         w->last_seq = e->seq;
         w->dirty = true;
-        if (is_press(&e->journal) && w->state == STATE_ALERTING && !w->pressed_us)
-                w->pressed_us = world.now_us;
+        if (is_press(&e->journal) && w->state == STATE_ALERTING && !w->pressed_us) {
+                w->pressed_us = w->called_us + PRESS_GAP_US;
+                if (w->pressed_us < world.now_us)
+                        w->pressed_us = world.now_us;
+        }
         if (e->journal.kind == JOURNAL_OPENED || e->journal.kind == JOURNAL_REOPENED ||
                 e->journal.kind == JOURNAL_RESUMED || e->journal.kind == JOURNAL_LOOP)
                 w->mark_seq = e->seq, w->mark_us = w->tier_us = world.now_us;
@@ -415,6 +448,24 @@ static void judge_calming(const PortAlert *a)
                         a->incident);
 }
 
+/* Whoever is called while somebody else has it is asked to come, too. */
+static void judge_asked(const PortAlert *a)
+{
+        IncidentView v;
+        RecipientView r;
+
+        if (!a->raise || !a->json || a->channel >= CHANNEL_EXEC || !strstr(a->json, "\"needs\":\"\"") ||
+                !engine_view(daemon_engine(), a->incident, clock_now(), &v) || !v.backup_seq ||
+                a->seq < v.backup_seq)
+                return;
+        checks++;
+        for (uint32_t n = 0; engine_recipient(daemon_engine(), a->incident, n, clock_now(), &r); n++)
+                if (r.worker == a->worker && r.declined)
+                        return;
+        broken("whoever is called as backup is asked to come", "incident %" PRIu64 ": %s", a->incident,
+                a->worker_code);
+}
+
 void watch_call(const PortAlert *a, bool taken)
 {
         const Message m = {
@@ -422,7 +473,34 @@ void watch_call(const PortAlert *a, bool taken)
 
         if (a->raise)
                 remember(called, &n_called, m);
+        for (uint32_t i = 0; i < n_owed; i++)
+                if (a->raise && owed[i].incident == a->incident && owed[i].worker == a->worker &&
+                        owed[i].channel == m.channel && owed[i].seq <= a->seq)
+                        owed[i--] = owed[--n_owed];
         judge_calming(a);
+        judge_asked(a);
+}
+
+/* After the store has told what is durable. */
+void watch_store(void)
+{
+        IncidentView v;
+
+        if (!world.broker_up || world.history_lost)
+                n_owed = 0; /* it comes with the connection */
+        for (uint32_t i = 0; i < n_owed; i++) {
+                const Message *m = &owed[i];
+
+                if (m->seq > disk_last_seq() || watches[m->incident].last_seq > disk_last_seq() ||
+                        daemon_degraded())
+                        continue;
+                checks++;
+                if (engine_view(daemon_engine(), m->incident, clock_now(), &v) &&
+                        (v.state == STATE_ACCEPTED || v.state == STATE_ON_SCENE))
+                        broken("whoever is told something is called when it is recorded",
+                                "incident %" PRIu64 " row %" PRIu64, m->incident, m->seq);
+                owed[i--] = owed[--n_owed];
+        }
 }
 
 /* Still, at the end of the step: what was taken or closed in the same step calls nobody. */
@@ -594,8 +672,8 @@ static void judge_human(const Watch *w, const IncidentView *v)
 static void judge_press(const Watch *w, const IncidentView *v, Now now)
 {
         checks++;
-        if (w->pressed_us && world.now_us > w->pressed_us + 12 * USEC_PER_SEC &&
-                started_us < w->pressed_us && newest_can_be_called(w, v, now))
+        if (w->pressed_us && world.now_us > w->pressed_us + SLACK_US && started_us < w->pressed_us &&
+                newest_can_be_called(w, v, now))
                 broken("who presses again is heard again", "incident %" PRIu64, w->id);
 }
 
@@ -659,9 +737,13 @@ static void resync(Watch *w, const IncidentView *v)
         if (v->state == STATE_ALERTING) {
                 uint64_t most = w->loop_us;
 
-                for (unsigned k = 0; k < TIERS_MAX; k++)
-                        if (w->present[k] && w->delay[k] > most)
-                                most = w->delay[k];
+                for (unsigned k = 1; k <= TIERS_MAX; k++) {
+                        uint64_t delay = w->slow ? slow_delay(w, k) : w->delay[k - 1];
+
+                        if (w->present[k - 1] && delay > most)
+                                most = delay;
+                }
+                w->entered_us = world.now_us;
                 w->deadline_us = w->priority >= 4 ? NONE_DUE : world.now_us + most;
         }
 }
@@ -722,5 +804,5 @@ void watch_start(void)
 
 void watch_death(void)
 {
-        n_rows = 0;
+        n_rows = n_owed = 0;
 }

@@ -173,6 +173,7 @@ bool disk_has_event(const char *id);
 uint32_t disk_event_count(const char *id);
 bool disk_state(uint64_t incident, StateRow *ret);
 void disk_each_state(void (*fn)(const StateRow *, void *), void *userdata);
+uint32_t disk_outbox_count(void);
 void disk_each_outbox(void (*fn)(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq));
 typedef enum DiskOrder { DISK_WELL, DISK_HANGS, DISK_FAILS } DiskOrder;
 void disk_order(DiskOrder); /* for scenarios: from now on */
@@ -194,6 +195,7 @@ void watch_row(const Effect *journal);          /* a row was journaled */
 void watch_call(const PortAlert *, bool taken); /* an alert has left, or found no way */
 void watch_submit(void);                        /* the turn hands over to the disk */
 void watch_turn(void);                          /* a turn is over */
+void watch_store(void);                         /* … and the store has been asked */
 void watch_start(void);                         /* the daemon has started, its first turn is over */
 void watch_death(void);
 void watch_reply(const char *json);

@@ -208,7 +208,7 @@ static const Refusal refusals[] = {
         {"[]", 1, "unknown section \"\""},
         {"\n\n[Gatway]", 3, "did you mean \"Gateway\"?"},
         {"[mqtt]", 1, "did you mean \"MQTT\"?"},
-        {"[Broker]", 1, "there are Gateway, MQTT, CoAP, HTTP, Presence, Supervision, Vitals, Visits, Channel, Ladder"},
+        {"[Broker]", 1, "there are Gateway, MQTT, CoAP, HTTP, Presence, Supervision, Vitals, Visits, Readings, Channel, Ladder"},
         {"[MQTT x]", 1, "[MQTT] stands alone"},
         {"[MQTT]\nPrt=1883", 2, "unknown key in [MQTT] \"Prt\"; did you mean \"Port\"?"},
         {"[MQTT]\nport=1883", 2, "did you mean \"Port\"?"},

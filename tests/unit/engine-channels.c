@@ -252,6 +252,182 @@ static void test_a_tier_that_was_never_heard_is_empty_when_the_grace_ends(void *
         kit_end(&k);
 }
 
+/* Names are compared whole; a name that is given twice, or that nobody knows, opens nothing. */
+static void test_which_channels_a_person_has(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        k.policy.channels[2] = (PersonChannel){.name = "gsm", .personal = true, .priority = 2};
+        engine_policy_set(k.engine, &k.policy);
+        k.registry.workers[kit_worker(&k, "w01")].channels = "app telephone exec:gsm exec:gsm exec:abc";
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 10);
+        assert_int_equal(called_on(&k, "w01", CHANNEL_PERSON + 2), 1);
+        assert_int_equal(called_on(&k, "w01", SMS), 0);
+        at(&k, 45); /* then that of his role */
+        assert_int_equal(called_on(&k, "w01", CHANNEL_PERSON + 2), 1);
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        kit_end(&k);
+}
+
+/* A channel for urgent matters stays silent for others. */
+static void test_a_channel_is_for_matters_of_its_priority(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        k.policy.channels[0].priority = 1;
+        engine_policy_set(k.engine, &k.policy);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 30);
+        assert_int_equal(called_on(&k, "w01", SMS), 0);
+        press(&k, "sos-102", "1");
+        at(&k, 45);
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        kit_end(&k);
+}
+
+/* His app is silent, but his phone rings: the tier is not empty yet. When the phone fails, it is. */
+static void test_while_the_phone_rings_the_tier_is_not_empty(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        presence(&k, "w01", true);
+        at(&k, 200); /* lost */
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        assert_int_equal(tier(&k, 1), 1);
+        roster_changed(&k);
+        assert_int_equal(tier(&k, 1), 1);
+        attempt(&k, "w01", SMS, false);
+        assert_int_equal(tier(&k, 1), 2);
+        kit_end(&k);
+}
+
+/* A failure of the round before says nothing of this one. */
+static void test_a_new_round_tries_the_second_channel_again(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 12);
+        attempt(&k, "w01", SMS, false);
+        at(&k, 1700); /* the loop */
+        assert_true(view(&k, 1).round > 1);
+        attempt(&k, "w01", CHANNEL_APP, false);
+        assert_true(called_on(&k, "w01", SMS) > 1);
+        kit_end(&k);
+}
+
+/* Whoever has left the registry is not called on a further channel. */
+static void test_who_has_left_has_no_further_channel(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 61);
+        act(&k, ACTION_ACCEPT, "w02", 1);
+        {
+                uint32_t gone = kit_worker(&k, "w02");
+                Event ev = {.type = EVENT_ATTEMPT, .via = VIA_DAEMON};
+
+                kit_remove_worker(&k, "w02");
+                forget(&k);
+                roster_changed(&k);
+                ev.attempt = (AttemptEvent){.incident = 1,
+                        .seq = engine_next_seq(k.engine),
+                        .worker = gone,
+                        .channel = CHANNEL_APP};
+                step(&k, &ev);
+                assert_int_equal(rows(&k, JOURNAL_ATTEMPT), 1);
+                for (uint32_t i = 0; i < k.n; i++)
+                        assert_false(k.effects[i].type == EFFECT_NOTIFY &&
+                                     k.effects[i].notify.worker == gone &&
+                                     k.effects[i].notify.channel >= CHANNEL_PERSON);
+        }
+        kit_end(&k);
+}
+
+/* Reached on one way, he needs no other when the first fails. */
+static void test_who_was_reached_needs_no_further_channel(void **state_)
+{
+        Kit k;
+
+        begin(&k, true);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 11);
+        attempt(&k, "w01", SMS, true);
+        attempt(&k, "w01", CHANNEL_APP, false);
+        assert_int_equal(called_on(&k, "w01", VOICE), 0);
+        assert_int_equal(tier(&k, 1), 1);
+        kit_end(&k);
+}
+
+/* In a new round what became of the old calls counts no more, neither a failure nor a ringing phone. */
+static void test_what_rang_in_the_round_before_rings_no_more(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        k.policy.channels[0].gap_us = USEC_PER_HOUR;
+        engine_policy_set(k.engine, &k.policy);
+        presence(&k, "w01", true);
+        presence(&k, "c01", false);
+        at(&k, 200); /* lost */
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        at(&k, 200 + 1321);
+        assert_true(view(&k, 1).round > 1);
+        forget(&k);
+        attempt(&k, "w01", CHANNEL_APP, false);
+        act(&k, ACTION_ACCEPT, "w02", 1);
+        act(&k, ACTION_RELEASE, "w02", 1);
+        assert_int_equal(called_on(&k, "w01", SMS), 0);
+        kit_end(&k);
+}
+
+/* An exhausted ladder gets a tier more while a receipt of its last round is awaited: the loop calls it, not the receipt. */
+static void test_a_late_receipt_does_not_leave_the_loop(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        k.policy.classes[CLASS_FALL].tiers[3].present = k.policy.classes[CLASS_FALL].tiers[4].present =
+                false;
+        engine_policy_set(k.engine, &k.policy);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 182 + 120 + 1);
+        assert_true(view(&k, 1).exhausted);
+        press(&k, "sos-101", "1");
+        forget(&k);
+        at(&k, 182 + 120 + 60);
+        assert_int_equal(notified(&k, "c01"), 0);
+        at(&k, 182 + 240 + 1);
+        assert_true(notified(&k, "c01") > 0);
+        kit_end(&k);
+}
+
+/* Who is off duty in this round is not waited for, although he was called in the one before. */
+static void test_of_who_was_not_called_no_receipt_is_awaited(void **state_)
+{
+        Kit k;
+
+        begin(&k, true);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 1300);
+        act(&k, ACTION_OFF, "w01", 0);
+        forget(&k);
+        at(&k, 1400);
+        assert_true(view(&k, 1).round > 1);
+        assert_int_equal(called_on(&k, "w01", SMS), 0);
+        assert_int_equal(called_on(&k, "w01", VOICE), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -267,6 +443,15 @@ int main(void)
                 cmocka_unit_test(test_the_owner_lost_is_called_on_his_second_channel_once),
                 cmocka_unit_test(test_after_the_grace_who_was_never_heard_is_lost),
                 cmocka_unit_test(test_a_tier_that_was_never_heard_is_empty_when_the_grace_ends),
+                cmocka_unit_test(test_which_channels_a_person_has),
+                cmocka_unit_test(test_a_channel_is_for_matters_of_its_priority),
+                cmocka_unit_test(test_while_the_phone_rings_the_tier_is_not_empty),
+                cmocka_unit_test(test_a_new_round_tries_the_second_channel_again),
+                cmocka_unit_test(test_who_has_left_has_no_further_channel),
+                cmocka_unit_test(test_who_was_reached_needs_no_further_channel),
+                cmocka_unit_test(test_what_rang_in_the_round_before_rings_no_more),
+                cmocka_unit_test(test_a_late_receipt_does_not_leave_the_loop),
+                cmocka_unit_test(test_of_who_was_not_called_no_receipt_is_awaited),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,6 +38,7 @@ static void crowd(Kit *k)
         k->registry.n_workers = CROWD;
         kit_index(k);
         engine_registry_set(k->engine, &k->registry);
+        kit_policy(k);
 }
 
 static void everybody_at_once(Kit *k, Class class)
@@ -281,6 +282,96 @@ static void test_many_desks_of_a_fire_are_asked_about_119(void **state_)
         kit_end(&k);
 }
 
+static void go(Kit *k, double seconds)
+{
+        k->now.boot_us += (uint64_t)(seconds * 1e6);
+        k->now.wall_us += (int64_t)(seconds * 1e6);
+}
+
+/* Two fires in a house: all tiers, all who help, the desks and the programs, over as many lists as it takes. */
+static void test_a_house_on_fire_calls_helpers_tiers_and_programs_once(void **state_)
+{
+        Event ev = device_event(ALARM_SMOKE, "smoke-102", NULL);
+        Kit k;
+        int r;
+
+        crowd(&k);
+        k.policy.exec_channels = k.policy.exec_priority = 1;
+        everybody_at_once(&k, CLASS_SMOKE);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        act_x(&k, ACTION_ACCEPT, 5, 1);
+        for (int i = 1; i < CROWD; i++)
+                if (i != 5)
+                        act_x(&k, ACTION_ACCEPT, i, 1);
+        go(&k, 30);
+        r = engine_step(k.engine, &ev, k.now, &k.list);
+        assert_int_equal(r, ENGINE_E_MORE);
+        assert_true(drain(&k, r) > 2);
+        assert_int_equal(calls[0], 2); /* the programs, for each of the two */
+        for (int i = 1; i < CROWD; i++)
+                assert_true(calls[i] <= 2);
+        kit_end(&k);
+}
+
+/* Everybody comes on duty in one moment: each who belongs to a tier that was called is called, once. */
+static void test_a_crowd_that_joins_is_called_once(void **state_)
+{
+        Event ev = {.type = EVENT_ROSTER};
+        Kit k;
+
+        crowd(&k);
+        for (int i = 1; i < CROWD; i++)
+                workers[i].role = i <= ROLES ? crowd_roles[i % ROLES] : ROLE_NURSE;
+        everybody_at_once(&k, CLASS_SOS);
+        press(&k, "sos-101", "1");
+        for (int i = 1; i < CROWD; i++)
+                workers[i].role = crowd_roles[i % ROLES];
+        assert_true(drain(&k, engine_step(k.engine, &ev, k.now, &k.list)) > 1);
+        assert_int_equal(people_called(1), 155); /* 32 of each tier, but those who know of it */
+        kit_end(&k);
+}
+
+/* The previous owner has changed his office and belongs to no tier: at whichever point a list ends, he is called. */
+static void test_the_previous_owner_is_called_however_full_the_list(void **state_)
+{
+        for (int people = 100; people < 140; people++) {
+                Event ev = device_event(ALARM_SOS, "sos-101", NULL);
+                Kit k;
+
+                crowd(&k);
+                for (int i = people; i < CROWD; i++)
+                        workers[i].role = ROLE_CARER;
+                everybody_at_once(&k, CLASS_SOS);
+                press(&k, "sos-101", "1");
+                act_x(&k, ACTION_ACCEPT, 5, 1);
+                act_x(&k, ACTION_ARRIVED, 5, 1);
+                resolve(&k, codes[5], 1, "helped");
+                workers[5].role = ROLE_CARER;
+                go(&k, 20);
+                (void)drain(&k, engine_step(k.engine, &ev, k.now, &k.list));
+                assert_int_equal(calls[5], 1);
+                assert_int_equal(people_called(2), 0);
+                kit_end(&k);
+        }
+}
+
+/* An owner for whom the incident has no room loses his connection: he is asked, on the way that he has. */
+static void test_an_owner_who_is_not_remembered_is_asked_when_he_is_lost(void **state_)
+{
+        Kit k;
+
+        fill(&k);
+        act_x(&k, ACTION_RELEASE, 5, 1);
+        workers[395].client = CLIENT_APP;
+        act_x(&k, ACTION_ACCEPT, 395, 1);
+        assert_int_equal(view(&k, 1).owner, 395);
+        presence(&k, codes[395], true);
+        forget(&k);
+        at(&k, 200);
+        assert_int_equal(rows(&k, JOURNAL_RECONFIRM), 1);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -291,6 +382,10 @@ int main(void)
                 cmocka_unit_test(test_where_an_incident_has_no_room_for_a_second_way_the_first_stands),
                 cmocka_unit_test(test_many_helpers_and_desks_are_told_over_several_lists),
                 cmocka_unit_test(test_many_desks_of_a_fire_are_asked_about_119),
+                cmocka_unit_test(test_a_house_on_fire_calls_helpers_tiers_and_programs_once),
+                cmocka_unit_test(test_a_crowd_that_joins_is_called_once),
+                cmocka_unit_test(test_the_previous_owner_is_called_however_full_the_list),
+                cmocka_unit_test(test_an_owner_who_is_not_remembered_is_asked_when_he_is_lost),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

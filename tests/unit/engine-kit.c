@@ -329,6 +329,7 @@ static void check_list(Kit *k)
                 case EFFECT_RECEIPT:
                 case EFFECT_LAMP:
                 case EFFECT_REPLY:
+                case EFFECT_VIEW:
                         assert_int_equal(e->urgency, URGENCY_CALM);
                         assert_true(e->seq < engine_next_seq(k->engine));
                         break;

@@ -342,6 +342,93 @@ static void test_a_class_without_any_tier_still_loops(void **state_)
         kit_end(&k);
 }
 
+/* Before 1970 the day has hours as well: a gateway without a clock repeats a P4 matter by day. */
+static void test_by_day_also_before_1970(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.now.wall_us = k.start_wall_us =
+                -(int64_t)(30 * USEC_PER_HOUR); /* 30 December 1969, 18:00; in China 2:00 */
+        k.now.trusted = false;
+        alarm(&k, ALARM_FAULT, "sos-101", "1");
+        assert_int_equal(count(&k, EFFECT_NOTIFY), 0);
+        at(&k, 6 * 3600 - 1);
+        assert_int_equal(count(&k, EFFECT_NOTIFY), 0);
+        at(&k, 6 * 3600);
+        assert_true(notified(&k, "w01") > 0);
+        kit_end(&k);
+}
+
+/* Opened again within the hour it starts with three tiers, or with as many as the plan has. */
+static void test_reopened_twice_a_short_ladder_starts_with_all_it_has(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        for (unsigned i = 2; i < TIERS_MAX; i++)
+                k.policy.classes[CLASS_SOS].tiers[i].present = false;
+        kit_policy(&k);
+        press(&k, "sos-101", "1");
+        for (int i = 0; i < 2; i++) {
+                act(&k, ACTION_ACCEPT, "w01", 1);
+                act(&k, ACTION_ARRIVED, "w01", 1);
+                resolve(&k, "w01", 1, "helped");
+                press(&k, "sos-101", i ? "3" : "2");
+        }
+        assert_int_equal(tier(&k, 1), 2);
+        assert_int_equal(view(&k, 1).round, 3);
+        kit_end(&k);
+}
+
+/* Long exhausted, it becomes more urgent, and its plan longer: the new tiers are called by the loop, not by a jump. */
+static void test_a_tier_that_comes_above_an_exhausted_ladder_is_in_the_next_round(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.classes[CLASS_FALL].tiers[3].present = k.policy.classes[CLASS_FALL].tiers[4].present =
+                false;
+        kit_policy(&k);
+        k.phones_off = true;
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 2000);
+        assert_true(view(&k, 1).exhausted);
+        at(&k, 2031); /* a receipt of the last round is awaited; now an SOS */
+        forget(&k);
+        press(&k, "sos-101", "1");
+        press(&k, "sos-101", "2");
+        press(&k, "sos-101", "3"); /* three within a minute advance a tier, where one is left to its time */
+        assert_int_equal(notified(&k, "c01"), 0);
+        assert_int_equal(tier(&k, 1), 3);
+        act(&k, ACTION_DECLINE, "d01",
+                1); /* the last of its tier: it is empty, and the loop calls the others */
+        act(&k, ACTION_DECLINE, "w01", 1);
+        act(&k, ACTION_DECLINE, "w02", 1);
+        assert_int_equal(tier(&k, 1), 3);
+        at(&k, 2031 + 121);
+        assert_int_equal(tier(&k, 1), 5);
+        assert_true(notified(&k, "c01") > 0);
+        assert_true(notified(&k, "s01") > 0);
+        kit_end(&k);
+}
+
+/* A priority that is none of ours is the most urgent one. */
+static void test_a_priority_out_of_range_is_the_most_urgent(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.classes[CLASS_SOS].priority = 0;
+        k.policy.classes[CLASS_FALL].priority = 6;
+        kit_policy(&k);
+        press(&k, "sos-101", "1");
+        alarm(&k, ALARM_FALL, "pend-102a", "1");
+        assert_int_equal(view(&k, 1).priority, 1);
+        assert_int_equal(view(&k, 2).priority, 1);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -362,6 +449,10 @@ int main(void)
                 cmocka_unit_test(test_a_running_ladder_keeps_its_plan),
                 cmocka_unit_test(test_p4_is_repeated_by_day),
                 cmocka_unit_test(test_a_class_without_any_tier_still_loops),
+                cmocka_unit_test(test_by_day_also_before_1970),
+                cmocka_unit_test(test_reopened_twice_a_short_ladder_starts_with_all_it_has),
+                cmocka_unit_test(test_a_tier_that_comes_above_an_exhausted_ladder_is_in_the_next_round),
+                cmocka_unit_test(test_a_priority_out_of_range_is_the_most_urgent),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

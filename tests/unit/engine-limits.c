@@ -225,6 +225,176 @@ static void test_the_same_calls_give_the_same_effects(void **state_)
         kit_end(&b);
 }
 
+/* What was closed in this very moment is still to be written: its slot is not taken, and yet a matter opens. */
+static void test_a_matter_closed_just_now_makes_no_room_yet(void **state_)
+{
+        Kit k;
+
+        kit_begin_with(&k, 2, 64);
+        press(&k, "sos-101", "1");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        resolve(&k, "w01", 1, "helped");
+        at(&k, 899);
+        press(&k, "sos-201", "1");
+        sleep_until(
+                &k, 1000); /* 1 closes, then nobody is in tier 2 of 2, which is a matter of the gateway */
+        assert_int_equal(view(&k, 3).cause, SYSTEM_ROSTER);
+        assert_int_equal(state(&k, 1), STATE_CLOSED);
+        kit_end(&k);
+}
+
+/* A group's overflow has two slots: while one is written as closed, the next matter is in the other. */
+static void test_an_overflow_that_has_just_closed_is_followed_by_another(void **state_)
+{
+        Kit k;
+
+        kit_begin_with(&k, 1, 64);
+        press(&k, "sos-101", "1");
+        for (uint64_t round = 0; round < 3; round++) {
+                const uint64_t id = k.rows[2].id ? engine_next_incident(k.engine) : 2;
+                Event ev;
+
+                press(&k, "sos-201", NULL);
+                assert_int_equal(view(&k, id).dwelling, 3);
+                ev = action_of(ACTION_ARRIVED, "w03", id, NULL);
+                ev.action.proof = true;
+                step(&k, &ev);
+                resolve(&k, "w03", id, "helped");
+                at(&k, (double)(round + 1) * 920 -
+                                (round == 1 ? 0 : 10)); /* closed; buried a minute later */
+                assert_int_equal(k.rows[id].state, STATE_CLOSED);
+        }
+        at(&k, 4000);
+        assert_false(engine_view(k.engine, 2, k.now, &(IncidentView){0}));
+        kit_end(&k);
+}
+
+/* The overflow of SYSTEM closes, and in the same list another cause needs it. */
+static void test_an_overflow_closed_and_needed_in_one_list(void **state_)
+{
+        Event ev = {.type = EVENT_SYSTEM};
+        Kit k;
+
+        kit_begin_with(&k, 1, 64);
+        press(&k, "sos-201", "1");
+        at(&k, 1);
+        ev.system.cause = SYSTEM_CHANNEL;
+        ev.system.raise = true;
+        step(&k, &ev);
+        for (uint64_t id = 2; id < engine_next_incident(k.engine); id++)
+                if (view(&k, id).group == GROUP_SYSTEM) {
+                        act(&k, ACTION_ACCEPT, "o01", id);
+                        act(&k, ACTION_ARRIVED, "o01", id);
+                        resolve(&k, "o01", id, "helped");
+                }
+        assert_int_equal(view(&k, 2).state, STATE_RESOLVED);
+        {
+                const int64_t shift = 9 * (int64_t)USEC_PER_HOUR;
+
+                act(&k, ACTION_ACCEPT, "w03", 1);
+                sleep_until(&k, (double)(shift / 1000000)); /* closes, and the roster has a gap once more */
+        }
+        assert_true(engine_open_count(k.engine) >= 2);
+        kit_end(&k);
+}
+
+/* Two rows of one key came together: when the newer is closed, the older is found again. */
+static void test_two_matters_of_one_key_are_both_looked_after(void **state_)
+{
+        StateRow old, other;
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        old = k.rows[1];
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        other = k.rows[2];
+        kit_end(&k);
+        kit_begin(&k);
+        k.unchecked_rows = true;
+        engine_numbers_set(k.engine, 1000, 5000);
+        k.next_seq = 5000;
+        press(&k, "sos-101", "2");
+        assert_int_equal(engine_restore(k.engine, &other, k.now), 0);
+        assert_int_equal(engine_restore(k.engine, &old, k.now), 0); /* the newest of a key is found */
+        for (uint64_t id = 1;; id = 1000) {
+                act(&k, ACTION_ACCEPT, "w01", id);
+                act(&k, ACTION_ARRIVED, "d01", id);
+                act(&k, ACTION_ARRIVED, "w01", id);
+                resolve(&k, "w01", id, "helped");
+                assert_int_equal(state(&k, id), STATE_RESOLVED);
+                if (id == 1000)
+                        break;
+                at(&k, 901); /* 1 is closed: its key is that of 1000 again */
+                press(&k, "sos-101", "3");
+                assert_int_equal(view(&k, 1000).presses, 2);
+        }
+        at(&k, 2000);
+        press(&k, "sos-101", "4");
+        assert_int_equal(view(&k, engine_next_incident(k.engine) - 1).presses, 1);
+        kit_end(&k);
+}
+
+/* Restored into a table without room, it is said; the overflow of a group is one. */
+static void test_no_room_to_restore(void **state_)
+{
+        StateRow row;
+        Kit k;
+
+        kit_begin_with(&k, 1, 64);
+        press(&k, "sos-101", "1");
+        press(&k, "sos-201", "1"); /* overflow */
+        row = k.rows[1];
+        row.id = 10;
+        assert_int_equal(engine_restore(k.engine, &row, k.now), ENGINE_E_FULL);
+        row = k.rows[2];
+        row.id = 11;
+        assert_int_equal(engine_restore(k.engine, &row, k.now), ENGINE_E_FULL);
+        kit_end(&k);
+}
+
+/* What may be asked of incidents that are not there. */
+static void test_of_what_is_not_there_nothing_is_shown(void **state_)
+{
+        static Device many[300];
+        static char codes[300][16];
+        IncidentView v;
+        RecipientView r;
+        StateRow row;
+        Kit k;
+
+        kit_begin_with(&k, 400, 64);
+        k.unchecked_rows = true;
+        alarm(&k, ALARM_FAULT, "sos-101", "1");
+        assert_false(engine_view(k.engine, 9, k.now, &v));
+        assert_false(engine_recipient(k.engine, 9, 0, k.now, &r));
+        assert_false(engine_state_row(k.engine, 9, k.now, &row));
+        assert_null(engine_device(k.engine, 9, 0));
+        assert_null(engine_device(k.engine, 1, 1));
+        assert_string_equal(engine_device(k.engine, 1, 0), "sos-101");
+        {
+                Event ev = {.type = EVENT_SYSTEM, .system = {.cause = SYSTEM_CHANNEL, .raise = true}};
+
+                step(&k, &ev);
+                assert_null(engine_device(k.engine, 2, 0)); /* no device's matter */
+        }
+        alarm(&k, ALARM_FAULT, "sos-102", "1");
+        assert_int_equal(engine_next_open(k.engine, 9), 0);
+        for (int i = 1; i < 300; i++) { /* more in one dwelling than a byte counts */
+                (void)snprintf(codes[i], 16, "m%d", i);
+                many[i] = (Device){.code = codes[i], .class = DEVICE_SENSOR, .dwelling = 1};
+        }
+        k.registry.devices = many;
+        k.registry.n_devices = 300;
+        kit_index(&k);
+        roster_changed(&k);
+        for (int i = 1; i < 300; i++)
+                alarm(&k, ALARM_FAULT, codes[i], "1");
+        assert_int_equal(view(&k, 20).others, 255);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -236,6 +406,12 @@ int main(void)
                 cmocka_unit_test(test_many_incidents_at_once_are_all_called),
                 cmocka_unit_test(test_the_order_of_firing_is_due_priority_number),
                 cmocka_unit_test(test_the_same_calls_give_the_same_effects),
+                cmocka_unit_test(test_a_matter_closed_just_now_makes_no_room_yet),
+                cmocka_unit_test(test_an_overflow_that_has_just_closed_is_followed_by_another),
+                cmocka_unit_test(test_an_overflow_closed_and_needed_in_one_list),
+                cmocka_unit_test(test_two_matters_of_one_key_are_both_looked_after),
+                cmocka_unit_test(test_no_room_to_restore),
+                cmocka_unit_test(test_of_what_is_not_there_nothing_is_shown),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -311,6 +311,9 @@ static void test_words_go_both_ways(void **state_)
                 assert_non_null(reason_word(r));
         assert_false(role_parse("", &role) || role_parse("x", &role) || role_parse(NULL, &role));
         assert_false(alarm_kind_parse("unknown", &kind));
+        assert_false(device_class_parse("x", &device) || action_kind_parse("x", &action) || class_parse("x", &class));
+        for (Group g = 0; g < GROUP_MAX; g++)
+                assert_true(group_word(g)[0] != 0);
         assert_string_equal(reason_word(REASON_NONE), "");
         assert_string_equal(state_word(STATE_ON_SCENE), "on_scene");
         assert_string_equal(journal_kind_word(JOURNAL_TEST), "test");

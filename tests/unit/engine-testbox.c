@@ -299,6 +299,22 @@ static void test_more_than_two_p1_and_the_next_starts_with_three_tiers(void **st
         kit_end(&k);
 }
 
+/* While a test waits for its confirmation, a change of the roster, of presence or a long sleep calls nobody. */
+static void test_of_a_test_nobody_else_learns(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        box(&k, "sos-101");
+        press(&k, "sos-101", "1");
+        forget(&k);
+        roster_changed(&k);
+        presence(&k, "w02", true);
+        act(&k, ACTION_ON, "w02", 0);
+        assert_int_equal(count(&k, EFFECT_NOTIFY), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -316,6 +332,7 @@ int main(void)
                 cmocka_unit_test(test_away_asks_the_desk_and_the_family_first_and_mutes_nothing),
                 cmocka_unit_test(test_away_has_an_end),
                 cmocka_unit_test(test_more_than_two_p1_and_the_next_starts_with_three_tiers),
+                cmocka_unit_test(test_of_a_test_nobody_else_learns),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

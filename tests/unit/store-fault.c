@@ -237,7 +237,7 @@ static void test_later_version(void **state)
         registry_unref(start.registry);
         store_free(s);
         assert_false(exists("journal.bad-"));
-        edit("PRAGMA user_version = 7");
+        edit("PRAGMA user_version = 9");
         s = open_good(&start);
         assert_int_equal(start.next_seq, 3);
         store_free(s);

@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sqlite3.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 
 #include "store/audit.h"
+#include "store/readings-look.h"
 #include "store/registry-build.h"
 #include "tests/fault/vfs-fault.h"
 
@@ -78,15 +80,15 @@ int setup(void **state)
         return 0;
 }
 
-static void folder_empty(void)
+static void folder_empty(const char *path)
 {
-        DIR *dir = opendir(folder);
+        DIR *dir = opendir(path);
         struct dirent *entry;
 
         assert_non_null(dir);
         while ((entry = readdir(dir)))
-                if (entry->d_name[0] != '.')
-                        assert_true(unlink(path_of(entry->d_name)) == 0 || errno == ENOENT);
+                if (entry->d_name[0] != '.' && unlinkat(dirfd(dir), entry->d_name, 0) != 0 && errno != ENOENT)
+                        (void)unlinkat(dirfd(dir), entry->d_name, AT_REMOVEDIR); /* else: the folder stays */
         closedir(dir);
 }
 
@@ -95,7 +97,9 @@ int teardown(void **state)
 {
         vfs_fault_set(VFS_FAULT_NONE, 0);
         for (int n = 0; n < 6000; n++) {
-                folder_empty();
+                if (exists("readings"))
+                        folder_empty(path_of("readings"));
+                folder_empty(folder);
                 if (rmdir(folder) == 0)
                         return 0;
                 (void)poll(NULL, 0, 10);
@@ -288,4 +292,17 @@ void edit(const char *sql)
         if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
                 fail_msg("%s: %s", sql, sqlite3_errmsg(db));
         sqlite3_close(db);
+}
+
+uint64_t readings_stored(uint32_t resident, Vital vital)
+{
+        int64_t now = clock_now().wall_us / (int64_t)USEC_PER_SEC;
+        Series *s = series_new(now - 38 * SECONDS_PER_DAY, now + SECONDS_PER_DAY, SECONDS_PER_DAY);
+        uint64_t n = 0;
+
+        assert_true(look_all(folder, resident, s) >= 0);
+        for (uint32_t i = 0; i < s->n_steps; i++)
+                n += s->cells[i][vital].n;
+        free(s);
+        return n;
 }

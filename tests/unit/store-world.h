@@ -50,6 +50,8 @@ void check_journal(uint64_t first, uint64_t last);
 /* The first column of the first row, by another connection. */
 int64_t number(const char *sql);
 void edit(const char *sql);
+/* How many values of this vital of the person's are in the files of the readings store, of all times around now. */
+uint64_t readings_stored(uint32_t resident, Vital);
 
 /* Waits for a change; fails after 60 s of none. */
 #define WAIT_UNTIL(store, status, condition)                                                                \

@@ -256,7 +256,11 @@ static Exit accesses(const Ctl *ctl, Audit *audit)
                 "'$.what'),"
                 " json_extract(body, '$.resident') FROM journal INDEXED BY journal_admin WHERE kind = 7"
                 /* whoever saw a list of many saw this person too */
-                " AND (?1 = '' OR coalesce(json_extract(body, '$.resident'), ?1) = ?1) ORDER BY seq",
+                " AND (?1 = '' OR coalesce(json_extract(body, '$.resident'), ?1) = ?1)"
+                /* who was called, and asked to see readings or what has happened */
+                " UNION ALL SELECT seq, t, 'viewed', NULL, json_extract(body, '$.worker'), 'incident ' || incident,"
+                " json_extract(body, '$.action'), json_extract(body, '$.resident') FROM journal INDEXED BY "
+                "journal_viewed WHERE kind = 61 AND (?1 = '' OR json_extract(body, '$.resident') = ?1) ORDER BY 1",
                 &arg, 1, access_row, &(Listing){ctl, &sheet});
         e = r == 0 ? sheet_print(ctl, &sheet) : EXIT_ERROR;
         if (r < 0)

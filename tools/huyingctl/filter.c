@@ -52,6 +52,17 @@ bool month_parse(const char *text, int64_t *ret_from_us, int64_t *ret_to_us)
         return true;
 }
 
+bool year_parse(const char *text, int64_t *ret_from_us, int64_t *ret_to_us)
+{
+        uint64_t year;
+
+        if (strlen(text) != 4 || !parse_u64(text, &year) || year < 1970)
+                return false;
+        *ret_from_us = local_us((int)year, 1, 1, 0);
+        *ret_to_us = local_us((int)year + 1, 1, 1, 0);
+        return true;
+}
+
 bool day_parse(const char *text, int64_t *ret_from_us, int64_t *ret_to_us)
 {
         uint32_t day;
@@ -161,7 +172,8 @@ bool kind_known(int64_t kind)
 {
         return (kind >= JOURNAL_START && kind <= JOURNAL_SYSTEM) ||
                (kind >= JOURNAL_EVENT && kind <= JOURNAL_DEVICE) ||
-               (kind >= JOURNAL_OPENED && kind <= JOURNAL_LINKED) || kind == JOURNAL_TEST;
+               (kind >= JOURNAL_OPENED && kind <= JOURNAL_LINKED) || kind == JOURNAL_TEST ||
+               kind == JOURNAL_VIEWED || (kind >= JOURNAL_VISIT_IN && kind <= JOURNAL_VISIT_FIXED);
 }
 
 Exit filter_events(const Ctl *ctl, Filter *f)

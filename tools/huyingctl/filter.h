@@ -16,6 +16,7 @@ typedef struct Filter {
 bool time_parse(const char *text, int64_t *ret_us);
 /* Beginning and end of a local "2026-11" month, "2026-11-01" day, or of the week that a day is in. */
 bool month_parse(const char *text, int64_t *ret_from_us, int64_t *ret_to_us);
+bool year_parse(const char *text, int64_t *ret_from_us, int64_t *ret_to_us);
 bool day_parse(const char *text, int64_t *ret_from_us, int64_t *ret_to_us);
 bool week_parse(const char *text, int64_t *ret_from_us, int64_t *ret_to_us);
 

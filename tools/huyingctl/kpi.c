@@ -20,7 +20,6 @@
 
 #define MONTHS_MAX   36u
 #define JUDGED_US    (180 * (int64_t)USEC_PER_SEC)
-#define OVERDUE_DAYS 35
 
 typedef struct Row {
         int64_t opened_us, accept_ms, arrive_ms, resolve_ms; /* KPI_NEVER: not */
@@ -69,6 +68,20 @@ static void group_values(KpiGroup *g, const Row *r)
                 g->arrive_ms[g->n_arrive++] = r->arrive_ms;
 }
 
+/* A fault may last into later months. */
+static void row_down(Kpi *k, const Row *r)
+{
+        int64_t end = r->resolve_ms != KPI_NEVER ? r->opened_us + r->resolve_ms * 1000 : k->now_us;
+
+        for (unsigned m = 0; m < k->n_months; m++) {
+                int64_t from = r->opened_us > k->months[m] ? r->opened_us : k->months[m];
+                int64_t to = end < k->months[m + 1] ? end : k->months[m + 1];
+
+                if (to > from)
+                        group_of(k, m, k->by == KPI_BY_ALL ? 0 : r->key)->down_ms += (to - from) / 1000;
+        }
+}
+
 static void row_count(Kpi *k, const Row *r)
 {
         unsigned month = 0;
@@ -83,6 +96,8 @@ static void row_count(Kpi *k, const Row *r)
         }
         g->all++;
         if (r->class == CLASS_FAULT) {
+                row_down(k, r);
+                g = group_of(k, month, k->by == KPI_BY_ALL ? 0 : r->key); /* they may have moved */
                 g->faults++;
                 g->fault_ms +=
                         r->resolve_ms != KPI_NEVER ? r->resolve_ms : (k->now_us - r->opened_us) / 1000;
@@ -108,6 +123,15 @@ static int64_t or_never(const AuditCell *cell)
         return cell->null ? KPI_NEVER : cell->number;
 }
 
+/* A fault from before the first month: only how long it lasts on. */
+static bool on_earlier(void *userdata, const AuditCell *c)
+{
+        const Row r = {.opened_us = c[0].number, .key = (uint32_t)c[1].number, .resolve_ms = or_never(&c[2])};
+
+        row_down(userdata, &r);
+        return true;
+}
+
 static bool on_row(void *userdata, const AuditCell *c)
 {
         Row r = {.opened_us = c[0].number,
@@ -131,12 +155,6 @@ static int by_value(const void *a, const void *b)
         const int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
 
         return (x > y) - (x < y);
-}
-
-static bool number_row(void *userdata, const AuditCell *cells)
-{
-        *(int64_t *)userdata = cells[0].null ? 0 : cells[0].number;
-        return false;
 }
 
 static bool range_row(void *userdata, const AuditCell *cells)
@@ -172,7 +190,7 @@ int kpi_collect(Audit *audit, KpiBy by, const int64_t *months, unsigned n_months
         Kpi k = {.months = months, .n_months = n_months, .by = by, .now_us = clock_now().wall_us};
         const AuditCell args[] = {{.number = months[0]}, {.number = months[n_months]}};
         const char *key = by == KPI_BY_WORKER ? "owner" : "grid";
-        char closed[768], open[768];
+        char closed[768], open[768], earlier[768];
         int64_t first = 0, last = 0;
         int r;
 
@@ -188,12 +206,19 @@ int kpi_collect(Audit *audit, KpiBy by, const int64_t *months, unsigned n_months
                 " FROM incident INDEXED BY incident_open WHERE closed IS NULL AND opened >= ?1 AND opened < "
                 "?2",
                 key);
+        (void)snprintf(earlier, sizeof(earlier),
+                "SELECT opened, %s, resolve_ms FROM kpi INDEXED BY kpi_fault WHERE class = 8 AND test = 0 AND opened < ?1"
+                " AND opened + resolve_ms * 1000 > ?1 UNION ALL SELECT opened, %s, (resolved - opened) / 1000 FROM"
+                " incident INDEXED BY incident_open WHERE closed IS NULL AND class = 8 AND opened < ?1",
+                key, key);
         r = kpi_range(audit, true, months[0], months[n_months], &first, &last);
         audit_spell(audit, false);
         if (r == 0 && last >= first)
                 r = audit_query_slices(audit, closed, (uint64_t)first, (uint64_t)last, args, 2, on_row, &k);
         if (r == 0)
                 r = audit_query(audit, open, args, 2, on_row, &k);
+        if (r == 0)
+                r = audit_query(audit, earlier, args, 1, on_earlier, &k);
         audit_spell(audit, true);
         for (unsigned i = 0; i < k.n; i++) {
                 KpiGroup *g = &k.groups[i];
@@ -249,31 +274,6 @@ void kpi_share(uint64_t part, uint64_t of, char ret[16])
                 str_addf(&s, "%.1f", 100 * (double)part / (double)of);
 }
 
-int kpi_tests_overdue(Audit *audit, int64_t at_us, uint64_t *ret_devices, uint64_t *ret_overdue)
-{
-        const int64_t since = at_us - OVERDUE_DAYS * (int64_t)USEC_PER_DAY;
-        const AuditCell day = {.number = since / (int64_t)USEC_PER_DAY},
-                        args[] = {{.number = since}, {.number = at_us}};
-        int64_t devices = 0, first = 0, tested = 0;
-        AuditCell range[3] = {{0}, args[0], args[1]};
-        int r = audit_query(
-                audit, "SELECT count(*) FROM device WHERE retired = 0", NULL, 0, number_row, &devices);
-
-        if (r == 0)
-                r = audit_query(audit, "SELECT min(first_seq) FROM day WHERE day >= ?1", &day, 1, number_row,
-                        &first);
-        range[0].number = first;
-        if (r == 0 && first > 0)
-                r = audit_query(audit,
-                        "SELECT count(DISTINCT j.device) FROM journal j JOIN device d ON d.id = j.device "
-                        "AND d.retired = 0"
-                        " WHERE j.seq >= ?1 AND j.kind = 60 AND j.t >= ?2 AND j.t < ?3",
-                        range, 3, number_row, &tested);
-        *ret_devices = (uint64_t)devices;
-        *ret_overdue = (uint64_t)(devices - tested);
-        return r;
-}
-
 /* ---- the verb ---- */
 
 static const SheetColumn columns[] = {{"month", "月份", "MONTH", false}, {"who", "对象", "WHO", false},
@@ -285,7 +285,10 @@ static const SheetColumn columns[] = {{"month", "月份", "MONTH", false}, {"who
         {"not_attended", "未到场", "NOT ATTENDED", true}, {"reopened", "重开", "REOPENED", true},
         {"false_alarm", "误报%", "FALSE", true}, {"open", "未结", "OPEN", true},
         {"all", "全部件", "ALL", true}, {"faults", "设备故障", "FAULTS", true},
-        {"unprotected_h", "失护小时", "UNPROTECTED H", true}};
+        {"unprotected_h", "失护小时", "UNPROTECTED H", true}, {"devices", "设备", "DEVICES", true},
+        {"available", "设备可用%", "AVAILABLE", true}, {"tests_overdue", "测试逾期", "TESTS OVERDUE", true},
+        {"canary", "自检成功%", "CANARY", true}, {"canary_p50_s", "自检中位秒", "CANARY P50", true},
+        {"canary_p99_s", "自检P99秒", "CANARY P99", true}};
 
 static bool name_row(void *userdata, const AuditCell *cells)
 {
@@ -300,7 +303,39 @@ static void infinite(const Ctl *ctl, char text[24])
                 (void)str_copy(text, 24, "null");
 }
 
-static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *g, Sheet *sheet)
+typedef struct Care {
+        char devices[24], available[16], overdue[24], canary[16], p50[24], p99[24];
+} Care;
+
+/* Devices as they are in the registry today; the canary is the whole gateway's. */
+static void care_fill(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *g, const KpiDevices *d, Care *ret)
+{
+        int64_t from = k->months[g->month], to = k->months[g->month + 1];
+        bool here = k->by == KPI_BY_GRID && g->key < d->cap;
+        uint64_t devices = here ? d->grids[g->key].devices : k->by == KPI_BY_ALL ? d->all.devices : 0;
+        double all = (double)devices * (double)((to < k->now_us ? to : k->now_us) - from) / 1000;
+        KpiCanary c;
+
+        *ret = (Care){0};
+        if (devices) {
+                (void)snprintf(ret->devices, sizeof(ret->devices), "%" PRIu64, devices);
+                if (all > 0)
+                        (void)snprintf(ret->available, sizeof(ret->available), "%.2f",
+                                100 - 100 * (double)g->down_ms / all);
+                if (to > k->now_us)
+                        (void)snprintf(ret->overdue, sizeof(ret->overdue), "%" PRIu64,
+                                here ? d->grids[g->key].overdue : d->all.overdue);
+        }
+        if (k->by != KPI_BY_ALL || kpi_canary(audit, ctl->config.canary_us, from, to, &c) < 0 || !c.due)
+                return;
+        kpi_share(c.arrived, c.due, ret->canary);
+        kpi_seconds(c.p50_ms, ret->p50);
+        kpi_seconds(c.p99_ms, ret->p99);
+        infinite(ctl, ret->p50);
+        infinite(ctl, ret->p99);
+}
+
+static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *g, const KpiDevices *d, Sheet *sheet)
 {
         static const double percents[] = {50, 90, 97.5, 99};
         const AuditCell id = {.number = g->key};
@@ -308,6 +343,7 @@ static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *
                         p[4][24], hours[24];
         const uint64_t numbers[] = {
                 g->n, g->never, g->n - g->attended, g->reopened, g->open, g->all, g->faults};
+        Care care;
 
         clock_format_local(k->months[g->month], month);
         month[7] = 0;
@@ -329,8 +365,10 @@ static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *
         kpi_share(g->arrived30, g->n, a30);
         kpi_share(g->false_alarms, g->resolved, wrong);
         (void)snprintf(hours, sizeof(hours), "%.1f", (double)g->fault_ms / 3600000);
+        care_fill(ctl, audit, k, g, d, &care);
         sheet_row(sheet, (const char *[]){month, who, n[0], s60, s180, n[1], p[0], p[1], p[2], p[3], a15,
-                                 a30, n[2], n[3], wrong, n[4], n[5], n[6], hours});
+                                 a30, n[2], n[3], wrong, n[4], n[5], n[6], hours, care.devices,
+                                 care.available, care.overdue, care.canary, care.p50, care.p99});
 }
 
 /* The months asked for: one, or the last twelve. */
@@ -365,20 +403,38 @@ static Exit months_get(const Ctl *ctl, int64_t months[MONTHS_MAX + 1], unsigned 
         return EXIT_OK;
 }
 
+/* Names of residents are asked for like anybody's. */
+static Exit residents(Ctl *ctl, Audit *audit, const int64_t *months, unsigned n)
+{
+        int64_t now = clock_now().wall_us, to = months[n] < now ? months[n] : now;
+        Sheet sheet;
+        Exit e = unmask(ctl, "kpi", "");
+        int r;
+
+        if (e != EXIT_OK)
+                return e;
+        r = kpi_residents(ctl, audit, months[0], to, &sheet);
+        if (r < 0)
+                complain("读不了记录", "%s", strerror(-r));
+        e = r < 0 ? EXIT_ERROR : sheet_print(ctl, &sheet);
+        sheet_deinit(&sheet);
+        return e;
+}
+
 int verb_kpi(Ctl *ctl, int argc, char **argv)
 {
         _cleanup_(audit_freep) Audit *audit = NULL;
         const char *by = ctl->option[OPTION_BY];
         int64_t months[MONTHS_MAX + 1];
-        uint64_t devices = 0, overdue = 0;
+        KpiDevices devices = {0};
         unsigned n = 0;
         Sheet sheet;
         Kpi kpi;
         Exit e;
         int r;
 
-        if (by && !str_equal(by, "grid") && !str_equal(by, "worker")) {
-                complain("--by grid 或 worker", "--by grid or worker: %s", by);
+        if (by && !str_equal(by, "grid") && !str_equal(by, "worker") && !str_equal(by, "resident")) {
+                complain("--by grid、worker 或 resident", "--by grid, worker or resident: %s", by);
                 return EXIT_USAGE;
         }
         e = months_get(ctl, months, &n);
@@ -386,6 +442,9 @@ int verb_kpi(Ctl *ctl, int argc, char **argv)
                 e = journal_open(ctl, &audit);
         if (e != EXIT_OK)
                 return e;
+        if (by && by[0] == 'r')
+                return residents(ctl, audit, months, n);
+        (void)kpi_devices(audit, clock_now().wall_us, &devices); /* else: no device is known */
         r = kpi_collect(audit,
                 !by            ? KPI_BY_ALL
                 : by[0] == 'g' ? KPI_BY_GRID
@@ -393,17 +452,17 @@ int verb_kpi(Ctl *ctl, int argc, char **argv)
                 months, n, &kpi);
         sheet_init(&sheet, columns, sizeof(columns) / sizeof(columns[0]), "");
         for (unsigned i = 0; i < kpi.n; i++)
-                kpi_row(ctl, audit, &kpi, &kpi.groups[i], &sheet);
+                kpi_row(ctl, audit, &kpi, &kpi.groups[i], &devices, &sheet);
         if (r < 0)
                 complain("读不了记录", "%s", strerror(-r));
         e = r < 0 ? EXIT_ERROR : sheet_print(ctl, &sheet);
         if (e == EXIT_OK && !ctl->json && !ctl->option[OPTION_CSV] && !ctl->option[OPTION_JSONL]) {
                 (void)puts("标准 standards: 60 秒接单 ≥ 97.5%，180 秒 ≥ 99%；15 分到达 ≥ 90%，30 分 "
                            "100%；无人接单计为无穷大");
-                if (kpi_tests_overdue(audit, clock_now().wall_us, &devices, &overdue) == 0)
-                        (void)printf("月度测试逾期 proof tests overdue: %" PRIu64 "/%" PRIu64 "\n", overdue,
-                                devices);
+                (void)printf("月度测试逾期 proof tests overdue: %" PRIu64 "/%" PRIu64 "\n", devices.all.overdue,
+                        devices.all.devices);
         }
+        kpi_devices_free(&devices);
         sheet_deinit(&sheet);
         kpi_free(&kpi);
         return e;

@@ -13,6 +13,7 @@ typedef struct KpiGroup {
         uint64_t arrived15, arrived30, attended;  /* of those that somebody went to */
         uint64_t reopened, false_alarms, resolved, open;
         uint64_t all, faults;                     /* of every priority; device faults */
+        int64_t down_ms;                          /* … within the month */
         int64_t fault_ms;                         /* how long devices were faulty: somebody unprotected */
         int64_t *accept_ms;                       /* n values, KPI_NEVER for never; sorted by kpi_collect() */
         int64_t *arrive_ms;                       /* n_arrive values, sorted */
@@ -41,5 +42,22 @@ int64_t kpi_percentile(const int64_t *sorted, size_t n, double percent);
 void kpi_seconds(int64_t ms, char ret[24]);
 /* "97.5", "" without any. */
 void kpi_share(uint64_t part, uint64_t of, char ret[16]);
-/* Devices in use that have shown no test in the 35 days before `at_us`. */
-int kpi_tests_overdue(Audit *, int64_t at_us, uint64_t *ret_devices, uint64_t *ret_overdue);
+/* Devices in use, and of them those that have shown no test in the 35 days before a time, by grid. */
+#define KPI_OVERDUE_DAYS 35
+typedef struct KpiDevices {
+        struct {
+                uint64_t devices, overdue;
+        } all, *grids; /* by grid id */
+        uint32_t cap;
+} KpiDevices;
+int kpi_devices(Audit *, int64_t at_us, KpiDevices *ret);
+void kpi_devices_free(KpiDevices *);
+
+typedef struct KpiCanary {
+        uint64_t arrived, due;
+        int64_t p50_ms, p99_ms; /* from sending to the disk; -1: none */
+} KpiCanary;
+int kpi_canary(Audit *, uint64_t every_us, int64_t from_us, int64_t to_us, KpiCanary *ret);
+/* Hours without protection of each resident in a period, as a sheet. */
+struct Sheet;
+int kpi_residents(const Ctl *, Audit *, int64_t from_us, int64_t to_us, struct Sheet *ret);

@@ -21,7 +21,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-typedef enum ReportKind { REPORT_DAY, REPORT_WEEK, REPORT_MONTH } ReportKind;
+typedef enum ReportKind { REPORT_DAY, REPORT_WEEK, REPORT_MONTH, REPORT_VISITS } ReportKind;
 
 typedef struct Work {
         Ctl *ctl;
@@ -41,9 +41,7 @@ static Sheet *sheet_add(Report *rp, const SheetColumn *columns, size_t n, const 
         return s;
 }
 
-static void note(Report *rp, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-
-static void note(Report *rp, const char *fmt, ...)
+void report_note(Report *rp, const char *fmt, ...)
 {
         va_list ap;
 
@@ -312,10 +310,15 @@ static void fact(Sheet *s, const char *what, const char *unit, const char *how, 
 static void devices(Work *w)
 {
         Sheet *s = sheet_add(w->report, device_columns, 4, "设备与时限");
-        uint64_t count = 0, overdue = 0;
+        KpiDevices known;
+        KpiCanary canary;
+        uint64_t count, overdue;
         double hours = (double)(w->to_us - w->from_us) / 3.6e9, faulty;
 
-        (void)kpi_tests_overdue(w->audit, w->to_us, &count, &overdue); /* zero devices when it fails */
+        (void)kpi_devices(w->audit, w->to_us, &known); /* zero devices when it fails */
+        count = known.all.devices;
+        overdue = known.all.overdue;
+        kpi_devices_free(&known);
         faulty =
                 (double)number(w, "SELECT coalesce(sum(coalesce(resolve_ms, 0)), 0) FROM kpi WHERE class = 8"
                                   " AND opened >= ?1 AND opened < ?2") /
@@ -325,6 +328,12 @@ static void devices(Work *w)
                 count ? 100 * (1 - faulty / ((double)count * hours)) : NAN);
         fact(s, "月度测试完成率", "%", "35 天内有测试记录的设备",
                 count ? 100.0 * (double)(count - overdue) / (double)count : NAN);
+        if (kpi_canary(w->audit, w->ctl->config.canary_us, w->from_us, w->to_us, &canary) == 0) {
+                fact(s, "端到端自检成功率", "%", "按自检周期，自检报警到达并落盘的比例",
+                        canary.due ? 100.0 * (double)canary.arrived / (double)canary.due : NAN);
+                fact(s, "端到端自检 P99", "秒", "发出到落盘",
+                        canary.p99_ms < 0 || canary.p99_ms == KPI_NEVER ? NAN : (double)canary.p99_ms / 1000);
+        }
         fact(s, "低电工单", "件", "电量低警情",
                 (double)number(w,
                         "SELECT count(*) FROM incident WHERE class = 9 AND opened >= ?1 AND opened < ?2"));
@@ -358,15 +367,14 @@ static void notes(Work *w)
                 " coalesce((SELECT first_seq FROM day WHERE day >= ?1 / 86400000000 - 1 LIMIT 1), 0)");
         char checkpoint[NOTE_SIZE];
 
-        note(w->report, "数据取自台账（散列链），未接单的一律按无穷大计入时限与百分位。网关停机期间发生而设"
+        report_note(w->report, "数据取自台账（散列链），未接单的一律按无穷大计入时限与百分位。网关停机期间发生而设"
                         "备没有重发的呼叫，台账里没有。");
-        note(w->report,
+        report_note(w->report,
                 "时段内网关启动 %" PRId64 " 次，存储降级 %" PRId64 " 次，时钟不可信的记录 %" PRId64
                 " 条，依法删除内容的记录 %" PRId64 " 条。",
                 starts, storage, doubtful, erased);
-        note(w->report, "满意度、易/重/难分类未在报警中采集，留空；电话与走访未登记的不在其中。");
-        note(w->report, "没有心跳的设备（不报在线）是否完好，只有月度测试能说明；端到端自检（金丝雀）成功率"
-                        "尚未采集。");
+        report_note(w->report, "满意度、易/重/难分类未在报警中采集，留空；电话与走访未登记的不在其中。");
+        report_note(w->report, "没有心跳的设备（不报在线）是否完好，只有月度测试能说明。");
         if (proof_checkpoint(w->audit, 0, checkpoint)) {
                 for (char *p = checkpoint; *p; p++)
                         if (*p == '\n' && (strchr(p, ' ') == p + 1 || p[1] == '\n')) {
@@ -376,11 +384,11 @@ static void notes(Work *w)
                 for (char *p = checkpoint; *p; p++)
                         if (*p == '\n')
                                 *p = ' ';
-                note(w->report, "生成时的签名检查点：%.200s。核对：huyingctl verify --checkpoint。",
+                report_note(w->report, "生成时的签名检查点：%.200s。核对：huyingctl verify --checkpoint。",
                         checkpoint);
         }
         if (!w->ctl->unmasked)
-                note(w->report, "姓名已脱敏；--unmask 须写明身份与理由，并记入台账。");
+                report_note(w->report, "姓名已脱敏；--unmask 须写明身份与理由，并记入台账。");
 }
 
 /* ---- the verb ---- */
@@ -411,13 +419,18 @@ static bool period_get(Work *w, const char *when)
                 clock_format_local(w->from_us - 1, text);
                 text[7] = 0;
                 return month_parse(text, &w->from_us, &w->to_us);
+        case REPORT_VISITS:
+                clock_format_local(clock_now().wall_us, text);
+                text[4] = 0;
+                return year_parse(when ? when : text, &w->from_us, &w->to_us) ||
+                       (when && month_parse(when, &w->from_us, &w->to_us));
         }
         return false;
 }
 
 static int fill(Work *w)
 {
-        static const char *const titles[] = {"日登记", "周汇总", "月上报"};
+        static const char *const titles[] = {"日登记", "周汇总", "月上报", "上门服务"};
         Report *rp = w->report;
         char from[20], to[20];
         int r = 0;
@@ -432,6 +445,7 @@ static int fill(Work *w)
         clock_format_local(clock_now().wall_us, rp->made);
         switch (w->kind) {
         case REPORT_DAY: r = cases(w, "日登记", false); break;
+        case REPORT_VISITS: return report_visits(w->ctl, w->audit, rp, w->from_us, w->to_us);
         case REPORT_WEEK:
         case REPORT_MONTH:
                 r = days(w);
@@ -526,7 +540,7 @@ static Exit list(const Ctl *ctl)
 
 int verb_report(Ctl *ctl, int argc, char **argv)
 {
-        static const char *const words[] = {"day", "week", "month"};
+        static const char *const words[] = {"day", "week", "month", "visits"};
         _cleanup_(audit_freep) Audit *audit = NULL;
         Report report = {.n_sheets = 0};
         Work w = {.ctl = ctl, .report = &report};
@@ -537,11 +551,12 @@ int verb_report(Ctl *ctl, int argc, char **argv)
 
         if (str_equal(argv[1], "list"))
                 return list(ctl);
-        while (kind < 3 && !str_equal(argv[1], words[kind]))
+        while (kind < 4 && !str_equal(argv[1], words[kind]))
                 kind++;
         w.kind = (ReportKind)kind;
-        if (kind == 3 || !period_get(&w, argc > 2 ? argv[2] : NULL)) {
-                complain("用法", "usage: report day|week [YYYY-MM-DD], report month [YYYY-MM], report list");
+        if (kind == 4 || !period_get(&w, argc > 2 ? argv[2] : NULL)) {
+                complain("用法", "usage: report day|week [YYYY-MM-DD], report month [YYYY-MM], report visits "
+                        "[YYYY[-MM]], report list");
                 return EXIT_USAGE;
         }
         e = journal_open(ctl, &audit);
@@ -551,10 +566,12 @@ int verb_report(Ctl *ctl, int argc, char **argv)
                 return e;
         w.audit = audit;
         r = fill(&w);
-        if (r == 0 && w.kind != REPORT_DAY)
+        if (r == 0 && (w.kind == REPORT_WEEK || w.kind == REPORT_MONTH))
                 r = unclosed(&w);
         clock_format_local(w.from_us, from);
-        from[w.kind == REPORT_MONTH ? 7 : 10] = 0;
+        from[w.kind == REPORT_VISITS && (!argv[2] || strlen(argv[2]) == 4)  ? 4
+                : w.kind == REPORT_MONTH || w.kind == REPORT_VISITS ? 7
+                                                                    : 10] = 0;
         (void)snprintf(name, sizeof(name), "%s-%s", words[kind], from);
         if (r < 0)
                 complain("读不了记录", "%s", strerror(-r));

@@ -31,6 +31,9 @@ typedef struct Report {
         unsigned n_notes;
 } Report;
 
+void report_note(Report *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* The sheets and notes of the report on visits. 0 or a negative errno. */
+int report_visits(const Ctl *, Audit *, Report *, int64_t from_us, int64_t to_us);
 /* Each writes one file whole; 0 or a negative errno. */
 int report_html(const Report *, const char *path);
 int report_csv(const Report *, const char *path);

@@ -188,10 +188,13 @@ int verb_show(Ctl *ctl, int argc, char **argv)
 {
         _cleanup_(audit_freep) Audit *audit = NULL;
         _cleanup_(registry_unrefp) Registry *registry = NULL;
+        const Resident *who;
         uint64_t incident;
+        char what[40];
         StateRow row;
         Exit e;
 
+        (void)snprintf(what, sizeof(what), "show %.20s", argv[1]);
         if (!parse_u64(argv[1], &incident) || incident == 0) {
                 complain("编号是一个数", "the incident is a number: %s", argv[1]);
                 return EXIT_USAGE;
@@ -203,10 +206,11 @@ int verb_show(Ctl *ctl, int argc, char **argv)
                 complain("没有这件警情", "no such incident: %s", argv[1]);
                 return EXIT_ERROR;
         }
-        e = unmask(ctl, argv[1], "");
-        if (e != EXIT_OK)
-                return e;
         if (audit_registry(audit, &registry) != 0 && registry_new(&registry) < 0)
                 return EXIT_ERROR;
+        who = registry_resident(registry, row.resident);
+        e = unmask(ctl, what, who ? who->code : "");
+        if (e != EXIT_OK)
+                return e;
         return timeline_print(ctl, audit, registry, &row);
 }

@@ -40,7 +40,7 @@
       h('h2', {class: 'what'}, v.name), h('p', {class: 'where'}, v.address),
       H.live('p', {class: 'left'}, function () { return t('v_since', H.time(v.since), H.span(H.clock.now() - v.since)); })),
       H.live('p', {class: 'lead'}, function () {
-        const left = v.since + 3600 - H.clock.now();
+        const left = (v.counts_from || v.since) - H.clock.now();
         return left > 0 ? t('v_hour', H.span(left)) : t('v_counts');
       }),
       H.button(t('v_out'), 'primary huge', function () {
@@ -57,7 +57,7 @@
 
   function bed_card(bed) {
     return h('li', {}, h('button', {type: 'button', class: 'card p5', 'data-key': 'b' + bed.resident, onclick: function () { in_sheet(bed); }},
-      h('span', {class: 'what'}, bed.name), h('span', {class: 'where'}, bed.address),
+      h('span', {class: 'what'}, bed.name), h('span', {class: 'where'}, H.near(bed)),
       h('span', {class: 'top'}, h('span', {class: 'needs'}, bed.plan ? t('v_of_plan', bed.done || 0, bed.plan) : t('v_done', bed.done || 0)),
         h('span', {class: 'number'}, t('v_hours', Math.round((bed.hours || 0) * 10) / 10)))));
   }
@@ -69,6 +69,8 @@
       const found = all.filter(function (b) { return !wanted || (b.name + b.address + b.resident).indexOf(wanted) >= 0; });
       list.textContent = '';
       found.slice(0, 60).forEach(function (b) { list.appendChild(bed_card(b)); });
+      if (day().more)
+        list.appendChild(h('li', {class: 'quiet'}, t('v_more', day().more)));
       if (!found.length)
         list.appendChild(h('li', {class: 'quiet'}, t('v_no_bed')));
     };

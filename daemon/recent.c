@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "recent.h"
+
+#include "base/assert.h"
+#include "limits.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ROWS   20u
+#define SPAN_S 630 /* ten minutes, and the one before */
+#define NEAR_S                                                                                              \
+        20 /* of three rows within this time the middle one goes: a fast device has its ten minutes too */
+
+typedef struct Row {
+        uint16_t after_s; /* after the base */
+        uint8_t has;
+        int16_t tenths[VITAL_MAX];
+} Row;
+
+typedef struct Person {
+        int64_t base_s;
+        uint32_t n;
+        Row rows[ROWS];
+} Person;
+
+struct Recent {
+        Person **persons;
+        uint32_t n;
+};
+
+Recent *recent_new(void)
+{
+        Recent *r = calloc(1, sizeof(*r));
+
+        ASSERT(r);
+        return r;
+}
+
+Recent *recent_free(Recent *r)
+{
+        if (!r)
+                return NULL;
+        for (uint32_t i = 0; i < r->n; i++)
+                free(r->persons[i]);
+        free(r->persons);
+        free(r);
+        return NULL;
+}
+
+static Person *person_of(Recent *r, uint32_t resident)
+{
+        if (resident == 0 || resident >= LIMIT_DEVICES)
+                return NULL;
+        if (resident >= r->n) {
+                uint32_t n = (resident / 1024 + 1) * 1024;
+
+                r->persons = realloc(r->persons, n * sizeof(r->persons[0]));
+                ASSERT(r->persons);
+                memset(r->persons + r->n, 0, (n - r->n) * sizeof(r->persons[0]));
+                r->n = n;
+        }
+        if (!r->persons[resident])
+                r->persons[resident] = calloc(1, sizeof(Person));
+        ASSERT(r->persons[resident]);
+        return r->persons[resident];
+}
+
+/* Keeps what is not older than SPAN_S before t_s, and makes room. */
+static void person_advance(Person *p, int64_t t_s)
+{
+        uint32_t drop = 0;
+
+        if (p->n > 0 && t_s < p->base_s) /* a clock went backwards, or it comes late: begin again */
+                p->n = 0;
+        while (drop < p->n && p->base_s + p->rows[drop].after_s < t_s - SPAN_S)
+                drop++;
+        if (drop == 0 && p->n == ROWS)
+                drop = 1;
+        p->n -= drop;
+        memmove(p->rows, p->rows + drop, p->n * sizeof(Row));
+        if (p->n == 0)
+                p->base_s = t_s;
+        else if (p->rows[0].after_s > 0) {
+                uint16_t first = p->rows[0].after_s;
+
+                p->base_s += first;
+                for (uint32_t i = 0; i < p->n; i++)
+                        p->rows[i].after_s = (uint16_t)(p->rows[i].after_s - first);
+        }
+}
+
+void recent_add(Recent *r, uint32_t resident, int64_t wall_us, const VitalsEvent *v)
+{
+        Person *p = person_of(r, resident);
+        int64_t t_s = wall_us / (int64_t)USEC_PER_SEC;
+        Row row = {.has = (uint8_t)(v->has & ((1u << VITAL_MAX) - 1))};
+
+        if (!p)
+                return;
+        person_advance(p, t_s);
+        row.after_s = (uint16_t)(t_s - p->base_s);
+        if (p->n > 0 && row.after_s < p->rows[p->n - 1].after_s)
+                return; /* older than the newest, and late: the store has it */
+        for (unsigned i = 0; i < VITAL_MAX; i++)
+                if (row.has & 1u << i) {
+                        if (!(fabs(v->value[i]) < 3000))
+                                row.has &= (uint8_t) ~(1u << i);
+                        else
+                                row.tenths[i] = (int16_t)round(v->value[i] * 10);
+                }
+        if (p->n >= 2 && row.after_s - p->rows[p->n - 2].after_s < NEAR_S)
+                p->n--;
+        p->rows[p->n++] = row;
+        ASSERT(p->n <= ROWS);
+}
+
+bool recent_json(const Recent *r, uint32_t resident, int64_t now_us, Str *s)
+{
+        const Person *p = resident < r->n ? r->persons[resident] : NULL;
+        int64_t now_s = now_us / (int64_t)USEC_PER_SEC;
+        uint32_t first = 0, all = 0;
+
+        while (p && first < p->n && p->base_s + p->rows[first].after_s < now_s - SPAN_S)
+                first++;
+        if (!p || first == p->n)
+                return false;
+        str_add(s, "{\"t\":[");
+        for (uint32_t i = first; i < p->n; i++) {
+                str_addf(s, "%s%d", i > first ? "," : "", (int)(p->base_s + p->rows[i].after_s - now_s));
+                all |= p->rows[i].has;
+        }
+        for (unsigned v = 0; v < VITAL_MAX; v++) {
+                if (!(all & 1u << v))
+                        continue;
+                str_addf(s, "],\"%s\":[", vital_word((Vital)v));
+                for (uint32_t i = first; i < p->n; i++) {
+                        if (i > first)
+                                str_add(s, ",");
+                        str_number(s, p->rows[i].has & 1u << v ? p->rows[i].tenths[v] / 10.0 : NAN);
+                }
+        }
+        str_add(s, "]}");
+        return true;
+}
