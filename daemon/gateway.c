@@ -399,20 +399,6 @@ static void registry_take(Gateway *g, Registry *registry)
         turn_look(g->turn);
 }
 
-static void registry_counts(const Registry *r, Str *s)
-{
-        uint32_t devices = 0, residents = 0, workers = 0;
-
-        for (uint32_t i = 1; i < r->n_devices; i++)
-                devices += registry_device(r, i) != NULL;
-        for (uint32_t i = 1; i < r->n_residents; i++)
-                residents += registry_resident(r, i) != NULL;
-        for (uint32_t i = 1; i < r->n_workers; i++)
-                workers += registry_worker(r, i) != NULL;
-        str_addf(s, "{\"result\":\"ok\",\"devices\":%u,\"residents\":%u,\"workers\":%u}", devices, residents,
-                workers);
-}
-
 /* Another registry, in force at once; `json` is journaled, and answers `hold` when it is on the disk. */
 static void registry_change(Gateway *g, Registry *registry, const char *json, uint64_t hold)
 {

@@ -40,3 +40,17 @@ bool roster_can_serve(const Registry *r, const Policy *policy, Now now, char *re
         str_add(&to, ")");
         return false;
 }
+
+void registry_counts(const Registry *r, Str *s)
+{
+        uint32_t devices = 0, residents = 0, workers = 0;
+
+        for (uint32_t i = 1; i < r->n_devices; i++)
+                devices += registry_device(r, i) != NULL;
+        for (uint32_t i = 1; i < r->n_residents; i++)
+                residents += registry_resident(r, i) != NULL;
+        for (uint32_t i = 1; i < r->n_workers; i++)
+                workers += registry_worker(r, i) != NULL;
+        str_addf(s, "{\"result\":\"ok\",\"devices\":%u,\"residents\":%u,\"workers\":%u}", devices, residents,
+                workers);
+}

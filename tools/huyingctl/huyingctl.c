@@ -47,6 +47,10 @@ static const Verb verbs[] = {
                 "a proof of one row, or that a checkpoint's journal goes on in ours", 0, 1, verb_prove},
         {"export", "[--from --to]", "导出为 JSONL，供独立核验", "JSONL for an independent verifier", 0, 0,
                 verb_export},
+        {"archive", "YEAR", "一年的台账归档，可独立核验", "one year of the journal as a file that stays verifiable", 1, 1,
+                verb_archive},
+        {"salvage", "FILE OUT", "从损坏的数据库抢救记录", "reads what can be read of a damaged database", 2, 2,
+                verb_salvage},
         {"erase", "RESIDENT --reason R", "依法删除某人的记录内容",
                 "lawful erasure of what a person's rows say", 1, 1, verb_erase},
         {"backup", "FILE", "在线备份", "copies the database while it is in use", 1, 1, verb_backup},
@@ -115,7 +119,7 @@ static const Verb verbs[] = {
                 FLAG("pseudonymise", OPTION_PSEUDONYMISE), WITH("month", OPTION_MONTH),                     \
                 WITH("by", OPTION_BY), WITH("format", OPTION_FORMAT), WITH("output", OPTION_OUTPUT),        \
                 FLAG("no-pager", OPTION_NO_PAGER), FLAG("check", OPTION_CHECK),                             \
-                WITH("service", OPTION_SERVICE), WITH("rating", OPTION_RATING)
+                WITH("archive", OPTION_ARCHIVE), WITH("service", OPTION_SERVICE), WITH("rating", OPTION_RATING)
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 

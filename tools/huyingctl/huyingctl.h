@@ -53,6 +53,7 @@ typedef enum Option {
         OPTION_OUTPUT,
         OPTION_NO_PAGER,
         OPTION_CHECK,
+        OPTION_ARCHIVE,
         OPTION_SERVICE,
         OPTION_RATING,
         OPTION_MAX,
@@ -128,6 +129,8 @@ int verb_audit(Ctl *, int argc, char **argv);
 int verb_kpi(Ctl *, int argc, char **argv);
 int verb_report(Ctl *, int argc, char **argv);
 int verb_prove(Ctl *, int argc, char **argv);
+int verb_archive(Ctl *, int argc, char **argv);
+int verb_salvage(Ctl *, int argc, char **argv);
 int verb_export(Ctl *, int argc, char **argv);
 int verb_erase(Ctl *, int argc, char **argv);
 int verb_backup(Ctl *, int argc, char **argv);

@@ -1,30 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/*
- * verify, prove, export: the record for somebody who does not trust us.
- *
- * The export is JSON lines; tools/verify.py checks it with nothing but Python's standard library. First line:
- *   {"huying":"journal-1","origin":"huying/<site>","key":verifier key,"first":leaf 0's row,"from":first row here,
- *    "prev":h of the row before or null,"nodes":[[level,hash] …]}   the tree over the rows before, largest first
- * then a line for each row, hashes and salts in hexadecimal, body as a JSON string (its exact bytes are hashed):
- *   {"seq":1,"t":µs,"tb":µs,"boot":1,"tq":1,"kind":1,"incident":0,"salt":…,"body":…,"bh":…,"h":…}
- * and {"checkpoint":note} behind the row that completes it. An erased row has null for salt and body. With
- * --pseudonymise all of them have, and "shown" says what may be seen.
- */
-#include "tools/huyingctl/huyingctl.h"
+/* verify, prove: the record for somebody who does not trust us. What is exported: export.c. */
+#include "tools/huyingctl/export.h"
 
 #include "base/assert.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "protocols/codec/codec.h"
-#include "store/hash.h"
-#include "store/proof.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/random.h>
-
-#define LINE_SIZE (256u * 1024)
 
 static bool file_text(const char *path, char *ret, size_t cap)
 {
@@ -38,8 +23,7 @@ static bool file_text(const char *path, char *ret, size_t cap)
         return !ferror(f) && n < cap - 1;
 }
 
-/* --key: a verifier key or a file with one; else the one beside the journal. "" when there is none. */
-static Exit key_get(const Ctl *ctl, char ret[NOTE_KEY_SIZE])
+Exit key_get(const Ctl *ctl, char ret[NOTE_KEY_SIZE])
 {
         const char *given = ctl->option[OPTION_KEY];
         char path[4096];
@@ -81,7 +65,7 @@ static bool checkpoint_of_alert(const char *json, Checkpoint *ret)
         return false;
 }
 
-static Exit checkpoint_get(const Ctl *ctl, const char *key, Checkpoint *ret)
+Exit checkpoint_get(const Ctl *ctl, const char *key, Checkpoint *ret)
 {
         const char *path = ctl->option[OPTION_CHECKPOINT];
         char note[NOTICE_JSON_MAX];
@@ -103,7 +87,7 @@ static Exit checkpoint_get(const Ctl *ctl, const char *key, Checkpoint *ret)
         return EXIT_NOT_WELL;
 }
 
-static Exit number_option(const Ctl *ctl, Option option, uint64_t *ret)
+Exit number_option(const Ctl *ctl, Option option, uint64_t *ret)
 {
         const char *text = ctl->option[option];
 
@@ -171,6 +155,8 @@ int verb_verify(Ctl *ctl, int argc, char **argv)
         Exit e;
         int r;
 
+        if (ctl->option[OPTION_ARCHIVE])
+                return archive_verify(ctl, ctl->option[OPTION_ARCHIVE]);
         e = number_option(ctl, OPTION_FROM, &q.from);
         if (e == EXIT_OK)
                 e = number_option(ctl, OPTION_TO, &q.to);
@@ -194,41 +180,6 @@ int verb_verify(Ctl *ctl, int argc, char **argv)
         }
         verdict_print(ctl, &q, &v);
         return v.good ? EXIT_OK : EXIT_NOT_WELL;
-}
-
-/* ---- lines ---- */
-
-static void add_hex(Str *s, const char *name, const uint8_t *bytes, size_t n)
-{
-        static const char digits[] = "0123456789abcdef";
-
-        str_addf(s, ",\"%s\":", name);
-        if (!bytes) {
-                str_add(s, "null");
-                return;
-        }
-        str_add(s, "\"");
-        for (size_t i = 0; i < n; i++)
-                str_addn(s, (char[]){digits[bytes[i] >> 4], digits[bytes[i] & 15]}, 2);
-        str_add(s, "\"");
-}
-
-static void add_record(Str *s, const ProofRow *row, bool content)
-{
-        const JournalRecord *j = &row->record;
-
-        str_addf(s,
-                "\"seq\":%" PRIu64 ",\"t\":%" PRId64 ",\"tb\":%" PRIu64 ",\"boot\":%" PRIu32
-                ",\"tq\":%u,\"kind\":%d,\"incident\":%" PRIu64,
-                j->seq, j->t_us, j->tb_us, j->boot, j->time_quality, (int)j->kind, j->incident);
-        add_hex(s, "salt", content ? row->salt : NULL, SALT_SIZE);
-        str_add(s, ",\"body\":");
-        if (content && j->body)
-                str_jsonn(s, j->body, j->body_size);
-        else
-                str_add(s, "null");
-        add_hex(s, "bh", row->bh, HASH_SIZE);
-        add_hex(s, "h", row->h, HASH_SIZE);
 }
 
 static void add_path(Str *s, const TreeProof *p)
@@ -341,170 +292,4 @@ int verb_prove(Ctl *ctl, int argc, char **argv)
         if (e == EXIT_OK)
                 (void)puts(line);
         return e;
-}
-
-/* ---- export ---- */
-
-typedef struct Export {
-        Audit *audit;
-        Str line;
-        char *buffer;
-        bool pseudonymise;
-        uint8_t secret[32]; /* for pseudonyms: of this export, and then forgotten */
-        uint64_t first, last, size;
-} Export;
-
-static void pseudonym(const Export *x, const char *code, char ret[20])
-{
-        uint8_t hash[HASH_SIZE];
-
-        hash_sha256(x->secret, sizeof(x->secret), code, strlen(code), NULL, 0, hash);
-        (void)snprintf(
-                ret, 20, "p-%02x%02x%02x%02x%02x%02x", hash[0], hash[1], hash[2], hash[3], hash[4], hash[5]);
-}
-
-static void add_shown(Export *x, const ProofRow *row)
-{
-        static const char *const codes[] = {"device", "dwelling", "resident", "worker", "to", "source"};
-        static const char *const plain[] = {"grid", "class", "priority", "state", "tier", "round", "channel",
-                "reason", "result", "cause", "on", "due", "late", "outcome", "kind", "action", "via",
-                "agency"};
-        const JournalRecord *j = &row->record;
-        char path[64], value[256], name[20];
-        const char *comma = "";
-
-        str_add(&x->line, ",\"shown\":{");
-        for (size_t i = 0; j->body && i < sizeof(codes) / sizeof(codes[0]); i++) {
-                (void)snprintf(path, sizeof(path), "$.%s", codes[i]);
-                if (!json_text(j->body, j->body_size, path, value, sizeof(value)))
-                        continue;
-                pseudonym(x, value, name);
-                str_addf(&x->line, "%s\"%s\":\"%s\"", comma, codes[i], name);
-                comma = ",";
-        }
-        for (size_t i = 0; j->body && i < sizeof(plain) / sizeof(plain[0]); i++) {
-                (void)snprintf(path, sizeof(path), "$.%s", plain[i]);
-                if (!json_text(j->body, j->body_size, path, value, sizeof(value)))
-                        continue;
-                str_addf(&x->line, "%s\"%s\":", comma, plain[i]);
-                str_json(&x->line, value);
-                comma = ",";
-        }
-        str_add(&x->line, "}");
-}
-
-static bool export_note(void *userdata, uint64_t size, const char *note)
-{
-        Export *x = userdata;
-
-        x->line.n = 0;
-        str_add(&x->line, "{\"checkpoint\":");
-        str_json(&x->line, note);
-        str_add(&x->line, "}");
-        return puts(x->buffer) >= 0;
-}
-
-/* Checkpoints stand behind the row that completes them; asked for by blocks of rows, most of which have none. */
-static bool export_row(void *userdata, const ProofRow *row)
-{
-        Export *x = userdata;
-        uint64_t leaf = row->record.seq - x->first;
-
-        x->line.n = 0;
-        str_add(&x->line, "{");
-        add_record(&x->line, row, !x->pseudonymise);
-        if (x->pseudonymise)
-                add_shown(x, row);
-        str_add(&x->line, "}");
-        ASSERT(!x->line.full); /* a body is bounded */
-        if (puts(x->buffer) < 0)
-                return false;
-        return proof_notes(x->audit, leaf, leaf + 1, export_note, x) == 0;
-}
-
-static int export_head(Export *x, const Ctl *ctl, const char *key, uint64_t from)
-{
-        Tree t = {0};
-        char origin[NOTE_NAME_SIZE];
-        bool any = false;
-        int r = 0;
-
-        if (from > x->first)
-                r = proof_tree(x->audit, from - x->first, &t);
-        if (r < 0)
-                return r;
-        str_add(&x->line, "{\"huying\":\"journal-1\",\"origin\":");
-        (void)snprintf(origin, sizeof(origin), "huying/%s", ctl->config.site); /* cut is no match */
-        str_json(&x->line, origin);
-        str_add(&x->line, ",\"key\":");
-        str_jsonn(&x->line, key, strcspn(key, "\n"));
-        str_addf(&x->line, ",\"first\":%" PRIu64 ",\"from\":%" PRIu64 ",\"nodes\":[", x->first, from);
-        for (uint32_t level = TREE_LEVELS; level-- > 0;)
-                if (t.size & 1ull << level) {
-                        char text[45];
-
-                        note_hash(t.nodes[level], text);
-                        str_addf(&x->line, "%s[%u,\"%s\"]", any ? "," : "", level, text);
-                        any = true;
-                }
-        str_add(&x->line, "]");
-        return 0;
-}
-
-static bool export_prev(void *userdata, const ProofRow *row)
-{
-        Export *x = userdata;
-
-        add_hex(&x->line, "prev", row->has_prev ? row->prev : NULL, HASH_SIZE);
-        return false;
-}
-
-int verb_export(Ctl *ctl, int argc, char **argv)
-{
-        _cleanup_(audit_freep) Audit *audit = NULL;
-        _cleanup_(freep) char *line = malloc(LINE_SIZE);
-        Export x = {.buffer = line,
-                .line = {.p = line, .cap = LINE_SIZE},
-                .pseudonymise = ctl->option[OPTION_PSEUDONYMISE] != NULL};
-        char key[NOTE_KEY_SIZE];
-        uint64_t from = 0, to = UINT64_MAX;
-        Exit e;
-        int r;
-
-        if (!line || getrandom(x.secret, sizeof(x.secret), 0) != (ssize_t)sizeof(x.secret))
-                return EXIT_ERROR;
-        e = number_option(ctl, OPTION_FROM, &from);
-        if (e == EXIT_OK)
-                e = number_option(ctl, OPTION_TO, &to);
-        if (e == EXIT_OK)
-                e = key_get(ctl, key);
-        if (e == EXIT_OK)
-                e = journal_open(ctl, &audit);
-        if (e != EXIT_OK)
-                return e;
-        if (!x.pseudonymise)
-                access_note(ctl, "export");
-        x.audit = audit;
-        r = proof_extent(audit, &x.first, &x.size);
-        if (r == 0 && (x.size == 0 || from >= x.first + x.size)) {
-                complain("没有可导出的记录", "there are no such rows");
-                return EXIT_ERROR;
-        }
-        from = from < x.first ? x.first : from;
-        if (to > x.first + x.size - 1)
-                to = x.first + x.size - 1; /* what comes meanwhile is for the next export */
-        if (r == 0)
-                r = export_head(&x, ctl, key, from);
-        if (r == 0)
-                r = proof_rows(audit, from, from, export_prev, &x);
-        if (r == 0) {
-                str_add(&x.line, "}");
-                (void)puts(line);
-                r = proof_rows(audit, from, to, export_row, &x);
-        }
-        if (r < 0 || fflush(stdout) != 0) {
-                complain("导出没有完成", "the export is not complete: %s", strerror(r < 0 ? -r : errno));
-                return EXIT_ERROR;
-        }
-        return EXIT_OK;
 }
