@@ -570,8 +570,6 @@ static int control_vitals(void *userdata, uint32_t uid, const ControlVitals *wha
         return looks_person(&g->looks, uid, what, hold, ret_json);
 }
 
-/* For the web server */
-
 static void http_facts(void *userdata, HttpFacts *ret)
 {
         Gateway *g = userdata;
