@@ -208,6 +208,8 @@ static const char *const ladder_defaults[CLASS_MAX][LADDER_KEYS] = {
                 "5min", "10s", "30min", "60min", "4h", "", "5min", OUTCOMES},
         [CLASS_INACTIVITY] = {"3", "0s worker", "10min backup building-head family", "30min community", "60min street", "",
                 "5min", "10s", "30min", "60min", "4h", "", "5min", OUTCOMES},
+        [CLASS_WANDERING] = {"2", "0s worker family", "60s backup building-head", "180s community", "10min street", "20min district",
+                "60s", "10s", "120s", "30min", "60min", "", "5min", OUTCOMES},
         [CLASS_CHECK] = {"3", "0s worker", "10min backup building-head family", "30min community", "60min street", "",
                 "5min", "10s", "30min", "60min", "4h", "", "5min", OUTCOMES},
         [CLASS_FAULT] = {"4", "0s worker", "4h backup building-head family", "24h community", "48h street", "",

@@ -37,6 +37,7 @@ typedef enum Class {
         CLASS_BATTERY,
         CLASS_SYSTEM,
         CLASS_REQUEST,
+        CLASS_WANDERING, /* has left the circle around his home, P2 */
         CLASS_MAX,
 } Class;
 
@@ -135,6 +136,11 @@ typedef enum Reason {
         REASON_VISIT_FORGOTTEN, /* nobody has checked out */
         REASON_CLOCK,          /* nobody can say how long it was */
         REASON_NO_NOTE,        /* a reason must be given */
+        REASON_NO_MOTION,
+        REASON_NO_WATER,
+        REASON_NO_DOOR,
+        REASON_IN_BED,         /* past the hour */
+        REASON_LEFT,           /* outside of the circle around home */
         REASON_MAX,
 } Reason;
 
@@ -289,6 +295,13 @@ typedef enum MarkKind {
         MARK_SHELVED = 5,  /* device: its faults rest until wall_us; value 1; worker */
         MARK_AWAY = 6,     /* resident: until wall_us; value Away; worker */
         MARK_VISIT = 7,    /* worker: an open visit since wall_us; `worker` is the resident; value as in visit.c */
+        MARK_MOTION = 8,   /* resident, or dwelling with bit 31: the newest sign at wall_us; value the device; worker
+                              the seconds of MARK_ALIVE at that time. One for each SignKind, in its order */
+        MARK_BED = 9,
+        MARK_WATER = 10,
+        MARK_DOOR = 11,
+        MARK_BUTTON = 12,
+        MARK_ALIVE = 13,   /* 1: we were listening at wall_us; worker: seconds, of all times, in which we were not */
         MARK_KIND_MAX,
 } MarkKind;
 
@@ -390,6 +403,10 @@ typedef struct IncidentView {
         bool partial;              /* … without all of its seven parts */
         bool area;                 /* many devices of one place */
         Away away;                 /* where the resident was when it opened */
+        uint8_t sign;              /* SignKind of … */
+        int64_t sign_us;           /* the newest sign of life; 0: none is known */
+        bool located;              /* where he is: */
+        double lat, lon, accuracy_m;
 } IncidentView;
 
 /* One person who was told of an incident. */

@@ -153,6 +153,19 @@ typedef struct SystemEvent {
         bool raise; /* false: the cause has gone (a condition, it stops nothing) */
 } SystemEvent;
 
+/* Signs of somebody being about. Numbers are kept (MarkKind): append only, the button stays the last. */
+typedef enum SignKind { SIGN_MOTION, SIGN_BED, SIGN_WATER, SIGN_DOOR, SIGN_BUTTON, SIGN_MAX } SignKind;
+typedef enum SignSaid { SAID_NOT, SAID_NO, SAID_YES } SignSaid;
+const char *sign_word(SignKind); /* motion, bed, water, door, button */
+
+/* What any message of a device may say besides; all zero: nothing. */
+typedef struct SignEvent {
+        uint8_t said[SIGN_BUTTON]; /* SignSaid; of a bed: somebody is in it, of a door: it is open */
+        bool located;
+        double lat, lon;  /* degrees, WGS 84 */
+        float accuracy_m; /* 0: not said */
+} SignEvent;
+
 typedef struct Event {
         EventType type;
         EventVia via;
@@ -167,6 +180,7 @@ typedef struct Event {
         char why[WORD_SIZE * 2]; /* unparsed, refused: what was wrong, one English line */
         char *body;            /* the payload as it came; owned by the inbox; may be NULL */
         uint32_t body_size;
+        SignEvent signs;
         bool body_json;        /* the body is valid JSON in UTF-8 and can stand in the journal as it is */
         union {
                 AlarmEvent alarm;

@@ -143,7 +143,7 @@ static JournalRow *matter_row(Engine *e, Incident *in, const Matter *m)
 {
         JournalKind kind = m->group == GROUP_SYSTEM               ? JOURNAL_SYSTEM
                            : m->group == GROUP_VITAL              ? JOURNAL_READING
-                           : m->group == GROUP_FAULT && !m->event ? JOURNAL_DEVICE
+                           : m->group != GROUP_HELP && !m->event  ? JOURNAL_DEVICE
                                                                   : JOURNAL_EVENT;
         JournalRow *row = emit_journal(e, in, kind);
 

@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "base/idmap.h"
+#include "engine/activity.h"
 #include "engine/engine.h"
 #include "engine/supervise.h"
 
@@ -193,6 +194,11 @@ typedef struct Incident {
         Figures figures;
         double value, limit, trend;
         int64_t span_us; /* the reading is beyond since so long */
+        int64_t sign_wall, located_wall; /* newest sign of life; newest place that people were told */
+        double lat, lon;
+        float accuracy_m;
+        bool located;
+        uint8_t sign;
         uint8_t digest[16];     /* of the newest alarm event */
         char source[CODE_SIZE]; /* of the newest alarm event */
         char event_id[EVENT_ID_SIZE], word[WORD_SIZE], outcome[WORD_SIZE], handed_to[WORD_SIZE];
@@ -242,6 +248,7 @@ struct Engine {
         int64_t visit_due; /* the next of the open visits; NEVER: none */
         bool visits_anew;  /* some were restored, and have no deadlines yet */
         Supervision sup;
+        Activities act;
 };
 
 /* engine.c: effects and timers */
@@ -448,6 +455,23 @@ void area_back(Engine *, uint32_t device);
 int64_t area_due(const Engine *);
 void area_expire(Engine *);
 bool area_is(const Engine *, uint64_t incident);
+
+/* activity.c */
+size_t activity_size(uint32_t n);
+void activity_init(Engine *, char **memory, uint32_t n);
+void activity_arm(Engine *);
+void activity_restore(Engine *, const MarkRow *);
+void activity_heard(Engine *, const Event *, DeviceState *);
+void activity_deaf(Engine *, bool deaf);
+void activity_from_now(Engine *, uint32_t resident); /* he goes, or is back */
+int64_t activity_due(const Engine *);
+void activity_expire(Engine *); /* one step of what is due */
+void activity_touch(Engine *, uint32_t slot); /* a resident's id is his slot */
+Activity *activity_of(const Engine *, uint32_t resident); /* NULL: beyond the table */
+
+/* geofence.c */
+void geofence_position(Engine *, const Event *, const Place *);
+void geofence_expire(Engine *, const Place *);
 
 /* vitals.c */
 void vitals_event(Engine *, const Event *);

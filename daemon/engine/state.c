@@ -13,7 +13,8 @@
 
 #include <string.h>
 
-#define BLOB_VERSION 3 /* 1: levels of one byte, and not why, score, span and trend. 2: no figures */
+#define BLOB_VERSION                                                                                        \
+        4 /* 1: levels of one byte, and not why, score, span and trend. 2: no figures. 3: no signs */
 
 enum {
         FLAG_LATE = 1 << 0,
@@ -156,6 +157,17 @@ static void put_figures(Out *o, const Incident *in)
         put(o, in->figures.tiers, 1);
 }
 
+static void put_signs(Out *o, const Incident *in)
+{
+        put(o, in->sign, 1);
+        put(o, (uint64_t)in->sign_wall, 8);
+        put(o, in->located, 1);
+        put(o, (uint64_t)in->located_wall, 8);
+        put_double(o, in->lat);
+        put_double(o, in->lon);
+        put_double(o, (double)in->accuracy_m);
+}
+
 static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
 {
         Out o = {.p = blob};
@@ -191,6 +203,7 @@ static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
         put_text(&o, in->handed_to);
         put_people(&o, in);
         put_figures(&o, in);
+        put_signs(&o, in);
         return o.n;
 }
 
@@ -417,6 +430,19 @@ static void limits_complete(Incident *in)
                 in->due[TIMER_HANDLE_BY] = 0;
 }
 
+static void get_signs(In *i, Incident *in)
+{
+        in->sign = (uint8_t)get(i, 1);
+        in->sign_wall = (int64_t)get(i, 8);
+        in->located = get(i, 1) != 0;
+        in->located_wall = (int64_t)get(i, 8);
+        in->lat = get_double(i);
+        in->lon = get_double(i);
+        in->accuracy_m = (float)get_double(i);
+        i->broken = i->broken || in->sign >= SIGN_MAX || !(in->lat >= -90 && in->lat <= 90) ||
+                    !(in->lon >= -180 && in->lon <= 180) || !(in->accuracy_m >= 0);
+}
+
 /* The rest of the blob after its head (version, offset, flags). */
 static void blob_read(In *i, Incident *in)
 {
@@ -456,6 +482,8 @@ static void blob_read(In *i, Incident *in)
                 get_figures(i, in);
         else
                 in->opened_us = in->round_us;
+        if (i->version >= 4)
+                get_signs(i, in);
 }
 
 /* What no incident of ours can be. A row from the disk is input: it is refused, never asserted. */
@@ -529,10 +557,11 @@ bool state_contradicts(const Incident *in)
         return in->state <= STATE_NONE || in->state >= STATE_CLOSED || in->class >= CLASS_MAX ||
                !in->key_type || in->key_type > KEY_LAST || in->priority < 1 || in->priority > 5 ||
                !tier_present || in->newest > in->tier || !in->newest || owned != (in->owner != 0) ||
-               in->round < 1 || (owned && in->accept_tier < in->tier) || (in->test && in->state != STATE_ALERTING) ||
-               in->event_us == NEVER || in->backup_tier > plan_last(&in->plan) ||
-               in->backup_newest > in->backup_tier || (in->backup_tier && !owned) ||
-               in->reason >= REASON_MAX || in->why >= REASON_MAX || in->away >= AWAY_MAX || in->pending_reason >= REASON_MAX ||
+               in->round < 1 || (owned && in->accept_tier < in->tier) ||
+               (in->test && in->state != STATE_ALERTING) || in->event_us == NEVER ||
+               in->backup_tier > plan_last(&in->plan) || in->backup_newest > in->backup_tier ||
+               (in->backup_tier && !owned) || in->reason >= REASON_MAX || in->why >= REASON_MAX ||
+               in->away >= AWAY_MAX || in->pending_reason >= REASON_MAX ||
                in->accept_tier > plan_last(&in->plan) || in->kind >= ALARM_KIND_MAX ||
                in->cause >= SYSTEM_CAUSE_MAX || in->vital >= VITAL_MAX || in->cond > CONDITION_UNKNOWN ||
                in->round_seq > in->last_seq || in->opening_seq > in->round_seq ||
@@ -628,7 +657,8 @@ static int64_t newest_stamp(const Incident *in)
 /* What gives people time, and what has its whole time again where nobody knows how much of it is over. */
 static bool is_anew(Timer t)
 {
-        return t == TIMER_RECEIPT || t == TIMER_HANDLE_BY || t == TIMER_REOPEN_UNTIL || t == TIMER_CONFIRM_BY;
+        return t == TIMER_RECEIPT || t == TIMER_HANDLE_BY || t == TIMER_REOPEN_UNTIL ||
+               t == TIMER_CONFIRM_BY;
 }
 
 /*
@@ -679,7 +709,8 @@ static void times_place(const Engine *e, Incident *in, uint32_t boot, int64_t of
                         times_move(in, -newest_stamp(in));
                 for (unsigned t = 0; t < TIMER_MAX;
                         t++) { /* a clock that was believed, and wrong by years */
-                        int64_t full = full_time(in, (Timer)t), most = is_promise((Timer)t) ? 2 * full : full;
+                        int64_t full = full_time(in, (Timer)t),
+                                most = is_promise((Timer)t) ? 2 * full : full;
 
                         if (in->due[t] != NEVER && in->due[t] > e->at + most)
                                 in->due[t] = e->at + full;

@@ -44,6 +44,7 @@ typedef struct DeviceState {
         uint16_t levels;        /* what is wrong now */
         uint8_t battery, trend; /* percent + 1; 0: never said */
         uint8_t weak, skewed;   /* in a row */
+        uint8_t bed, door;      /* SignSaid: the newest word of this sensor */
         bool heard, by_coap, area, tried;
 } DeviceState;
 

@@ -25,6 +25,7 @@
 
 #define DEVICES_DEFAULT 1024
 #define AGAIN_US        ((int64_t)USEC_PER_DAY)
+#define WANDERER_OFF_US (15 * USEC_PER_MIN)
 #define LONG_BEAT_US    (30 * USEC_PER_MIN)
 #define SKEW_US         ((int64_t)(5 * USEC_PER_MIN))
 #define IN_A_ROW        3 /* weak or skewed reports */
@@ -52,7 +53,8 @@ size_t supervision_size(const Limits *limits)
 {
         uint32_t n = capacity(limits);
 
-        return padded(n * sizeof(DeviceState)) + padded(n * sizeof(ResidentState)) + padded(heap_size(n));
+        return padded(n * sizeof(DeviceState)) + padded(n * sizeof(ResidentState)) + padded(heap_size(n)) +
+               activity_size(n);
 }
 
 void supervision_init(Engine *e, char **memory)
@@ -68,6 +70,7 @@ void supervision_init(Engine *e, char **memory)
         for (unsigned i = 0; i < 5; i++)
                 e->sup.losses_us[i] = NEVER;
         *memory = p + padded(heap_size(n));
+        activity_init(e, memory, n);
 }
 
 DeviceState *supervision_of(const Engine *e, uint32_t device)
@@ -126,6 +129,21 @@ static bool wants_proof(const Engine *e, const Device *device, const DeviceState
                        device->class == DEVICE_SMOKE || device->class == DEVICE_GAS);
 }
 
+/* The wearer's own; who may get lost wears it, or we look for him without knowing where he is. */
+static uint64_t not_worn_limit(const Engine *e, const Device *device)
+{
+        uint32_t who = registry_resident(e->registry, device->resident) ? device->resident
+                                                                        : roster_sole_resident(e->registry, device->dwelling);
+        const double *own = rule_own(e->registry, who, RULE_NOT_WORN);
+        const double *circle = rule_own(e->registry, who, RULE_GEOFENCE);
+
+        if (own)
+                return (uint64_t)own[0];
+        if (circle && circle[2] > 0 && (!e->policy.not_worn_us || e->policy.not_worn_us > WANDERER_OFF_US))
+                return WANDERER_OFF_US;
+        return e->policy.not_worn_us;
+}
+
 static int64_t next_due(const Engine *e, const Device *device, const DeviceState *d)
 {
         uint64_t limit = supervision_limit(e, device);
@@ -138,8 +156,8 @@ static int64_t next_due(const Engine *e, const Device *device, const DeviceState
         if (d->data_us && e->policy.no_data_us &&
                 !(d->levels & (LEVEL_NO_DATA | LEVEL_LOST | LEVEL_NOT_WORN)))
                 due = min_due(due, d->data_us + no_data_limit(e, d));
-        if (d->off_us && e->policy.not_worn_us && !(d->levels & LEVEL_NOT_WORN))
-                due = min_due(due, d->off_us + (int64_t)e->policy.not_worn_us);
+        if (d->off_us && !(d->levels & LEVEL_NOT_WORN) && not_worn_limit(e, device))
+                due = min_due(due, d->off_us + (int64_t)not_worn_limit(e, device));
         if (d->mains_off_us && e->policy.mains_us && !(d->levels & LEVEL_MAINS))
                 due = min_due(due, d->mains_off_us + (int64_t)e->policy.mains_us);
         if (wants_proof(e, device, d) && !(d->levels & LEVEL_PROOF))
@@ -185,6 +203,7 @@ void supervision_arm(Engine *e)
                 }
                 supervision_touch(e, id);
         }
+        activity_arm(e);
 }
 
 /* Faults as matters */
@@ -471,6 +490,7 @@ void supervision_heard(Engine *e, const Event *ev)
         if (!d->heard || ev->type == EVENT_VITALS)
                 supervision_touch(e, id);
         d->heard = true;
+        activity_heard(e, ev, d);
 }
 
 /* The broker is away: nobody can be heard by it. It is back: each device has its interval anew. */
@@ -481,6 +501,7 @@ void supervision_deaf(Engine *e, bool deaf)
         if (e->sup.deaf == deaf)
                 return;
         e->sup.deaf = deaf;
+        activity_deaf(e, deaf);
         for (uint32_t id = 1; !deaf && id < n && id < most; id++) {
                 DeviceState *d = &e->sup.devices[id];
 
@@ -566,7 +587,7 @@ static void device_expire(Engine *e, uint32_t id, const Device *device, DeviceSt
                 d->lost_us = e->at;
                 if (!supervision_shelved(e, d))
                         (void)fault(e, NULL, device->code, LEVEL_LOST, d->lost_wall, &seq);
-        } else if (!(d->levels & LEVEL_NOT_WORN) && past(d->off_us, e->policy.not_worn_us, e->at)) {
+        } else if (!(d->levels & LEVEL_NOT_WORN) && past(d->off_us, not_worn_limit(e, device), e->at)) {
                 (void)wrong(e, NULL, device->code, LEVEL_NOT_WORN, &seq);
         } else if (!(d->levels & LEVEL_MAINS) && past(d->mains_off_us, e->policy.mains_us, e->at)) {
                 (void)wrong(e, NULL, device->code, LEVEL_MAINS, &seq);
@@ -585,7 +606,7 @@ static void device_expire(Engine *e, uint32_t id, const Device *device, DeviceSt
 
 int64_t supervision_due(const Engine *e)
 {
-        int64_t due = area_due(e);
+        int64_t due = min_due(area_due(e), activity_due(e));
         uint32_t id;
         HeapKey key;
 
@@ -602,6 +623,10 @@ void supervision_expire(Engine *e)
         ASSERT(supervision_due(e) <= e->at);
         if (area_due(e) <= e->at) {
                 area_expire(e);
+                return;
+        }
+        if (activity_due(e) <= e->at) {
+                activity_expire(e);
                 return;
         }
         ASSERT(heap_first(&e->sup.due, &id, &key));
@@ -621,6 +646,10 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
         ASSERT(e && row);
         if (row->kind == MARK_VISIT)
                 visit_restore(e, row);
+        if (row->kind >= MARK_MOTION && row->kind <= MARK_ALIVE) {
+                activity_restore(e, row);
+                return;
+        }
         if (!d)
                 return; /* residents have the same room */
         switch (row->kind) {
@@ -637,6 +666,12 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
         case MARK_BOX: testbox_restore(e, row); return;
         case MARK_AWAY: away_restore(e, row); return;
         case MARK_VISIT:
+        case MARK_MOTION:
+        case MARK_BED:
+        case MARK_WATER:
+        case MARK_DOOR:
+        case MARK_BUTTON:
+        case MARK_ALIVE:
         case MARK_KIND_MAX: return;
         }
 }

@@ -244,6 +244,7 @@ static Reason away_set(Engine *e, const Event *ev, uint32_t worker)
         r->away = (uint8_t)mode;
         r->until_wall = mode == AWAY_HOME ? 0 : e->now.wall_us + (int64_t)ev->action.span_us;
         mark_put(e, MARK_AWAY, id, worker, (int64_t)mode, r->until_wall);
+        activity_from_now(e, id);
         row_of(e, ev, JOURNAL_DEVICE, worker, &p, REASON_AWAY)->on = mode != AWAY_HOME;
         return REASON_NONE;
 }

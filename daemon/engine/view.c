@@ -93,7 +93,13 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .score = in->score & 0x7f,
                 .partial = in->score & 0x80,
                 .area = in->key_type == KEY_AREA,
-                .away = (Away)in->away};
+                .away = (Away)in->away,
+                .sign = in->sign,
+                .sign_us = in->sign_wall,
+                .located = in->located,
+                .lat = in->lat,
+                .lon = in->lon,
+                .accuracy_m = (double)in->accuracy_m};
         view_times(in, now, ret);
         view_texts(in, ret);
         return true;

@@ -62,6 +62,14 @@ static const char *const vital_words[VITAL_MAX] = {
         [VITAL_RESP] = "resp",
 };
 
+static const char *const sign_words[SIGN_MAX] = {
+        [SIGN_MOTION] = "motion",
+        [SIGN_BED] = "bed",
+        [SIGN_WATER] = "water",
+        [SIGN_DOOR] = "door",
+        [SIGN_BUTTON] = "button",
+};
+
 static const char *const alarm_words[ALARM_KIND_MAX] = {
         [ALARM_SOS] = "sos",
         [ALARM_CANCEL] = "cancel",
@@ -161,6 +169,7 @@ static const char *const class_words[CLASS_MAX] = {
         [CLASS_VITAL_CRITICAL] = "vital-critical",
         [CLASS_VITAL_URGENT] = "vital-urgent",
         [CLASS_INACTIVITY] = "inactivity",
+        [CLASS_WANDERING] = "wandering",
         [CLASS_CHECK] = "check",
         [CLASS_FAULT] = "fault",
         [CLASS_BATTERY] = "battery",
@@ -294,6 +303,11 @@ static const char *const reason_words[REASON_MAX] = {
         [REASON_VISIT_FORGOTTEN] = "visit_forgotten",
         [REASON_CLOCK] = "clock",
         [REASON_NO_NOTE] = "no_note",
+        [REASON_NO_MOTION] = "no_motion",
+        [REASON_NO_WATER] = "no_water",
+        [REASON_NO_DOOR] = "no_door",
+        [REASON_IN_BED] = "in_bed",
+        [REASON_LEFT] = "left_home",
 };
 
 /* Numbers are for ever, and there are gaps. */
@@ -388,6 +402,11 @@ const char *device_class_word(DeviceClass class)
 const char *vital_word(Vital vital)
 {
         return word_of(vital_words, N(vital_words), vital);
+}
+
+const char *sign_word(SignKind kind)
+{
+        return word_of(sign_words, N(sign_words), kind);
 }
 
 /* "unknown" and "unparsed" are ours: a device that writes them means something that we do not know. */

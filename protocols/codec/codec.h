@@ -43,7 +43,9 @@ void codec_read_alarm(Codec *, Event *, const char *kind_hint);
  * not folded. */
 void codec_read_vitals(Codec *, Event *);
 /* up/<device>/status: {"battery":80,"rssi":-70,"mains":true,"worn":true}; {} is a heartbeat, and so
- * is an empty body. mains, worn, tamper may be 0 and 1. */
+ * is an empty body. mains, worn, tamper may be 0 and 1.
+ * Any of the three may say signs of life and a place besides: {"motion":true,"bed":"in","water":true,"door":"open",
+ * "lat":34.27,"lon":108.94,"accuracy":15}. */
 void codec_read_status(Codec *, Event *);
 /*
  * worker/<w>/act: {"incident":1042,"action":"accept","nonce":"x1","seq":…,"eta":300,"outcome":…,"note":…,"to":…,

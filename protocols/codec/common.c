@@ -47,6 +47,11 @@ void event_why(Event *e, const char *text)
                 (void)str_copy(e->why, sizeof(e->why), text); /* cut is fine: the body tells the rest */
 }
 
+bool place_possible(double lat, double lon)
+{
+        return lat >= -90 && lat <= 90 && lon >= -180 && lon <= 180 && !(lat == 0 && lon == 0);
+}
+
 /* At most as deep as the number of brackets in it, whatever stands in strings. */
 bool json_inlines(const char *p, size_t n)
 {

@@ -5,6 +5,8 @@
 
 /* What a body, or its corpse, can have; outside of it the sensor is wrong. */
 bool vital_possible(Vital, double value);
+/* Degrees that can be a place; both 0 is a receiver without a fix. */
+bool place_possible(double lat, double lon);
 /* Unix seconds, or milliseconds when above 1e11, to microseconds; 0 when it cannot be the time of a message: before
  * 2020, or more than ten years ahead. */
 int64_t time_possible(double ts);

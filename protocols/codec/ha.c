@@ -31,6 +31,7 @@ typedef enum Key {
         KEY_ID,
         KEY_MODEL,
         KEY_NAME,
+        KEY_ENTITY_NAME,
         KEY_PAYLOAD,
         KEY_SUBTYPE,
         KEY_TYPE,
@@ -56,6 +57,7 @@ static const char *const keys[KEY_MAX][2] = {
         [KEY_ID] = {"$.device.identifiers", "$.dev.ids"},
         [KEY_MODEL] = {"$.device.model", "$.dev.mdl"},
         [KEY_NAME] = {"$.device.name", "$.dev.name"},
+        [KEY_ENTITY_NAME] = {"$.name", "$.name"},
         [KEY_PAYLOAD] = {"$.payload", "$.pl"},
         [KEY_SUBTYPE] = {"$.subtype", "$.stype"},
         [KEY_TYPE] = {"$.type", "$.type"},
@@ -235,6 +237,25 @@ static bool sensor_of(const Ha *h, HaEntity *e)
         return true;
 }
 
+/* There is no class for beds. */
+static bool is_bed(const Ha *h)
+{
+        char text[QUERY_SCALAR_SIZE];
+
+        if (!key_get(h, KEY_ENTITY_NAME, text) && !key_get(h, KEY_NAME, text))
+                return false;
+        for (char *p = text; *p; p++)
+                *p = *p >= 'A' && *p <= 'Z' ? (char)(*p - 'A' + 'a') : *p;
+        return strstr(text, "bed ") || strstr(text, "bed_") || str_equal(text, "bed") || strstr(text, "床");
+}
+
+/* A metric that is on or off. */
+static bool is_flag(const HaEntity *e)
+{
+        return e->type == RULE_METRIC &&
+               (e->what == METRIC_TAMPER || (e->what >= METRIC_SIGNS && e->what < METRIC_LAT));
+}
+
 static bool binary_of(const Ha *h, HaEntity *e)
 {
         static const struct {
@@ -242,12 +263,25 @@ static bool binary_of(const Ha *h, HaEntity *e)
                 AlarmKind kind;
         } classes[] = {{"smoke", ALARM_SMOKE}, {"gas", ALARM_GAS}, {"carbon_monoxide", ALARM_CO},
                 {"heat", ALARM_HEAT}, {"safety", ALARM_SOS}, {"problem", ALARM_FAULT}};
+        static const struct {
+                const char *class;
+                SignKind kind;
+        } signs[] = {{"motion", SIGN_MOTION}, {"moving", SIGN_MOTION}, {"occupancy", SIGN_MOTION},
+                {"presence", SIGN_MOTION}, {"door", SIGN_DOOR}, {"opening", SIGN_DOOR}};
 
         if (key_is(h, KEY_CLASS, "tamper")) {
                 e->type = RULE_METRIC;
                 e->what = METRIC_TAMPER;
                 return true;
         }
+        for (size_t i = 0; i < sizeof(signs) / sizeof(*signs); i++)
+                if (key_is(h, KEY_CLASS, signs[i].class)) {
+                        e->type = RULE_METRIC;
+                        e->what = (uint8_t)(METRIC_SIGNS + (signs[i].kind == SIGN_MOTION && is_bed(h)
+                                                                           ? SIGN_BED
+                                                                           : signs[i].kind));
+                        return true;
+                }
         for (size_t i = 0; i < sizeof(classes) / sizeof(*classes); i++)
                 if (key_is(h, KEY_CLASS, classes[i].class)) {
                         e->type = RULE_LEVEL;
@@ -362,7 +396,7 @@ static HaResult entity_read(Ha *h, const char *component, size_t n, const char *
                 return refuse(h, "a template that is neither value_json.x nor value_json[\"x\"]");
         if (e->type == RULE_EVENT && !e->on[0] && str_equal(e->path, "$"))
                 (void)str_copy(e->path, sizeof(e->path), "$.event_type");
-        if (e->type == RULE_LEVEL || e->what == METRIC_TAMPER) {
+        if (e->type == RULE_LEVEL || is_flag(e)) {
                 if (!key_get(h, KEY_ON, text))
                         (void)str_copy(text, sizeof(text), "ON");
                 if (!str_copy(e->on, sizeof(e->on), text))
@@ -515,9 +549,16 @@ static void metric_say(Ha *h, const HaEntity *e, Speech *s, bool known)
         event.type = EVENT_STATUS;
         event.status = (StatusEvent){
                 .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
-        if (e->what == METRIC_TAMPER) {
-                if (query_scalar(h->state, 0, text))
-                        event.status.tamper = str_equal(text, e->on) ? 1 : str_equal(text, e->off) ? 0 : -1;
+        if (is_flag(e)) {
+                int8_t flag = !query_scalar(h->state, 0, text) ? -1
+                              : str_equal(text, e->on)         ? 1
+                              : str_equal(text, e->off)        ? 0
+                                                               : -1;
+
+                if (e->what == METRIC_TAMPER)
+                        event.status.tamper = flag;
+                else if (flag >= 0)
+                        event.signs.said[e->what - METRIC_SIGNS] = flag ? SAID_YES : SAID_NO;
         } else if (query_number_loose(h->state, 0, &number)) {
                 if (e->what == METRIC_BATTERY && number >= 0 && number <= 100)
                         event.status.battery = (int16_t)lround(number);

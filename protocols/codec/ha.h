@@ -5,6 +5,8 @@
  * PREFIX/COMPONENT/[NODE/]OBJECT/config are understood without a profile. Of an announcement we take
  *
  *   binary_sensor  device_class smoke gas carbon_monoxide heat, safety (a call for help), problem (a fault), tamper
+ *                  motion, moving, occupancy, presence (a sign of life; of a bed, by its name, that somebody is in
+ *                  it), door, opening (of the flat)
  *   sensor         device_class battery, signal_strength; a unit of bpm (heart rate)
  *   event          event_types emergency, sos, panic
  *   device_automation  a trigger whose subtype or type is emergency, sos, panic

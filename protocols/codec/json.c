@@ -33,11 +33,19 @@
 
 #define PATHS_MAX 24
 
-typedef enum ShapeKind { SHAPE_ALARM, SHAPE_VITALS, SHAPE_STATUS, SHAPE_ACTION, SHAPE_MAX } ShapeKind;
+typedef enum ShapeKind {
+        SHAPE_ALARM,
+        SHAPE_VITALS,
+        SHAPE_STATUS,
+        SHAPE_ACTION,
+        SHAPE_SIGNS,
+        SHAPE_MAX
+} ShapeKind;
 
 enum { ALARM_ID, ALARM_KIND, ALARM_TS };
 enum { VITALS_HR, VITALS_TS = VITAL_MAX }; /* the members before ts are those of Vital */
 enum { STATUS_BATTERY, STATUS_RSSI, STATUS_MAINS, STATUS_WORN, STATUS_TAMPER, STATUS_TS };
+enum { SIGNS_LAT = SIGN_BUTTON, SIGNS_LON, SIGNS_ACCURACY }; /* the members before are those of SignKind */
 enum {
         ACT_NONCE,
         ACT_ACTION,
@@ -64,6 +72,7 @@ static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
         [SHAPE_ALARM] = {"$.id", "$.kind", "$.ts"},
         [SHAPE_VITALS] = {"$.hr", "$.spo2", "$.sys", "$.dia", "$.temp", "$.resp", "$.ts"},
         [SHAPE_STATUS] = {"$.battery", "$.rssi", "$.mains", "$.worn", "$.tamper", "$.ts"},
+        [SHAPE_SIGNS] = {"$.motion", "$.bed", "$.water", "$.door", "$.lat", "$.lon", "$.accuracy"},
         [SHAPE_ACTION] = {"$.nonce", "$.action", "$.incident", "$.seq", "$.eta", "$.outcome", "$.to",
                 "$.agency", "$.note", "$.proof", "$.yes", "$.ts", "$.device", "$.resident", "$.mode",
                 "$.for", "$.service", "$.rating", "$.visit"},
@@ -276,6 +285,7 @@ static bool body_step(sqlite3_stmt *row, Event *e)
 
         e->id[0] = e->why[0] = '\0';
         e->device_us = 0;
+        e->signs = (SignEvent){.located = false};
         e->body_json = false;
         p = body_text(e, &n);
         if (n == 0) {
@@ -389,6 +399,60 @@ static int64_t ts_read(sqlite3_stmt *row, int member)
         return member_number(row, member, &ts) ? time_possible(ts) : 0;
 }
 
+/* ---- signs of life, and the place: in any message of a device ---- */
+
+/* true, 1; of a bed also in and out, of a door open and closed. */
+static SignSaid sign_said(sqlite3_stmt *row, SignKind kind)
+{
+        const char *yes = kind == SIGN_BED ? "in" : "open", *no = kind == SIGN_BED ? "out" : "closed", *text;
+        int8_t flag = member_flag(row, (int)kind);
+        size_t n = 0;
+
+        if (flag >= 0)
+                return flag ? SAID_YES : SAID_NO;
+        text = kind == SIGN_BED || kind == SIGN_DOOR ? member_text(row, (int)kind, &n) : NULL;
+        if (!text)
+                return SAID_NOT;
+        return str_equal(text, yes) ? SAID_YES : str_equal(text, no) ? SAID_NO : SAID_NOT;
+}
+
+static bool signs_likely(const char *p, size_t n)
+{
+        static const char *const names[] = {"\"motion\"", "\"bed\"", "\"water\"", "\"door\"", "\"lat\""};
+
+        for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+                if (memmem(p, n, names[i], strlen(names[i])))
+                        return true;
+        return false;
+}
+
+/* After the message itself was read, and found to be an object. Returns whether it says anything. */
+static bool signs_read(Codec *codec, Event *e)
+{
+        sqlite3_stmt *row = codec->shapes[SHAPE_SIGNS];
+        size_t n;
+        const char *p = body_text(e, &n);
+        double accuracy = 0;
+        bool any = false;
+
+        if (!signs_likely(p, n))
+                return false;
+        if (sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) == SQLITE_OK &&
+                connection_step(row) == SQLITE_ROW) {
+                for (unsigned k = 0; k < SIGN_BUTTON; k++) {
+                        e->signs.said[k] = (uint8_t)sign_said(row, (SignKind)k);
+                        any = any || e->signs.said[k] != SAID_NOT;
+                }
+                (void)member_number(row, SIGNS_ACCURACY, &accuracy); /* it need not be said */
+                if (member_number(row, SIGNS_LAT, &e->signs.lat) &&
+                        member_number(row, SIGNS_LON, &e->signs.lon))
+                        e->signs.located = place_possible(e->signs.lat, e->signs.lon);
+                e->signs.accuracy_m = accuracy > 0 && accuracy < 1e6 ? (float)accuracy : 0;
+        }
+        body_reset(row);
+        return any || e->signs.located;
+}
+
 /* ---- alarms ---- */
 
 static bool kind_parse(const char *word, AlarmKind *ret)
@@ -459,6 +523,7 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
                         event_why(e, member_type(row, ALARM_KIND) == MEMBER_ABSENT ? "no kind"
                                                                                    : "kind is no text");
                 }
+                (void)signs_read(codec, e); /* an alarm all the same */
         } else if (hint && str_equal(e->why, "empty")) {
                 kind_set(e, kind_hint, strlen(kind_hint));
                 e->why[0] = '\0';
@@ -507,11 +572,13 @@ void codec_read_vitals(Codec *codec, Event *e)
 {
         sqlite3_stmt *row = codec->shapes[SHAPE_VITALS];
         VitalsEvent vitals = {0};
-        bool object;
+        bool object, signs;
 
         e->type = EVENT_VITALS;
-        if (vitals_plain(codec, e))
+        if (vitals_plain(codec, e)) {
+                (void)signs_read(codec, e); /* there are readings anyway */
                 return;
+        }
         object = body_open(codec, SHAPE_VITALS, e);
         if (object) {
                 e->device_us = ts_read(row, VITALS_TS);
@@ -533,6 +600,7 @@ void codec_read_vitals(Codec *codec, Event *e)
                         event_why(e, "no reading");
         }
         body_close(codec, SHAPE_VITALS);
+        signs = object && signs_read(codec, e);
         if (vitals.has != 0) {
                 e->vitals = vitals;
                 return;
@@ -543,7 +611,9 @@ void codec_read_vitals(Codec *codec, Event *e)
                 .mains = -1,
                 .worn = -1,
                 .tamper = -1,
-                .fault = true};
+                .fault = !signs};
+        if (signs)
+                e->why[0] = '\0';
 }
 
 static int16_t status_number(sqlite3_stmt *row, int member, double min, double max)
@@ -569,6 +639,7 @@ void codec_read_status(Codec *codec, Event *e)
                 e->status.mains = member_flag(row, STATUS_MAINS);
                 e->status.worn = member_flag(row, STATUS_WORN);
                 e->status.tamper = member_flag(row, STATUS_TAMPER);
+                (void)signs_read(codec, e); /* a heartbeat at least */
         } else if (str_equal(e->why, "empty"))
                 e->why[0] = '\0'; /* whoever speaks on his own status topic is alive */
         else

@@ -123,7 +123,7 @@ const char *notice_kind(const IncidentView *view)
 {
         switch (view->group) {
         case GROUP_VITAL: return "vital";
-        case GROUP_INACTIVITY: return "inactivity";
+        case GROUP_INACTIVITY: return view->class == CLASS_WANDERING ? "wandering" : "inactivity";
         case GROUP_SYSTEM: return "system";
         case GROUP_FAULT:
                 if (view->class == CLASS_BATTERY)
@@ -174,6 +174,31 @@ static void what_vital(Str *s, const IncidentView *view, bool english)
         }
 }
 
+/* How long already, what was the last sign of life; how far from home. */
+static void what_inactivity(Str *s, const IncidentView *view, bool english)
+{
+        str_add(s, notice_reason(view->why >= REASON_NO_MOTION && view->why <= REASON_LEFT ? view->why
+                                                                                           : REASON_INACTIVE,
+                           english));
+        if (view->why == REASON_LEFT) {
+                str_add(s, english ? ", " : ", 距住处");
+                str_number(s, view->value);
+                str_add(s, english ? " m from it" : "米");
+                return;
+        }
+        if (view->span_us > 0) {
+                str_add(s, english ? ", " : ", 已");
+                if (english)
+                        str_addf(s, "%" PRId64 " min", view->span_us / (60 * (int64_t)S_US));
+                else
+                        add_span(s, view->span_us);
+        }
+        if (view->why == REASON_INACTIVE && view->sign_us > 0 && view->sign < SIGN_MAX) {
+                str_add(s, english ? ", last sign: " : ", 最后迹象: ");
+                str_add(s, words_sign(view->sign, english));
+        }
+}
+
 static void what_fault(Str *s, const IncidentView *view, bool english)
 {
         if (view->why >= REASON_LOST && view->why < REASON_MAX)
@@ -211,7 +236,7 @@ void notice_what(const IncidentView *view, bool english, char *ret, size_t cap)
                 else
                         str_add(&s, english ? "vital sign" : "体征异常");
                 break;
-        case GROUP_INACTIVITY: str_add(&s, english ? "no activity for long" : "长时间无活动"); break;
+        case GROUP_INACTIVITY: what_inactivity(&s, view, english); break;
         case GROUP_SYSTEM:
                 str_add(&s, english ? "system: " : "系统: ");
                 str_add(&s, words_cause(view->cause, english));
@@ -306,6 +331,19 @@ static void text_state(Str *s, const IncidentView *view, const NoticeContext *co
                 str_addf(s, " 已按%" PRIu32 "次", view->presses);
         if (view->group == GROUP_FIRE && view->condition == CONDITION_CLEARED)
                 str_add(s, " 探测器已恢复, 仍需核实");
+        if (view->sign_us >= view->opened_us && view->sign_us > 0 && view->group != GROUP_FIRE) {
+                str_addf(s, " 其后有%s", words_sign(view->sign, false));
+                if (context->now_us - view->sign_us >= 60 * (int64_t)S_US) {
+                        str_add(s, "(");
+                        add_span(s, context->now_us - view->sign_us);
+                        str_add(s, "前)");
+                }
+                str_add(s, ", 仍需核实");
+        } else if (view->class == CLASS_FALL && view->sign_us > 0)
+                str_add(s, " 跌倒后未见活动");
+        if (view->group == GROUP_INACTIVITY && view->why == REASON_LEFT &&
+                view->condition == CONDITION_CLEARED)
+                str_add(s, " 已回到范围内, 仍需核实");
         if (view->away == AWAY_HOSPITAL)
                 str_add(s, " 登记为住院");
         else if (view->away == AWAY_OUT)
@@ -367,6 +405,29 @@ bool notice_text(const IncidentView *view, const NoticeContext *context, char *r
 
 /* ---- the alert ---- */
 
+static void add_degrees(Str *s, double degrees)
+{
+        str_number(s, round(degrees * 1e6) / 1e6); /* a tenth of a metre */
+}
+
+/* Where he is, and a map of it: Chinese maps are shifted, so the link says that these are the degrees of GPS. */
+static void json_place(Str *s, const IncidentView *view)
+{
+        str_add(s, ",\"place\":{\"lat\":");
+        add_degrees(s, view->lat);
+        str_add(s, ",\"lon\":");
+        add_degrees(s, view->lon);
+        if (view->accuracy_m > 0) {
+                str_add(s, ",\"accuracy\":");
+                str_number(s, round(view->accuracy_m));
+        }
+        str_add(s, "},\"map\":\"https://uri.amap.com/marker?position=");
+        add_degrees(s, view->lon);
+        str_add(s, ",");
+        add_degrees(s, view->lat);
+        str_add(s, "&coordinate=wgs84\"");
+}
+
 static void json_what(Str *s, const IncidentView *view)
 {
         str_addf(s, "\"incident\":%" PRIu64 ",\"kind\":", view->id);
@@ -394,6 +455,23 @@ static void json_what(Str *s, const IncidentView *view)
                         str_addf(s, ",\"news2\":%u,\"news2_partial\":%s", view->score,
                                 view->partial ? "true" : "false");
         }
+        if (view->group == GROUP_INACTIVITY) {
+                str_addf(s, ",\"why\":\"%s\"", reason_word(view->why));
+                if (view->why == REASON_LEFT) {
+                        str_add(s, ",\"distance\":");
+                        str_number(s, view->value);
+                        str_add(s, ",\"radius\":");
+                        str_number(s, view->limit);
+                } else if (view->span_us > 0)
+                        str_addf(s, ",\"span\":%" PRId64, view->span_us / (int64_t)S_US);
+        }
+        if (view->sign_us > 0 && view->sign < SIGN_MAX) {
+                str_addf(s, ",\"sign\":{\"kind\":\"%s\",\"at\":", sign_word((SignKind)view->sign));
+                add_time(s, view->sign_us);
+                str_add(s, "}");
+        }
+        if (view->located)
+                json_place(s, view);
         if (view->group == GROUP_SYSTEM)
                 str_addf(s, ",\"cause\":\"%s\"", system_cause_word(view->cause));
 }

@@ -61,7 +61,10 @@ static char *strip(char *s)
 
 const char *metric_word(unsigned metric)
 {
-        static const char *const words[] = {"battery", "rssi", "mains", "worn", "tamper"};
+        static const char *const words[] = {"battery", "rssi", "mains", "worn", "tamper", "motion", "bed",
+                "water", "door", "lat", "lon", "accuracy"};
+
+        _Static_assert(sizeof(words) / sizeof(*words) == METRIC_MAX - VITAL_MAX, "a word for each");
 
         ASSERT(metric < METRIC_MAX);
         return metric < VITAL_MAX ? vital_word((Vital)metric) : words[metric - VITAL_MAX];
@@ -286,7 +289,8 @@ static int rule_read(Reader *r, Message *m, RuleType type, const char *word, cha
         }
         for (unsigned i = 0; i < METRIC_MAX; i++)
                 if (str_equal(word, metric_word(i))) {
-                        path = path_add(r, m, value);
+                        rule->not = *value == '!';
+                        path = path_add(r, m, rule->not ? strip(value + 1) : value);
                         if (path < 0)
                                 return -path;
                         rule->what = (uint8_t)i;
@@ -295,8 +299,9 @@ static int rule_read(Reader *r, Message *m, RuleType type, const char *word, cha
                         return 0;
                 }
         return fail(r,
-                "\"%.32s\" is no metric; there are battery, rssi, mains, worn, tamper, hr, spo2, sys, dia, "
-                "temp, resp",
+                "\"%.32s\" is no metric; there are battery, rssi, mains, worn, tamper, motion, bed, water, "
+                "door, "
+                "lat, lon, accuracy, hr, spo2, sys, dia, temp, resp",
                 word);
 }
 

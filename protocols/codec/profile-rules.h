@@ -30,6 +30,10 @@ typedef enum Metric { /* after the vitals */
         METRIC_MAINS,
         METRIC_WORN,
         METRIC_TAMPER,
+        METRIC_SIGNS, /* one for each SignKind but the button */
+        METRIC_LAT = METRIC_SIGNS + SIGN_BUTTON,
+        METRIC_LON,
+        METRIC_ACCURACY,
         METRIC_MAX,
 } Metric;
 
@@ -37,6 +41,7 @@ typedef struct Rule {
         uint8_t type;
         uint8_t what; /* AlarmKind, KIND_CAPTURE, or Vital and Metric */
         uint8_t path; /* of a metric */
+        bool not;     /* … that says the opposite */
         uint8_t clause, n_clauses;
 } Rule;
 

@@ -491,6 +491,7 @@ static bool metric_read(const Query *q, const Rule *rule, StatusEvent *status, V
         int8_t flag = flag_of(q, rule->path);
         double number;
 
+        flag = rule->not &&flag >= 0 ? !flag : flag;
         if (rule->what == METRIC_MAINS || rule->what == METRIC_WORN || rule->what == METRIC_TAMPER) {
                 if (rule->what == METRIC_MAINS)
                         status->mains = flag;
@@ -517,12 +518,48 @@ static bool metric_read(const Query *q, const Rule *rule, StatusEvent *status, V
         return false;
 }
 
+/* Signs of life and the place go with every event of this message. Returns whether there are any. */
+static bool signs_read(Reading *r)
+{
+        const Message *m = r->message;
+        SignEvent *s = &r->speech.base.signs;
+        bool any = false, lat = false, lon = false;
+        double number;
+
+        *s = (SignEvent){.located = false};
+        for (unsigned i = 0; i < m->n_rules && !r->speech.base.retained; i++) {
+                const Rule *rule = &m->rules[i];
+
+                if (rule->type != RULE_METRIC || rule->what < METRIC_SIGNS)
+                        continue;
+                if (rule->what < METRIC_LAT) {
+                        int8_t flag = flag_of(m->query, rule->path);
+
+                        if (flag >= 0)
+                                s->said[rule->what - METRIC_SIGNS] =
+                                        (flag != rule->not ) ? SAID_YES : SAID_NO;
+                        any = any || flag >= 0;
+                } else if (query_number_loose(m->query, rule->path, &number)) {
+                        if (rule->what == METRIC_LAT)
+                                s->lat = number;
+                        else if (rule->what == METRIC_LON)
+                                s->lon = number;
+                        else if (number > 0 && number < 1e6)
+                                s->accuracy_m = (float)number;
+                        lat = lat || rule->what == METRIC_LAT;
+                        lon = lon || rule->what == METRIC_LON;
+                }
+        }
+        s->located = lat && lon && place_possible(s->lat, s->lon);
+        return any || s->located;
+}
+
 /* Any message of a known device is a heartbeat at least. */
-static void metrics_read(Reading *r)
+static void metrics_read(Reading *r, bool signs)
 {
         const Message *m = r->message;
         Event status = r->speech.base, vitals = r->speech.base;
-        bool any = false;
+        bool any = signs;
 
         if (r->speech.base.retained || !r->known)
                 return;
@@ -532,7 +569,7 @@ static void metrics_read(Reading *r)
         vitals.type = EVENT_VITALS;
         vitals.vitals = (VitalsEvent){0};
         for (unsigned i = 0; i < m->n_rules; i++)
-                if (m->rules[i].type == RULE_METRIC)
+                if (m->rules[i].type == RULE_METRIC && m->rules[i].what < METRIC_SIGNS)
                         any = metric_read(m->query, &m->rules[i], &status.status, &vitals.vitals) || any;
         if (any || (!r->speech.said && !vitals.vitals.has))
                 speech_emit(&r->speech, &status);
@@ -620,13 +657,16 @@ static void unreadable(Reading *r, const char *as, const char *why)
 
 static void element_read(Reading *r, const char *as)
 {
+        bool signs;
+
         r->speech.base.source[0] = '\0';
         r->speech.said = r->known = false;
         if (!device_of(r, as))
                 return;
         r->speech.base.device_us = time_of(r->message);
+        signs = signs_read(r);
         alarms_read(r);
-        metrics_read(r);
+        metrics_read(r, signs);
         if (!r->known && r->speech.host->stranger && !r->speech.base.retained)
                 r->speech.host->stranger(r->speech.host->userdata, r->speech.base.source, r->profile->name);
 }
@@ -711,6 +751,23 @@ unsigned profiles_read_as(Profiles *ps, const char *name, const char *topic, con
         return p ? read_with(ps, p, true, true, topic, payload, n, retained, name, host) : 0;
 }
 
+static void signs_text(Str *s, const SignEvent *signs)
+{
+        for (unsigned k = 0; k < SIGN_BUTTON; k++)
+                if (signs->said[k] != SAID_NOT)
+                        str_addf(s, " %s=%d", sign_word((SignKind)k), signs->said[k] == SAID_YES);
+        if (!signs->located)
+                return;
+        str_add(s, " lat=");
+        str_number(s, signs->lat);
+        str_add(s, " lon=");
+        str_number(s, signs->lon);
+        if (signs->accuracy_m > 0) {
+                str_add(s, " accuracy=");
+                str_number(s, (double)signs->accuracy_m);
+        }
+}
+
 void profile_event_text(const Event *e, bool first, char *ret, size_t cap)
 {
         Str s = {.p = ret, .cap = cap};
@@ -737,5 +794,6 @@ void profile_event_text(const Event *e, bool first, char *ret, size_t cap)
                         str_addf(&s, " worn=%d", st->worn);
                 if (st->tamper >= 0)
                         str_addf(&s, " tamper=%d", st->tamper);
+                signs_text(&s, &e->signs);
         }
 }

@@ -23,7 +23,8 @@
  *
  * Paths are SQLite's JSON paths; a payload that is no JSON (ON) is a text whose path is $. Tests: = != < > in like
  * is (true, false, present, absent); & binds before |. `like` has % at the ends. Kinds: the words of alarms; metrics:
- * battery rssi mains worn tamper hr spo2 sys dia temp resp. An Event is an edge: every message that fits is one. A
+ * battery rssi mains worn tamper motion bed water door lat lon accuracy hr spo2 sys dia temp resp; flags may be
+ * turned round, as in door=!$.contact. An Event is an edge: every message that fits is one. A
  * Level is a state: see profile.c.
  *
  *   [Sample]          a real message and what it means: tests, `huyingctl profile test`, huying-sim

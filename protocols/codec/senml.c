@@ -97,6 +97,7 @@ struct Senml {
         unsigned n_readings, n_times;
         unsigned first[SENML_RECORDS_MAX]; /* reading that begins each time */
         StatusEvent status;
+        SignEvent signs;
         int64_t status_us;
         bool has_status;
 };
@@ -252,6 +253,29 @@ static void take_alarm(Senml *s, AlarmKind kind, const Resolved *r, bool press)
                 .press = press};
 }
 
+/* Signs of life, and a place. */
+static bool take_sign(Senml *s, const char *word, const Resolved *r)
+{
+        for (unsigned k = 0; k < SIGN_BUTTON; k++)
+                if (str_equal(word, sign_word((SignKind)k))) {
+                        s->signs.said[k] = r->truth ? SAID_YES : SAID_NO;
+                        return true;
+                }
+        if (r->is_bool)
+                return false;
+        if (str_equal(word, "lat"))
+                s->signs.lat = r->value;
+        else if (str_equal(word, "lon"))
+                s->signs.lon = r->value;
+        else if (str_equal(word, "accuracy") && r->value > 0 && r->value < 1e6)
+                s->signs.accuracy_m = (float)r->value;
+        else
+                return false;
+        s->signs.located =
+                place_possible(s->signs.lat, s->signs.lon) && s->signs.lat != 0 && s->signs.lon != 0;
+        return true;
+}
+
 static void take_status(Senml *s, const char *word, const Resolved *r)
 {
         int8_t flag = r->truth;
@@ -266,7 +290,7 @@ static void take_status(Senml *s, const char *word, const Resolved *r)
                 s->status.mains = flag;
         else if (str_equal(word, "tamper"))
                 s->status.tamper = flag;
-        else
+        else if (!take_sign(s, word, r))
                 return;
         s->status_us = record_us(r);
         s->has_status = true;
@@ -605,6 +629,7 @@ size_t senml_read(Senml *s, SenmlForm form, const void *bytes, size_t n, const c
         s->json = s->refused = s->has_status = false;
         s->why = NULL;
         s->n_alarms = s->n_readings = s->n_times = 0;
+        s->signs = (SignEvent){.located = false};
         s->counter = NAN;
         s->status = (StatusEvent){
                 .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
@@ -652,6 +677,7 @@ void senml_event(const Senml *s, size_t i, Event *e)
         e->id[0] = e->why[0] = '\0';
         e->body_json = s->json;
         e->device_us = 0;
+        e->signs = s->signs;
         if (s->why)
                 event_why(e, s->why);
         if (i < s->n_alarms) {

@@ -237,7 +237,6 @@ static const struct {
         [REASON_SUSTAINED] = {"体征持续超限", "a vital sign beyond its limit, and again"},
         [REASON_RATE] = {"体征变化过快", "a vital sign changes too fast"},
         [REASON_SCORE] = {"早期预警评分(NEWS2)升高", "the early warning score (NEWS2) is high"},
-        [REASON_INACTIVE] = {"长时间无活动", "no activity for long"},
         [REASON_VISIT_OPEN] = {"另有一次上门未签离, 请先签离", "another visit is open: check out first"},
         [REASON_NO_VISIT] = {"没有进行中的上门", "no visit is open"},
         [REASON_VISIT_SHORT] = {"时长不足, 不计次", "too short: does not count"},
@@ -246,6 +245,12 @@ static const struct {
         [REASON_CLOCK] = {"时钟不可信, 时长不明, 由社区更正",
                 "the clock could not be believed: how long it was, a desk must say"},
         [REASON_NO_NOTE] = {"请写明理由", "a reason must be given"},
+        [REASON_INACTIVE] = {"长时间无活动迹象", "no sign of life for long"},
+        [REASON_NO_MOTION] = {"长时间未见走动", "no motion for long"},
+        [REASON_NO_WATER] = {"长时间未用水", "no water used for long"},
+        [REASON_NO_DOOR] = {"长时间未开门", "the door was not opened for long"},
+        [REASON_IN_BED] = {"到点仍未起床", "still in bed"},
+        [REASON_LEFT] = {"离开安全范围", "has left the circle around home"},
         [REASON_NO_INCIDENT] = {"没有这个编号", "no such incident"},
         [REASON_NOT_YOURS] = {"没有呼叫您, 或没有权限", "you were not called, or have no right to this"},
         [REASON_WRONG_STATE] = {"当前状态不能这样操作", "not possible in this state"},
@@ -267,6 +272,20 @@ static const struct {
         [REASON_HELPER] = {"已有人接单, 记为协助", "somebody else has it: counted as helper"},
         [REASON_BAD_REQUEST] = {"请求无法识别", "the request cannot be read"},
 };
+
+const char *words_sign(uint8_t sign, bool english)
+{
+        static const struct {
+                const char *chinese, *english;
+        } words[SIGN_MAX] = {[SIGN_MOTION] = {"走动", "motion"},
+                [SIGN_BED] = {"起卧", "the bed"},
+                [SIGN_WATER] = {"用水", "water"},
+                [SIGN_DOOR] = {"开关门", "the door"},
+                [SIGN_BUTTON] = {"按键", "a button"}};
+
+        ASSERT(sign < SIGN_MAX);
+        return PICK(words[sign].chinese, words[sign].english);
+}
 
 const char *notice_reason(Reason reason, bool english)
 {

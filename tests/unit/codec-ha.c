@@ -101,6 +101,39 @@ static void test_binary_sensor(void **state)
         assert_string_equal(state_is(true, "z/bath", "{\"smoke\":true}", false), "");
 }
 
+/* Signs of life: no alarms, but levels all the same. */
+static void test_signs(void **state)
+{
+        static const struct {
+                const char *class, *name, *word, *on, *off;
+        } cases[] = {
+                {"motion", "Hall", "motion", "d: status motion=1", "d: status motion=0"},
+                {"moving", "Hall", "motion", "d: status motion=1", "d: status motion=0"},
+                {"occupancy", "Bedroom", "motion", "d: status motion=1", "d: status motion=0"},
+                {"occupancy", "Bed sensor", "bed", "d: status bed=1", "d: status bed=0"},
+                {"presence", "床垫", "bed", "d: status bed=1", "d: status bed=0"},
+                {"door", "Front", "door", "d: status door=1", "d: status door=0"},
+                {"opening", "bed", "door", "d: status door=1", "d: status door=0"},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                char config[256];
+                HaEntity *e;
+
+                (void)snprintf(config, sizeof(config),
+                        "{\"device_class\":\"%s\",\"name\":\"%s\",\"state_topic\":\"s/"
+                        "%zu\",\"device\":{\"identifiers\":\"d\"}}",
+                        cases[i].class, cases[i].name, i);
+                assert_int_equal(announce("homeassistant/binary_sensor/d/s/config", config, &e), HA_TAKEN);
+                assert_string_equal(ha_word(e), cases[i].word);
+                assert_false(e->alarm);
+                assert_string_equal(state_is(false, e->topic, "ON", false), cases[i].on);
+                assert_string_equal(state_is(false, e->topic, "OFF", false), cases[i].off);
+                assert_string_equal(state_is(false, e->topic, "unavailable", false), "d: status");
+                assert_string_equal(state_is(false, e->topic, "ON", true), "");
+        }
+}
+
 static void test_abbreviated(void **state)
 {
         HaEntity *e;
@@ -225,7 +258,7 @@ static void test_not_ours(void **state)
         } cases[] = {
                 {"homeassistant/light/a/config", "{\"state_topic\":\"t\"}", HA_IGNORED},
                 {"homeassistant/binary_sensor/a/config",
-                        "{\"device_class\":\"motion\",\"state_topic\":\"t\"}", HA_IGNORED},
+                        "{\"device_class\":\"light\",\"state_topic\":\"t\"}", HA_IGNORED},
                 {"homeassistant/sensor/a/config", "{\"device_class\":\"temperature\",\"state_topic\":\"t\"}",
                         HA_IGNORED},
                 {"homeassistant/binary_sensor/config", "{\"device_class\":\"smoke\"}", HA_IGNORED},
@@ -296,6 +329,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_binary_sensor, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_signs, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_abbreviated, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_sensors, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_triggers, setup, teardown),

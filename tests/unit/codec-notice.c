@@ -186,6 +186,68 @@ static void test_alert_vital_and_system(void **state)
         assert_non_null(strstr(json, "探测器已恢复, 仍需核实"));
 }
 
+static void test_alert_silence_and_place(void **state)
+{
+        IncidentView view = view_sos();
+        NoticeContext context = {
+                .now_us = view.opened_us + 300000000, .needs = "accept", .resident = "张虚构"};
+
+        view.group = GROUP_INACTIVITY;
+        view.class = CLASS_INACTIVITY;
+        view.why = REASON_INACTIVE;
+        view.span_us = 43200000000;
+        view.sign = SIGN_WATER;
+        view.sign_us = view.opened_us - 43200000000;
+        assert_non_null(strstr(alert(&view, &context), "\"kind\":\"inactivity\""));
+        assert_non_null(
+                strstr(json, "\"why\":\"inactive\",\"span\":43200,\"sign\":{\"kind\":\"water\",\"at\":"));
+        assert_null(strstr(json, "\"place\""));
+        assert_null(strstr(json, "其后有"));
+        view.sign = SIGN_MOTION;
+        view.sign_us = view.opened_us + 60000000;
+        view.condition = CONDITION_CLEARED;
+        assert_non_null(strstr(alert(&view, &context), "其后有走动(4分钟前), 仍需核实"));
+        view.sign_us = context.now_us;
+        assert_non_null(strstr(alert(&view, &context), "其后有走动, 仍需核实"));
+        view.sign_us = 0;
+        view.class = CLASS_WANDERING;
+        view.why = REASON_LEFT;
+        view.value = 812;
+        view.limit = 500;
+        view.located = true;
+        view.lat = 34.27110049;
+        view.lon = 108.9402;
+        view.accuracy_m = 15.2;
+        assert_non_null(strstr(alert(&view, &context), "\"kind\":\"wandering\""));
+        assert_non_null(strstr(json,
+                "\"distance\":812,\"radius\":500,\"place\":{\"lat\":34.2711,\"lon\":108.9402,"
+                "\"accuracy\":15},\"map\":\"https://uri.amap.com/marker?position=108.9402,34.2711"
+                "&coordinate=wgs84\""));
+        assert_non_null(strstr(json, "离开安全范围, 距住处812米"));
+        assert_non_null(strstr(json, "已回到范围内, 仍需核实"));
+        view.accuracy_m = 0;
+        assert_null(strstr(alert(&view, &context), "accuracy"));
+}
+
+static void test_alert_after_a_fall(void **state)
+{
+        IncidentView view = view_sos();
+        NoticeContext context = {
+                .now_us = view.opened_us + 300000000, .needs = "accept", .resident = "张虚构"};
+
+        view.kind = ALARM_FALL;
+        view.class = CLASS_FALL;
+        assert_null(strstr(alert(&view, &context), "活动")); /* nobody knows */
+        view.sign = SIGN_MOTION;
+        view.sign_us = view.opened_us - 60000000;
+        assert_non_null(strstr(alert(&view, &context), "跌倒后未见活动"));
+        view.sign_us = view.opened_us + 60000000;
+        assert_non_null(strstr(alert(&view, &context), "其后有走动(4分钟前), 仍需核实"));
+        view.class = CLASS_SOS;
+        view.sign_us = view.opened_us - 60000000;
+        assert_null(strstr(alert(&view, &context), "活动"));
+}
+
 static void test_age(void **state)
 {
         static const struct {
@@ -429,7 +491,22 @@ static void test_what(void **state)
                 {{.group = GROUP_VITAL, .vital = VITAL_TEMP, .value = 39.25, .limit = 38},
                         "体温 39.25 ℃, 高于上限 38", "temperature 39.25 ℃ above 38"},
                 {{.group = GROUP_VITAL, .vital = VITAL_MAX}, "体征异常", "vital sign"},
-                {{.group = GROUP_INACTIVITY}, "长时间无活动", "no activity for long"},
+                {{.group = GROUP_INACTIVITY}, "长时间无活动迹象", "no sign of life for long"},
+                {{.group = GROUP_INACTIVITY,
+                         .why = REASON_INACTIVE,
+                         .span_us = 13 * 3600000000ll,
+                         .sign = SIGN_WATER,
+                         .sign_us = 1},
+                        "长时间无活动迹象, 已13小时, 最后迹象: 用水",
+                        "no sign of life for long, 780 min, last sign: water"},
+                {{.group = GROUP_INACTIVITY, .why = REASON_IN_BED, .span_us = 11 * 3600000000ll},
+                        "到点仍未起床, 已11小时", "still in bed, 660 min"},
+                {{.group = GROUP_INACTIVITY,
+                         .class = CLASS_WANDERING,
+                         .why = REASON_LEFT,
+                         .value = 812,
+                         .limit = 500},
+                        "离开安全范围, 距住处812米", "has left the circle around home, 812 m from it"},
                 {{.group = GROUP_FAULT, .class = CLASS_BATTERY}, "设备电量低", "battery low"},
                 {{.group = GROUP_FAULT, .class = CLASS_FAULT}, "设备故障", "device fault"},
                 {{.group = GROUP_FAULT, .class = CLASS_FAULT, .kind = ALARM_TAMPER}, "设备被拆动",
@@ -532,6 +609,8 @@ int main(void)
                 cmocka_unit_test(test_alert_members),
                 cmocka_unit_test(test_alert_unknown_place),
                 cmocka_unit_test(test_alert_vital_and_system),
+                cmocka_unit_test(test_alert_silence_and_place),
+                cmocka_unit_test(test_alert_after_a_fall),
                 cmocka_unit_test(test_age),
                 cmocka_unit_test(test_alert_hostile),
                 cmocka_unit_test(test_alert_names_whom_to_ring),

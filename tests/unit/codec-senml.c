@@ -210,6 +210,15 @@ static void test_ipso(void **state)
         assert_string_equal(read_json("[{\"n\":\"3347/5500\",\"vb\":true}]"), "");
         assert_string_equal(read_json("[{\"n\":\"3347//5500\",\"vb\":true}]"), "");
         assert_string_equal(read_json("[{\"n\":\"3/0/9\",\"v\":55}]"), "dev: status battery=55");
+        assert_string_equal(read_json("[{\"n\":\"motion\",\"vb\":true},{\"n\":\"bed\",\"vb\":false},{\"n\":"
+                                      "\"water\",\"v\":2},"
+                                      "{\"n\":\"lat\",\"u\":\"lat\",\"v\":34.2711},{\"n\":\"lon\",\"u\":"
+                                      "\"lon\",\"v\":108.9402},"
+                                      "{\"n\":\"accuracy\",\"u\":\"m\",\"v\":15}]"),
+                "dev: status motion=1 bed=0 water=1 lat=34.2711 lon=108.9402 accuracy=15");
+        assert_string_equal(read_json("[{\"n\":\"lat\",\"v\":34.2711},{\"n\":\"accuracy\",\"v\":-1},{\"n\":"
+                                      "\"lon\",\"vb\":true}]"),
+                "dev: status");
 }
 
 static void test_refused(void **state)

@@ -52,6 +52,78 @@ static void test_vitals(void **state)
         }
 }
 
+/* Signs of life and a place, in any message. */
+static void test_signs(void **state)
+{
+        enum { N = SAID_NO, Y = SAID_YES };
+        static const struct {
+                const char *body;
+                uint8_t said[SIGN_BUTTON];
+                bool located, fault;
+        } cases[] = {
+                {"{\"motion\":true}", {Y}, false, false},
+                {"{\"motion\":0,\"bed\":\"in\",\"water\":3.5,\"door\":\"closed\"}", {N, Y, Y, N}, false,
+                        false},
+                {"{\"bed\":false,\"door\":\"open\",\"motion\":\"yes\",\"water\":null}", {0, N, 0, Y}, false,
+                        false},
+                {"{\"bed\":\"out\",\"door\":true}", {0, N, 0, Y}, false, false},
+                {"{\"door\":\"ajar\",\"water\":\"on\",\"x\":\"motion\"}", {0}, false, true},
+                {"{\"lat\":34.2711,\"lon\":108.9402,\"accuracy\":15.5}", {0}, true, false},
+                {"{\"lat\":34.2711}", {0}, false, true},
+                {"{\"lat\":0,\"lon\":0}", {0}, false, true},
+                {"{\"lat\":91,\"lon\":0}", {0}, false, true},
+                {"{\"lat\":1,\"lon\":181,\"motion\":true}", {Y}, false, false},
+        };
+
+        for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+                Event e = event_of(cases[i].body, strlen(cases[i].body));
+
+                print_message("%s\n", cases[i].body);
+                codec_read_status(codec, &e);
+                assert_memory_equal(e.signs.said, cases[i].said, sizeof(e.signs.said));
+                assert_int_equal(e.signs.located, cases[i].located);
+                assert_false(e.status.fault);
+                if (cases[i].located)
+                        assert_true(e.signs.lat == 34.2711 && e.signs.lon == 108.9402 &&
+                                    e.signs.accuracy_m == 15.5f);
+                codec_read_vitals(codec, &e); /* on the topic of readings they are no fault either */
+                assert_int_equal(e.type, EVENT_STATUS);
+                assert_int_equal(e.status.fault, cases[i].fault);
+                assert_memory_equal(e.signs.said, cases[i].said, sizeof(e.signs.said));
+                codec_read_alarm(codec, &e, "fall");
+                assert_int_equal(e.alarm.kind, ALARM_FALL);
+                assert_int_equal(e.signs.located, cases[i].located);
+                event_done(&e);
+        }
+}
+
+static void test_signs_with_readings(void **state)
+{
+        static const char body[] = "{\"hr\":72,\"motion\":true}",
+                          odd[] = "{\"hr\":\"72\",\"bed\":\"in\",\"spo2\":97}", none[] = "{\"hr\":72}",
+                          word[] = "\"motion\"";
+        Event e = event_of(body, sizeof(body) - 1);
+
+        codec_read_vitals(codec, &e);
+        assert_int_equal(e.type, EVENT_VITALS);
+        assert_int_equal(e.signs.said[SIGN_MOTION], SAID_YES);
+        event_done(&e);
+        e = event_of(odd, sizeof(odd) - 1);
+        codec_read_vitals(codec, &e);
+        assert_int_equal(e.vitals.has, SPO2);
+        assert_int_equal(e.signs.said[SIGN_BED], SAID_YES);
+        event_done(&e);
+        e = event_of(none, sizeof(none) - 1);
+        e.signs.said[SIGN_BED] = SAID_YES; /* of a message before */
+        codec_read_vitals(codec, &e);
+        assert_int_equal(e.signs.said[SIGN_BED], SAID_NOT);
+        event_done(&e);
+        e = event_of(word, sizeof(word) - 1);
+        codec_read_vitals(codec, &e);
+        assert_true(e.status.fault);
+        event_done(&e);
+}
+
 static void test_vitals_time(void **state)
 {
         static const char body[] = "{\"hr\":72,\"ts\":1790000000.5,\"id\":\"band-101\"}";
@@ -185,6 +257,8 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_vitals),
+                cmocka_unit_test(test_signs),
+                cmocka_unit_test(test_signs_with_readings),
                 cmocka_unit_test(test_vitals_time),
                 cmocka_unit_test(test_vitals_nothing),
                 cmocka_unit_test(test_status),

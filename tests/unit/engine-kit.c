@@ -94,6 +94,7 @@ static void policy_defaults(Policy *p)
                         break;
                 case CLASS_FALL:
                 case CLASS_VITAL_CRITICAL:
+                case CLASS_WANDERING:
                         *k = class_policy(2, 60, 1800, 3600);
                         d = fall;
                         break;

@@ -22,6 +22,7 @@ enum {
         BLOB_ARRIVE_BY = BLOB_TIMES - 4 -
                          4 * 8, /* of the plan, and after it handle_by, arrive_max, reopen, outcomes */
         BLOB_FIGURES = 8 + FIGURE_MAX * 4 + 4 + 4 + 1,
+        BLOB_SIGNS = 42, /* sign, its time; located, when, where, how well */
 };
 
 static uint32_t armed_of(const StateRow *row)
@@ -62,8 +63,15 @@ static void toggle(StateRow *row, Timer t)
                 row->blob[BLOB_TIMES + i] = (uint8_t)(armed >> (24 - 8 * i));
 }
 
+static void as_version_3(StateRow *row)
+{
+        row->blob[0] = 3;
+        row->blob_size -= BLOB_SIGNS;
+}
+
 static void as_version_2(StateRow *row)
 {
+        as_version_3(row);
         row->blob[0] = 2;
         row->blob_size -= BLOB_FIGURES;
 }
@@ -131,7 +139,7 @@ static void test_rows_of_older_versions_are_read(void **state_)
 
         a_day(&k);
         memcpy(rows_, k.rows, sizeof(rows_));
-        for (int version = 1; version <= 2; version++) {
+        for (int version = 1; version <= 3; version++) {
                 kit_begin(&old);
                 old.now = k.now;
                 old.unchecked_rows = true;
@@ -140,8 +148,10 @@ static void test_rows_of_older_versions_are_read(void **state_)
 
                         if (version == 1)
                                 as_version_1(&row);
-                        else
+                        else if (version == 2)
                                 as_version_2(&row);
+                        else
+                                as_version_3(&row);
                         assert_int_equal(engine_restore(old.engine, &row, old.now), 0);
                         assert_true(engine_state_row(old.engine, id, old.now, &again));
                         assert_int_equal(again.state, rows_[id].state);

@@ -96,6 +96,7 @@ const char *class_zh(const char *class)
                 {"vital-critical", "体征危急"},
                 {"vital-urgent", "体征异常"},
                 {"inactivity", "久无动静"},
+                {"wandering", "离开范围"},
                 {"check", "待核实"},
                 {"fault", "设备故障"},
                 {"battery", "电量低"},

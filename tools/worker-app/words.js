@@ -295,7 +295,7 @@
   const kinds = {
     sos: ['呼救', 'SOS'], smoke_clear: ['烟雾恢复', 'Smoke cleared'], heat_clear: ['高温恢复', 'Heat cleared'], gas_clear: ['燃气恢复', 'Gas cleared'], co_clear: ['一氧化碳恢复', 'CO cleared'], fall: ['跌倒', 'Fall'], smoke: ['烟雾报警', 'Smoke'], heat: ['高温报警', 'Heat'], gas: ['燃气报警', 'Gas'],
     co: ['一氧化碳报警', 'Carbon monoxide'], tamper: ['设备被拆动', 'Tampering'], fault: ['设备故障', 'Device fault'], request: ['求助', 'Request'],
-    vital: ['体征异常', 'Vital sign'], inactivity: ['长时间无活动', 'No activity'], battery: ['电量低', 'Battery low'], system: ['系统故障', 'System'],
+    vital: ['体征异常', 'Vital sign'], inactivity: ['长时间无活动', 'No activity'], wandering: ['离开安全范围', 'Left home'], battery: ['电量低', 'Battery low'], system: ['系统故障', 'System'],
     unknown: ['不明报警', 'Unknown alarm'], unparsed: ['看不懂的报警', 'Unreadable alarm'], cancel: ['取消', 'Cancelled'], test: ['测试', 'Test']
   };
   const vitals = {

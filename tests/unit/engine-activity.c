@@ -1,0 +1,719 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Silence at home, and the circle around it. The kit's clock begins at 10:00 on a Friday. */
+#include "engine-kit.h"
+
+#include "base/str.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define H 3600.0
+
+static Device devices[24];
+static PersonRule rules[8];
+
+/* The kit's homes with sensors: 101 (one resident), 102 (two, one with a bed of his own). */
+static void begin(Kit *k)
+{
+        static const Device more[] = {{"motion-101", NULL, DEVICE_SENSOR, 1, 0, 0},
+                {"bed-101", NULL, DEVICE_SENSOR, 0, 1, 0}, {"water-101", NULL, DEVICE_SENSOR, 1, 0, 0},
+                {"door-101", NULL, DEVICE_SENSOR, 1, 0, 0}, {"motion-102", NULL, DEVICE_SENSOR, 2, 0, 0},
+                {"bed-102a", NULL, DEVICE_SENSOR, 2, 2, 0}, {"motion2-101", NULL, DEVICE_SENSOR, 1, 0, 0}};
+        uint32_t n;
+
+        kit_begin(k);
+        n = k->registry.n_devices;
+        memcpy(devices, k->registry.devices, n * sizeof(Device));
+        memcpy(devices + n, more, sizeof(more));
+        k->registry.devices = devices;
+        k->registry.n_devices = n + (uint32_t)(sizeof(more) / sizeof(more[0]));
+        k->registry.rules = rules;
+        k->registry.n_rules = 0;
+        kit_index(k);
+        roster_changed(k);
+        forget(k);
+}
+
+static void rule(Kit *k, uint32_t resident, RuleName name, double a, double b, double c)
+{
+        PersonRule r = {resident, (uint8_t)name, {a, b, c}};
+        uint32_t i = k->registry.n_rules++;
+
+        for (; i > 0 && (rules[i - 1].resident > r.resident ||
+                                (rules[i - 1].resident == r.resident && rules[i - 1].name > r.name));
+                i--)
+                rules[i] = rules[i - 1]; /* sorted, as in a registry */
+        rules[i] = r;
+}
+
+static void says(Kit *k, const char *device, SignKind kind, SignSaid said)
+{
+        Event ev = {.type = EVENT_STATUS, .via = VIA_MQTT};
+
+        (void)str_copy(ev.source, CODE_SIZE, device);
+        ev.status = nothing_said();
+        ev.signs.said[kind] = (uint8_t)said;
+        step(k, &ev);
+}
+
+static void broker(Kit *k, bool away)
+{
+        Event ev = {.type = EVENT_SYSTEM};
+
+        ev.system = (SystemEvent){.cause = SYSTEM_BROKER, .raise = away};
+        step(k, &ev);
+}
+
+static void away(Kit *k, const char *mode, double seconds)
+{
+        Event ev = action_of(ACTION_AWAY, "w01", 0, "");
+
+        (void)str_copy(ev.action.target, CODE_SIZE, "r101");
+        (void)str_copy(ev.action.mode, WORD_SIZE, mode);
+        ev.action.span_us = (uint64_t)(seconds * 1e6);
+        step(k, &ev);
+        expect_reply(k, REPLY_OK, REASON_NONE);
+}
+
+static uint32_t open_now(const Kit *k)
+{
+        return engine_open_count(k->engine);
+}
+
+static void test_twelve_hours_without_a_sign(void **state_)
+{
+        IncidentView v;
+        Kit k;
+
+        begin(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES); /* 10:00 */
+        says(&k, "water-101", SIGN_WATER, SAID_NO);    /* the first word: there is one */
+        at(&k, 60);
+        says(&k, "water-101", SIGN_WATER, SAID_YES); /* 10:01 */
+        for (int i = 1; i < 11; i++) {
+                at(&k, i * H);
+                says(&k, "motion-101", SIGN_MOTION, SAID_NO); /* no sign */
+        }
+        at(&k, 12 * H + 59);
+        assert_int_equal(open_now(&k), 0);
+        forget(&k);
+        at(&k, 12 * H + 61); /* 22:01: three quarters had passed when the night began */
+        v = view(&k, 1);
+        assert_int_equal(v.group, GROUP_INACTIVITY);
+        assert_int_equal(v.class, CLASS_INACTIVITY);
+        assert_int_equal(v.priority, 3);
+        assert_int_equal(v.why, REASON_INACTIVE);
+        assert_int_equal(v.sign, SIGN_WATER);
+        assert_true(v.span_us == (int64_t)(12 * H * 1e6) && v.sign_us == k.start_wall_us + 60000000);
+        assert_string_equal(v.source, "water-101");
+        assert_int_equal(v.resident, 1);
+        assert_true(notified_why(&k, "w01", REASON_INACTIVE) > 0);
+        assert_int_equal(row(&k, JOURNAL_DEVICE)->reason, REASON_INACTIVE);
+        /* A sign is a condition: it stops nothing. */
+        at(&k, 13 * H);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        v = view(&k, 1);
+        assert_int_equal(v.condition, CONDITION_CLEARED);
+        assert_int_equal(v.state, STATE_ALERTING);
+        assert_int_equal(v.sign, SIGN_MOTION);
+        assert_true(v.sign_us > v.opened_us);
+        kit_end(&k);
+}
+
+static void test_a_sleeper_is_let_alone(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        at(&k, 9 * H); /* 19:00 */
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 22.9 * H); /* 08:54 */
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 23.1 * H); /* the night is over, and nothing has moved */
+        assert_int_equal(open_now(&k), 1);
+        assert_true(view(&k, 1).span_us == (int64_t)(14 * H * 1e6));
+        kit_end(&k);
+}
+
+static void test_night_of_a_person_and_none(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_NIGHT, 13 * 60, 16 * 60, 0); /* a siesta */
+        rule(&k, 1, RULE_SILENCE, 3 * H * 1e6, 0, 0);
+        at(&k, 2 * H); /* 12:00 */
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 5.99 * H); /* due at 15:00, in the night; until 16:00 */
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 6.01 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_NIGHT, 0, 0, 0);
+        at(&k, 9 * H);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 21.01 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_buttons_count_where_there_are_sensors(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        alarm(&k, ALARM_TEST, "sos-101", "t1"); /* no sensor yet: nothing is watched */
+        assert_int_equal(k.n_marks, 1);         /* the proof test */
+        at(&k, 40 * H);
+        assert_int_equal(open_now(&k), 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES); /* 02:00 */
+        at(&k, 50 * H);
+        alarm(&k, ALARM_TEST, "sos-101", "t2"); /* 12:00 */
+        at(&k, 61.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 62.1 * H);
+        assert_int_equal(view(&k, 1).sign, SIGN_BUTTON);
+        kit_end(&k);
+}
+
+static void test_told_once_and_again_after_the_same_time(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 12.5 * H);
+        assert_int_equal(open_now(&k), 1);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        resolve(&k, "w01", 1, "no_help_needed");
+        at(&k, 13 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 22.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 24.1 * H); /* 10:06, twelve hours after the call */
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_sensors_of_one_kind(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_MOTION, 4 * H * 1e6, 0, 0);
+        rule(&k, 1, RULE_DOOR, 6 * H * 1e6, 0, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        says(&k, "door-101", SIGN_DOOR, SAID_NO);
+        says(&k, "water-101", SIGN_WATER, SAID_YES);
+        at(&k, 4.1 * H);
+        assert_int_equal(view(&k, 1).why, REASON_NO_MOTION);
+        assert_string_equal(view(&k, 1).source, "motion-101");
+        at(&k, 5 * H);
+        says(&k, "water-101", SIGN_WATER, SAID_YES); /* another kind: his motion is still missing */
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        at(&k, 6.1 * H);
+        assert_int_equal(view(&k, 1).why, REASON_NO_DOOR);
+        at(&k, 7 * H);
+        says(&k, "door-101", SIGN_DOOR, SAID_NO); /* as it was: no sign */
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        says(&k, "door-101", SIGN_DOOR, SAID_YES);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        assert_int_equal(view(&k, 1).sign, SIGN_DOOR);
+        kit_end(&k);
+        begin(&k);
+        says(&k, "water-101", SIGN_WATER, SAID_YES);
+        for (int i = 0; i < 24; i++) {
+                at(&k, i * H);
+                says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        }
+        at(&k, 24.1 * H); /* by default a day without water */
+        assert_int_equal(view(&k, 1).why, REASON_NO_WATER);
+        kit_end(&k);
+}
+
+static void test_in_bed_past_the_hour(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        says(&k, "bed-101", SIGN_BED, SAID_NO);
+        at(&k, 11.9 * H); /* 21:54 */
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 23.5 * H); /* 09:30: he turns over */
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 23.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 24.01 * H);
+        assert_int_equal(view(&k, 1).why, REASON_IN_BED);
+        assert_true(view(&k, 1).span_us == (int64_t)(12.1 * H * 1e6));
+        says(&k, "bed-101", SIGN_BED, SAID_NO);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        resolve(&k, "w01", 1, "no_help_needed");
+        at(&k, 25 * H); /* a nap at eleven is none */
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 30 * H);
+        says(&k, "bed-101", SIGN_BED, SAID_NO);
+        at(&k, 36 * H);
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 46 * H); /* 08:00: up */
+        says(&k, "bed-101", SIGN_BED, SAID_NO);
+        at(&k, 49 * H);
+        assert_int_equal(open_now(&k), 0);
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_BED_EXIT, 0, 0, 0);
+        rule(&k, 1, RULE_SILENCE, 0, 0, 0);
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 70 * H);
+        assert_int_equal(open_now(&k), 0);
+        kit_end(&k);
+        begin(&k); /* still there, and nobody was called again at once */
+        rule(&k, 1, RULE_SILENCE, 0, 0, 0);
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 24.1 * H);
+        assert_int_equal(open_now(&k), 1);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        resolve(&k, "w01", 1, "no_help_needed");
+        at(&k, 47.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 48.1 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_what_is_not_heard_is_no_silence(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_BED_EXIT, 15 * 60, 0, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 1 * H);
+        broker(&k, true);
+        at(&k, 13 * H); /* due while the broker is away */
+        assert_int_equal(view(&k, engine_next_open(k.engine, 0)).group, GROUP_SYSTEM);
+        assert_int_equal(open_now(&k), 1);
+        broker(&k, false);
+        at(&k, 24 * H); /* twelve hours, eleven of them heard, and the night */
+        assert_int_equal(open_now(&k), 1);
+        at(&k, 24.2 * H);
+        assert_int_equal(open_now(&k), 2);
+        kit_end(&k);
+        begin(&k); /* a short one keeps what is known of the bed */
+        rule(&k, 1, RULE_SILENCE, 0, 0, 0);
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 10 * H);
+        broker(&k, true);
+        broker(&k, false);
+        at(&k, 24.1 * H);
+        assert_int_equal(view(&k, 2).why, REASON_IN_BED);
+        kit_end(&k);
+}
+
+static void test_a_restart_forgets_no_silence(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_NIGHT, 0, 0, 0);
+        rule(&k, 0, RULE_NIGHT, 0, 0, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        says(&k, "motion-102", SIGN_MOTION, SAID_YES);
+        at(&k, 6 * H);
+        kit_restart(&k);
+        roster_changed(&k);
+        at(&k, 11.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 12.6 * H); /* a restored sign may be a quarter of an hour younger, and so may the gap */
+        assert_int_equal(open_now(&k), 2);
+        assert_true(view(&k, 1).sign_us == k.start_wall_us);
+        kit_end(&k);
+
+        begin(&k);
+        rule(&k, 0, RULE_NIGHT, 0, 0, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 6 * H);
+        sleep_until(&k, 14 * H); /* we were down for eight hours */
+        kit_restart(&k);
+        roster_changed(&k);
+        at(&k, 19.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 20.6 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+
+        begin(&k); /* the broker was away before the restart */
+        rule(&k, 0, RULE_NIGHT, 0, 0, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 1 * H);
+        broker(&k, true);
+        at(&k, 5 * H);
+        broker(&k, false);
+        kit_restart(&k);
+        roster_changed(&k);
+        at(&k, 15.9 * H);
+        assert_int_equal(open_now(&k), 1);
+        at(&k, 16.6 * H);
+        assert_int_equal(open_now(&k), 2);
+        kit_end(&k);
+
+        begin(&k); /* died and was started */
+        rule(&k, 0, RULE_NIGHT, 0, 0, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 6 * H);
+        kit_reboot(&k, 4 * H, true);
+        roster_changed(&k);
+        at(&k, 15.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 16.6 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+
+        begin(&k);
+        rule(&k, 0, RULE_NIGHT, 0, 0, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 6 * H);
+        kit_reboot(&k, 60, false); /* no clock: it begins anew */
+        roster_changed(&k);
+        at(&k, 17.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 18.1 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_away_is_not_watched(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        away(&k, "hospital", 30 * H);
+        at(&k, 29 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 41.9 * H); /* he was to be back twelve hours ago; 03:54 */
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 47.1 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+        begin(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        away(&k, "away", 48 * H);
+        at(&k, 11 * H);
+        away(&k, "home", 0);
+        at(&k, 22.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 23.1 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_lost_sensors_are_no_silence(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        k.policy.beat_us[DEVICE_SENSOR] = 3600 * USEC_PER_SEC;
+        kit_policy(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 13 * H); /* lost after two hours: a fault of its own */
+        for (uint64_t id = engine_next_open(k.engine, 0); id; id = engine_next_open(k.engine, id))
+                assert_int_equal(view(&k, id).group, GROUP_FAULT);
+        assert_true(open_now(&k) > 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_NO); /* heard again, and still no sign */
+        says(&k, "motion2-101", SIGN_MOTION, SAID_NO);
+        forget(&k);
+        at(&k, 14.1 * H);
+        assert_int_equal(notified_why(&k, "w01", REASON_INACTIVE), 1);
+        kit_end(&k);
+}
+
+static void test_two_in_a_dwelling(void **state_)
+{
+        Event ev = action_of(ACTION_AWAY, "w01", 0, "");
+        Kit k;
+
+        begin(&k);
+        says(&k, "motion-102", SIGN_MOTION, SAID_YES);
+        says(&k, "bed-102a", SIGN_BED, SAID_NO);
+        at(&k, 6 * H);
+        says(&k, "motion-102", SIGN_MOTION, SAID_YES); /* speaks for him as well */
+        at(&k, 11 * H);
+        says(&k, "bed-102a", SIGN_BED, SAID_YES); /* and his bed for the home */
+        at(&k, 22.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 23.1 * H); /* 09:06 */
+        assert_int_equal(open_now(&k), 2);
+        assert_int_equal(view(&k, 1).resident, 2);
+        assert_int_equal(view(&k, 2).resident, 0);
+        assert_int_equal(view(&k, 2).dwelling, 2);
+        kit_end(&k);
+
+        begin(&k); /* nobody is at home */
+        says(&k, "motion-102", SIGN_MOTION, SAID_YES);
+        ev.action.span_us = (uint64_t)(100 * H * 1e6);
+        (void)str_copy(ev.action.mode, WORD_SIZE, "away");
+        (void)str_copy(ev.action.target, CODE_SIZE, "r102a");
+        step(&k, &ev);
+        at(&k, 5 * H);
+        (void)str_copy(ev.action.target, CODE_SIZE, "r102b");
+        step(&k, &ev);
+        at(&k, 50 * H);
+        assert_int_equal(open_now(&k), 0);
+        kit_end(&k);
+}
+
+static void test_what_is_gone_from_the_registry_is_not_watched(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        says(&k, "motion-102", SIGN_MOTION, SAID_YES);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        devices[kit_device(&k, "motion-101")].code = NULL;
+        k.registry.n_dwellings = 2; /* 102 is no more */
+        kit_index(&k);
+        roster_changed(&k);
+        at(&k, 30 * H);
+        assert_int_equal(open_now(&k), 0);
+        says(&k, "nobody", SIGN_MOTION, SAID_YES);
+        kit_end(&k);
+}
+
+static void test_whether_he_moves_after_a_fall(void **state_)
+{
+        Kit k;
+        Event ev = device_event(ALARM_FALL, "band-101", "f2");
+
+        begin(&k);
+        alarm(&k, ALARM_FALL, "pend-102a", "f0"); /* nothing is known there */
+        assert_int_equal(view(&k, 1).sign_us, 0);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 600);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        assert_true(view(&k, 2).sign_us && view(&k, 2).sign_us < view(&k, 2).opened_us);
+        at(&k, 700);
+        forget(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        assert_true(view(&k, 2).sign_us > view(&k, 2).opened_us);
+        assert_int_equal(count(&k, EFFECT_ALERT), 1);
+        at(&k, 730);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES); /* not each time */
+        assert_int_equal(count(&k, EFFECT_ALERT), 1);
+        step(&k, &ev);
+        press(&k, "sos-101", "p1");
+        assert_int_equal(state(&k, 2), STATE_ALERTING);
+        kit_end(&k);
+}
+
+/* The circle */
+
+static void located(Kit *k, double metres_north, float accuracy)
+{
+        Event ev = {.type = EVENT_STATUS, .via = VIA_MQTT};
+
+        (void)str_copy(ev.source, CODE_SIZE, "band-101");
+        ev.status = nothing_said();
+        ev.signs = (SignEvent){
+                .located = true, .lat = 34.2 + metres_north / 111195, .lon = 108.9, .accuracy_m = accuracy};
+        step(k, &ev);
+}
+
+static void circle(Kit *k)
+{
+        begin(k);
+        rule(k, 1, RULE_GEOFENCE, 34.2, 108.9, 500);
+}
+
+static void test_leaving_the_circle(void **state_)
+{
+        IncidentView v;
+        Kit k;
+
+        circle(&k);
+        located(&k, 100, 10);
+        at(&k, 60);
+        located(&k, 510, 20); /* may be inside */
+        at(&k, 120);
+        located(&k, 600, 20);
+        at(&k, 180);
+        located(&k, 470, 10); /* neither in nor out */
+        at(&k, 200);
+        located(&k, 620, 20); /* not yet two minutes */
+        assert_int_equal(open_now(&k), 0);
+        forget(&k);
+        at(&k, 300);
+        located(&k, 640.4, 20);
+        v = view(&k, 1);
+        assert_int_equal(v.class, CLASS_WANDERING);
+        assert_int_equal(v.priority, 2);
+        assert_int_equal(v.why, REASON_LEFT);
+        assert_true(v.value == 640 && v.limit == 500);
+        assert_true(v.located && v.lat > 34.205 && v.lon == 108.9 && v.accuracy_m == 20);
+        assert_true(notified_why(&k, "w01", REASON_LEFT) > 0);
+        forget(&k);
+        at(&k, 310);
+        located(&k, 660, 20); /* known; within the minute nobody's screen changes */
+        assert_int_equal(count(&k, EFFECT_ALERT), 0);
+        assert_true(view(&k, 1).lat > 34.2059);
+        at(&k, 400);
+        forget(&k);
+        located(&k, 700, 20);
+        assert_int_equal(count(&k, EFFECT_ALERT), 1);
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 0);
+        at(&k, 500);
+        located(&k, 460, 10); /* not far enough inside */
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        located(&k, 300, 800); /* nobody knows where */
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        located(&k, 300, 10);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        kit_end(&k);
+}
+
+static void test_one_position_jumps(void **state_)
+{
+        Kit k;
+
+        circle(&k);
+        located(&k, 100, 0);
+        at(&k, 60);
+        located(&k, 5000, 0);
+        at(&k, 120);
+        located(&k, 100, 0);
+        at(&k, 1200);
+        assert_int_equal(open_now(&k), 0);
+        located(&k, 5000, 0); /* and now nothing contradicts it */
+        at(&k, 1790);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 1801);
+        assert_int_equal(view(&k, 1).why, REASON_LEFT);
+        kit_end(&k);
+        circle(&k);
+        rule(&k, 1, RULE_GEOFENCE_DELAY, 0, 0, 0);
+        located(&k, 5000, 0);
+        assert_int_equal(view(&k, 1).why, REASON_LEFT);
+        kit_end(&k);
+        circle(&k);
+        rule(&k, 1, RULE_GEOFENCE_DELAY, 1800e6, 0, 0);
+        located(&k, 5000, 0);
+        at(&k, 1700);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 1801);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_outside_again_when_somebody_has_dealt_with_it(void **state_)
+{
+        Kit k;
+
+        circle(&k);
+        located(&k, 900, 10);
+        at(&k, 130);
+        located(&k, 900, 10);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        resolve(&k, "w01", 1, "helped");
+        at(&k, 3 * H);
+        located(&k, 900, 10);
+        at(&k, 3.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 4.1 * H);
+        located(&k, 900, 10);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_who_is_away_or_not_wearing_it_is_not_judged(void **state_)
+{
+        StatusEvent off = nothing_said();
+        Kit k;
+
+        circle(&k);
+        away(&k, "away", 10 * H);
+        located(&k, 5000, 10);
+        at(&k, 200);
+        located(&k, 5000, 10);
+        assert_int_equal(open_now(&k), 0);
+        away(&k, "home", 0);
+        located(&k, 5000, 10);
+        away(&k, "away", 10 * H); /* within the ten minutes */
+        at(&k, 900);
+        assert_int_equal(open_now(&k), 0);
+        kit_end(&k);
+        circle(&k);
+        off.worn = 0;
+        status_says(&k, "band-101", off);
+        located(&k, 5000, 10);
+        at(&k, 200);
+        located(&k, 5000, 10);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 890); /* off for a quarter of an hour: nobody knows where he is */
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 910);
+        assert_int_equal(view(&k, 1).why, REASON_NOT_WORN);
+        kit_end(&k);
+        circle(&k);
+        rule(&k, 1, RULE_NOT_WORN, 0, 0, 0); /* off */
+        status_says(&k, "band-101", off);
+        at(&k, 4000);
+        assert_int_equal(open_now(&k), 0);
+        kit_end(&k);
+}
+
+static void test_a_position_without_a_circle_shows_where_he_is(void **state_)
+{
+        Event ev = device_event(ALARM_SOS, "band-101", "s1");
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_GEOFENCE, 0, 0, 0); /* off */
+        located(&k, 50000, 10);
+        ev.signs = (SignEvent){.located = true, .lat = 34.3, .lon = 108.8, .accuracy_m = 5};
+        step(&k, &ev);
+        assert_true(view(&k, 1).located && view(&k, 1).lat == 34.3);
+        kit_restart(&k);
+        assert_true(view(&k, 1).located && view(&k, 1).lat == 34.3 && view(&k, 1).accuracy_m == 5);
+        (void)str_copy(ev.source, CODE_SIZE, "sos-102"); /* of two: nobody's place */
+        (void)str_copy(ev.id, EVENT_ID_SIZE, "s2");
+        ev.key[0] = 9;
+        step(&k, &ev);
+        assert_false(view(&k, 2).located);
+        kit_end(&k);
+}
+
+int main(void)
+{
+        const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_twelve_hours_without_a_sign),
+                cmocka_unit_test(test_a_sleeper_is_let_alone),
+                cmocka_unit_test(test_night_of_a_person_and_none),
+                cmocka_unit_test(test_buttons_count_where_there_are_sensors),
+                cmocka_unit_test(test_told_once_and_again_after_the_same_time),
+                cmocka_unit_test(test_sensors_of_one_kind),
+                cmocka_unit_test(test_in_bed_past_the_hour),
+                cmocka_unit_test(test_what_is_not_heard_is_no_silence),
+                cmocka_unit_test(test_a_restart_forgets_no_silence),
+                cmocka_unit_test(test_away_is_not_watched),
+                cmocka_unit_test(test_lost_sensors_are_no_silence),
+                cmocka_unit_test(test_two_in_a_dwelling),
+                cmocka_unit_test(test_what_is_gone_from_the_registry_is_not_watched),
+                cmocka_unit_test(test_whether_he_moves_after_a_fall),
+                cmocka_unit_test(test_leaving_the_circle),
+                cmocka_unit_test(test_one_position_jumps),
+                cmocka_unit_test(test_outside_again_when_somebody_has_dealt_with_it),
+                cmocka_unit_test(test_who_is_away_or_not_wearing_it_is_not_judged),
+                cmocka_unit_test(test_a_position_without_a_circle_shows_where_he_is),
+        };
+
+        return cmocka_run_group_tests(tests, NULL, NULL);
+}
