@@ -58,7 +58,9 @@ static const char incident_sql[] =
         " CASE WHEN k.incident IS NULL THEN (i.accepted - i.opened) / 1000 ELSE k.accept_ms END,"
         " CASE WHEN k.incident IS NULL THEN (i.arrived - i.opened) / 1000 ELSE k.arrive_ms END,"
         " CASE WHEN k.incident IS NULL THEN (i.resolved - i.opened) / 1000 ELSE k.resolve_ms END,"
-        " k.reopened, i.outcome FROM incident i LEFT JOIN kpi k ON k.incident = i.id"
+        " k.reopened, i.outcome FROM incident i ";
+static const char incident_joins[] =
+        " LEFT JOIN kpi k ON k.incident = i.id"
         " LEFT JOIN grid g ON g.id = i.grid LEFT JOIN dwelling d ON d.id = i.dwelling"
         " LEFT JOIN resident r ON r.id = i.resident LEFT JOIN worker w ON w.id = coalesce(k.owner, i.owner) "
         "WHERE ";
@@ -107,8 +109,8 @@ static Exit incidents(const Ctl *ctl, Audit *audit)
         sheet_init(&sheet, incident_columns, INCIDENT_COLUMNS, "");
         r = audit_query(audit, "SELECT max(id) FROM incident", NULL, 0, number_row, &last);
         /* A unary + keeps the planner from the row number when an index does better. */
-        str_addf(&s, "%s%si.id BETWEEN ?1 AND ?2%s ORDER BY i.id", incident_sql, f.indexed ? "+" : "",
-                f.where);
+        str_addf(&s, "%s%s%s%si.id BETWEEN ?1 AND ?2%s ORDER BY i.id", incident_sql, f.by, incident_joins,
+                f.indexed ? "+" : "", f.where);
         ASSERT(!s.full);
         if (r == 0 && f.indexed) {
                 AuditCell args[FILTER_ARGS_MAX + 2] = {{.number = 0}, {.number = last}};

@@ -139,7 +139,11 @@ Exit filter_incidents(const Ctl *ctl, Filter *f)
         Class class;
 
         *f = (Filter){.indexed = ctl->option[OPTION_RESIDENT] || ctl->option[OPTION_DWELLING] ||
-                                 ctl->option[OPTION_OPEN]};
+                                 ctl->option[OPTION_OPEN],
+                /* without statistics it looks through all that were ever closed */
+                .by = ctl->option[OPTION_OPEN] && !ctl->option[OPTION_RESIDENT] && !ctl->option[OPTION_DWELLING]
+                              ? "INDEXED BY incident_open"
+                              : ""};
         if (kind && !class_parse(kind, &class)) {
                 complain("没有这个类别", "no such kind of incident: %s (sos, smoke, fall, …)", kind);
                 return EXIT_USAGE;

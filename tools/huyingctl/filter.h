@@ -10,6 +10,7 @@ typedef struct Filter {
         AuditCell args[FILTER_ARGS_MAX];
         unsigned n;
         bool indexed; /* touches few rows: one transaction is enough */
+        const char *by; /* "INDEXED BY …" where the planner would not see it, "" */
 } Filter;
 
 /* "2026-11-01", "2026-11-01 08:30" in local time, or a duration ago ("7d"). */

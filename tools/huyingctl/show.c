@@ -21,10 +21,19 @@ Exit journal_open(const Ctl *ctl, Audit **ret)
         return EXIT_ERROR;
 }
 
+#define PEOPLE_MAX 64
+
+/* Whom the timeline names. The whole registry would be most of the work, and nobody asks for it. */
+typedef struct Person {
+        char code[CODE_SIZE], name[128];
+} Person;
+
 typedef struct Timeline {
         Table *table;
-        const Registry *registry;
         const Ctl *ctl;
+        Person people[PEOPLE_MAX], owner;
+        unsigned n_people;
+        char dwelling[CODE_SIZE], resident[CODE_SIZE];
         bool json;
         unsigned n;
 } Timeline;
@@ -81,13 +90,15 @@ static void detail(const AuditRow *row, Str *s)
 static void who(const Timeline *t, const AuditRow *row, Str *s)
 {
         const char *worker = BODY("$.worker"), *source = BODY("$.source"), *device = BODY("$.device");
-        char name[64];
-        const Worker *w;
+        char name[128];
 
         if (worker[0]) {
-                w = registry_worker(t->registry, registry_worker_id(t->registry, worker));
-                str_addf(s, "%s%s%s", worker, w && w->name ? " " : "",
-                        w ? name_shown(t->ctl, w->name, name, sizeof(name)) : "");
+                unsigned i = 0;
+
+                while (i < t->n_people && !str_equal(t->people[i].code, worker))
+                        i++;
+                str_addf(s, "%s%s%s", worker, i < t->n_people ? " " : "",
+                        i < t->n_people ? name_shown(t->ctl, t->people[i].name, name, sizeof(name)) : "");
         } else if (BODY("$.via")[0]) /* a device's own doing; else it was a timer's */
                 str_add(s, source[0] ? source : device);
 }
@@ -138,48 +149,87 @@ static bool on_row(void *userdata, const AuditRow *row)
         return true;
 }
 
-static void head_print(const Ctl *ctl, const StateRow *row, const Registry *registry)
+static void text_take(const AuditCell *c, char *ret, size_t cap)
 {
-        const Dwelling *d = registry_dwelling(registry, row->dwelling);
-        const Worker *w = registry_worker(registry, row->owner);
-        char name[64];
+        (void)str_copy(ret, cap, c->null ? "" : c->text); /* cut is fine: a code fits */
+}
+
+static bool person_row(void *userdata, const AuditCell *c)
+{
+        Timeline *t = userdata;
+        Person *p = &t->people[t->n_people++];
+
+        text_take(&c[0], p->code, sizeof(p->code));
+        text_take(&c[1], p->name, sizeof(p->name));
+        return t->n_people < PEOPLE_MAX;
+}
+
+static bool place_row(void *userdata, const AuditCell *c)
+{
+        Timeline *t = userdata;
+
+        text_take(&c[0], t->dwelling, sizeof(t->dwelling));
+        text_take(&c[1], t->resident, sizeof(t->resident));
+        text_take(&c[2], t->owner.code, sizeof(t->owner.code));
+        text_take(&c[3], t->owner.name, sizeof(t->owner.name));
+        return false;
+}
+
+/* Unknown ones stay without a name. */
+static void names_get(Timeline *t, Audit *audit, uint64_t incident)
+{
+        const AuditCell id = {.number = (int64_t)incident};
+
+        (void)audit_query(audit,
+                "SELECT d.code, r.code, w.code, w.name FROM incident i LEFT JOIN dwelling d ON d.id = i.dwelling"
+                " LEFT JOIN resident r ON r.id = i.resident LEFT JOIN worker w ON w.id = i.owner WHERE i.id = ?1",
+                &id, 1, place_row, t);
+        (void)audit_query(audit,
+                "SELECT DISTINCT w.code, w.name FROM journal j CROSS JOIN worker w ON w.id = j.worker"
+                " WHERE j.incident = ?1 AND w.retired = 0",
+                &id, 1, person_row, t);
+}
+
+static void head_print(const Timeline *t, const StateRow *row)
+{
+        char name[128];
         const char *class = class_word((Class)row->class), *state = state_word((State)row->state);
 
         (void)printf("%" PRIu64 " 号 / incident %" PRIu64
                      "  %s %s  P%u  %s %s  住处 home %s  设备 device %s",
                 row->id, row->id, class_zh(class), class, row->priority, state_zh(state), state,
-                d ? d->code : "-", row->source[0] ? row->source : "-");
-        if (w)
-                (void)printf("  承办 owner %s %s", w->code, name_shown(ctl, w->name, name, sizeof(name)));
+                t->dwelling[0] ? t->dwelling : "-", row->source[0] ? row->source : "-");
+        if (t->owner.code[0])
+                (void)printf("  承办 owner %s %s", t->owner.code,
+                        name_shown(t->ctl, t->owner.name, name, sizeof(name)));
         if (row->outcome[0])
                 (void)printf("  结果 outcome %s", row->outcome);
         (void)putchar('\n');
 }
 
-static Exit timeline_print(const Ctl *ctl, Audit *audit, const Registry *registry, const StateRow *row)
+static Exit timeline_print(Timeline *t, Audit *audit, const StateRow *row)
 {
         static const char *const titles[] = {
                 ">序号 SEQ", "时间 TIME", "事 WHAT", "谁 WHO", "级/轮 TIER", "晚 LATE", "说明 DETAIL", NULL};
-        Timeline t = {.registry = registry, .ctl = ctl, .json = ctl->json};
         int r;
 
-        t.table = table_new(titles);
-        if (ctl->json)
+        t->table = table_new(titles);
+        if (t->json)
                 (void)printf("{\"incident\":%" PRIu64
                              ",\"class\":\"%s\",\"priority\":%u,\"state\":\"%s\",\"rows\":[",
                         row->id, class_word((Class)row->class), row->priority,
                         state_word((State)row->state));
         else
-                head_print(ctl, row, registry);
-        r = audit_rows(audit, row->id, 0, UINT64_MAX, on_row, &t);
+                head_print(t, row);
+        r = audit_rows(audit, row->id, 0, UINT64_MAX, on_row, t);
         if (r < 0) {
-                scols_unref_table(t.table);
+                scols_unref_table(t->table);
                 complain("读不了记录", "%s", strerror(-r));
                 return EXIT_ERROR;
         }
-        if (!ctl->json)
-                return table_print(t.table);
-        scols_unref_table(t.table);
+        if (!t->json)
+                return table_print(t->table);
+        scols_unref_table(t->table);
         (void)puts("]}");
         return EXIT_OK;
 }
@@ -187,8 +237,7 @@ static Exit timeline_print(const Ctl *ctl, Audit *audit, const Registry *registr
 int verb_show(Ctl *ctl, int argc, char **argv)
 {
         _cleanup_(audit_freep) Audit *audit = NULL;
-        _cleanup_(registry_unrefp) Registry *registry = NULL;
-        const Resident *who;
+        Timeline t = {.ctl = ctl, .json = ctl->json};
         uint64_t incident;
         char what[40];
         StateRow row;
@@ -206,11 +255,9 @@ int verb_show(Ctl *ctl, int argc, char **argv)
                 complain("没有这件警情", "no such incident: %s", argv[1]);
                 return EXIT_ERROR;
         }
-        if (audit_registry(audit, &registry) != 0 && registry_new(&registry) < 0)
-                return EXIT_ERROR;
-        who = registry_resident(registry, row.resident);
-        e = unmask(ctl, what, who ? who->code : "");
+        names_get(&t, audit, incident);
+        e = unmask(ctl, what, t.resident);
         if (e != EXIT_OK)
                 return e;
-        return timeline_print(ctl, audit, registry, &row);
+        return timeline_print(&t, audit, &row);
 }
