@@ -192,13 +192,6 @@ void area_back(Engine *e, uint32_t device)
                 a->due_us = e->at;
 }
 
-bool area_is(const Engine *e, uint64_t incident)
-{
-        const Incident *in = table_get(e, incident);
-
-        return in && in->key_type == KEY_AREA;
-}
-
 int64_t area_due(const Engine *e)
 {
         int64_t due = NEVER;

@@ -191,6 +191,8 @@ bool gaps_look(Engine *e, int64_t wall_us)
 
 #define CHECK_HOURS (14 * 24)
 
+_Static_assert(CLASS_MAX <= (int)ROLE_MAX, "a set of roles for each class");
+
 /* Somebody of these roles, who is there at that hour, and serves this place. */
 static bool target_at(const Registry *r, uint32_t roles, uint32_t grid, Now at)
 {
@@ -247,8 +249,8 @@ bool roster_check(const Registry *r, const Policy *policy, Now now, RosterProble
                         before = before || checked[i] == roles;
                 if (before)
                         continue; /* ladders end with the same people, as a rule */
-                if (n_checked < ROLE_MAX)
-                        checked[n_checked++] = roles;
+                ASSERT(n_checked < ROLE_MAX);
+                checked[n_checked++] = roles;
                 for (uint32_t grid = 1; grid < r->n_grids; grid++) {
                         bool lived_in = false;
 

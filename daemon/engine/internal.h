@@ -454,7 +454,6 @@ bool area_takes(Engine *, uint32_t device);   /* a loss is part of an outage: no
 void area_back(Engine *, uint32_t device);
 int64_t area_due(const Engine *);
 void area_expire(Engine *);
-bool area_is(const Engine *, uint64_t incident);
 
 /* activity.c */
 size_t activity_size(uint32_t n);

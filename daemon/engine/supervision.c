@@ -218,7 +218,6 @@ typedef struct Level {
 static Level level_of(uint16_t level)
 {
         switch (level) {
-        case LEVEL_TAMPER: return (Level){level, CLASS_FAULT, ALARM_TAMPER, REASON_OPENED};
         case LEVEL_GARBAGE: return (Level){level, CLASS_FAULT, ALARM_FAULT, REASON_UNPARSED};
         case LEVEL_STRANGER: return (Level){level, CLASS_FAULT, ALARM_FAULT, REASON_UNKNOWN_SOURCE};
         case LEVEL_LOST: return (Level){level, CLASS_FAULT, ALARM_FAULT, REASON_LOST};
@@ -230,7 +229,8 @@ static Level level_of(uint16_t level)
         case LEVEL_SKEW: return (Level){level, CLASS_BATTERY, ALARM_FAULT, REASON_SKEW};
         case LEVEL_NO_DATA: return (Level){level, CLASS_FAULT, ALARM_FAULT, REASON_NO_DATA};
         }
-        return (Level){level, CLASS_FAULT, ALARM_FAULT, REASON_OPENED};
+        ASSERT(level == LEVEL_TAMPER); /* proof tests have a ticket of their grid, and FAULT is said by an alarm */
+        return (Level){level, CLASS_FAULT, ALARM_TAMPER, REASON_OPENED};
 }
 
 static Incident *fault_held(const Engine *e, const char *source, Place *ret)
@@ -243,12 +243,9 @@ static Incident *fault_held(const Engine *e, const char *source, Place *ret)
         return table_find(e, GROUP_FAULT, (KeyType)ret->key_type, ret->key_id);
 }
 
-static bool is_active(const Incident *in, const char *source, uint16_t level)
+static bool is_active(const Incident *in, uint16_t level)
 {
-        for (unsigned i = 0; in && i < in->n_sources; i++)
-                if (str_equal(in->sources[i].code, source) && (in->sources[i].active & level))
-                        return true;
-        return false;
+        return in && (in->sources[0].active & level); /* of a device's faults it is the one source */
 }
 
 /* Opens, or calls again for a level that is new; the same one is no news. Returns the incident, NULL: none. */
@@ -268,7 +265,7 @@ static Incident *fault(Engine *e, const Event *ev, const char *source, uint16_t 
         Incident *in = fault_held(e, source, &m.place);
 
         ASSERT(source && ret_seq);
-        if (is_active(in, source, level) && (state_open(in->state) || level != LEVEL_LOST))
+        if (is_active(in, level) && (state_open(in->state) || level != LEVEL_LOST))
                 return in;
         if (!in)
                 device_flood(e, &m);
@@ -305,7 +302,7 @@ static void right(Engine *e, const Event *ev, const char *source, uint16_t level
         if (d)
                 d->levels &= (uint16_t)~level;
         in = fault_held(e, source, &p);
-        if (is_active(in, source, level))
+        if (is_active(in, level))
                 incident_condition(e, in, source, level, ev);
 }
 
@@ -315,8 +312,7 @@ void supervision_returns(Engine *e, uint32_t id)
         DeviceState *d = supervision_of(e, id);
         uint64_t seq;
 
-        if (!device || !d)
-                return;
+        ASSERT(device && d);
         for (uint16_t level = 1; level < LEVEL_END; level = (uint16_t)(level << 1))
                 if ((d->levels & level) && level != LEVEL_PROOF)
                         (void)fault(
@@ -332,7 +328,7 @@ static int days_left(const Engine *e, const DeviceState *d)
         int64_t span = e->now.wall_us - d->trend_wall, days;
         int dropped = d->trend - d->battery;
 
-        if (!d->battery || !d->trend || dropped < TREND_DROP || span < TREND_MIN_US)
+        if (!d->battery || dropped < TREND_DROP || span < TREND_MIN_US)
                 return -1;
         days = (d->battery - 1) * span / dropped / (int64_t)USEC_PER_DAY;
         return days < 10000 ? (int)days : 10000;
@@ -345,7 +341,8 @@ static void battery_note(Engine *e, const Event *ev, uint32_t id, DeviceState *d
         bool low, empty;
         uint64_t seq;
 
-        if (percent < 0 || percent > 100 || !device)
+        ASSERT(device);
+        if (percent < 0 || percent > 100)
                 return;
         if (!d->trend || percent + 1 >= d->battery + BATTERY_RISE) { /* the first word, or a new battery */
                 d->trend = (uint8_t)(percent + 1);
@@ -375,8 +372,7 @@ static void row_note(Engine *e, const Event *ev, uint8_t *count, bool bad, bool 
         if (bad && *count < IN_A_ROW && ++*count == IN_A_ROW)
                 (void)wrong(e, ev, ev->source, level, &seq);
         if (good) {
-                if (*count || !bad)
-                        right(e, ev, ev->source, level);
+                right(e, ev, ev->source, level);
                 *count = 0;
         }
 }
@@ -402,7 +398,7 @@ static void health_note(Engine *e, const Event *ev, uint32_t id, DeviceState *d)
         if (e->policy.signal_weak && s->rssi != INT16_MIN && s->rssi != 0)
                 row_note(e, ev, &d->weak, s->rssi <= -(int)e->policy.signal_weak,
                         s->rssi > SIGNAL_BAND - (int)e->policy.signal_weak, LEVEL_SIGNAL);
-        if (ev->device_us && e->now.trusted && ev->type == EVENT_STATUS)
+        if (ev->device_us && e->now.trusted)
                 row_note(e, ev, &d->skewed, skew > SKEW_US || skew < -SKEW_US,
                         skew <= SKEW_US && skew >= -SKEW_US, LEVEL_SKEW);
         supervision_touch(e, id);
@@ -436,8 +432,8 @@ void device_stranger(Engine *e, const Event *ev, uint64_t *ret_incident, uint64_
 {
         Incident *in = wrong(e, ev, ev->source, LEVEL_STRANGER, ret_seq);
 
-        ASSERT(ret_incident && ret_seq);
-        *ret_incident = in ? in->id : 0;
+        ASSERT(in && ret_incident && ret_seq); /* who is unknown is not on the shelf */
+        *ret_incident = in->id;
 }
 
 void device_well_formed(Engine *e, const Event *ev)
