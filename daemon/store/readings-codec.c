@@ -152,11 +152,12 @@ bool chunk_add(Chunk *c, const ReadingRow *row)
 
 bool chunk_next(const Chunk *c, ChunkCursor *cursor)
 {
-        Bytes b = {.p = c->bytes + cursor->at, .end = c->bytes + c->n_bytes};
         ReadingRow *row = &cursor->row;
+        Bytes b;
 
         if (cursor->at == c->n_bytes)
                 return false;
+        b = (Bytes){.p = c->bytes + cursor->at, .end = c->bytes + c->n_bytes};
         row->t_s = (cursor->at == 0 ? c->first_s : row->t_s) + unzigzag(get(&b));
         row->has = *b.p++;
         for (unsigned i = 0; i < VITAL_MAX; i++)

@@ -19,7 +19,6 @@
 
 #include "base/assert.h"
 #include "base/cleanup.h"
-#include "base/clock.h"
 #include "base/error.h"
 
 #define BLOCKS_STEP 16u /* read, or written, in one step */
@@ -282,10 +281,10 @@ static int file_step(Readings *r)
 }
 
 /* All files were looked at. What failed is tried again, from the first one. */
-static void person_done(Erase *e)
+static void person_done(Erase *e, uint64_t now_us)
 {
         if (e->failed)
-                e->not_before_us = clock_now().boot_us + RETRY_US;
+                e->not_before_us = now_us + RETRY_US;
         else {
                 e->done[e->n_done++] = e->residents[0];
                 memmove(e->residents, e->residents + 1, --e->n * sizeof(e->residents[0]));
@@ -298,8 +297,7 @@ bool erase_step(Readings *r)
         Erase *e = &r->erase;
         int error;
 
-        if (e->n == 0 || r->directory < 0 || e->n_done == RESIDENTS ||
-                e->not_before_us > clock_now().boot_us)
+        if (e->n == 0 || r->directory < 0 || e->n_done == RESIDENTS || e->not_before_us > r->now_us)
                 return false;
         if (!e->active) {
                 file_close(e);
@@ -310,7 +308,7 @@ bool erase_step(Readings *r)
         }
         if (e->file.fd < 0) {
                 if (!file_next(r)) {
-                        person_done(e);
+                        person_done(e, r->now_us);
                         return true;
                 }
                 error = day_open(&e->file, r->directory, e->after, e->kind);

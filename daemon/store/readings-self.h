@@ -53,8 +53,8 @@ struct Readings {
         size_t bytes; /* of all chunks */
         uint64_t dropped;
 
-        uint64_t flush_us, step_us,
-                keep_us; /* CLOCK_BOOTTIME: next flush, next step of anything, next look at the files */
+        /* CLOCK_BOOTTIME: of the step at work, of the next flush, step of anything, look at the files */
+        uint64_t now_us, flush_us, step_us, keep_us;
         bool flushing, writing;
         uint32_t begun; /* of `closed`: where the segment that is being written begins */
         DayFile file;

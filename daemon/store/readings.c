@@ -213,15 +213,22 @@ static int chunk_order(const void *a, const void *b)
         return x->first_s < y->first_s ? -1 : x->first_s > y->first_s;
 }
 
+/* What was written leaves the front. */
+static void closed_shift(Readings *r)
+{
+        if (r->at > 0)
+                memmove(r->closed, r->closed + r->at, (r->n_closed - r->at) * sizeof(r->closed[0]));
+        r->n_closed -= r->at;
+        r->at = 0;
+}
+
 static void flush_begin(Readings *r)
 {
         ASSERT(!r->writing);
         for (uint32_t i = 0; i < r->n_open; i++)
                 if (r->open[i])
                         closed_push(r, TAKE_PTR(r->open[i]));
-        memmove(r->closed, r->closed + r->at, (r->n_closed - r->at) * sizeof(r->closed[0]));
-        r->n_closed -= r->at;
-        r->at = 0;
+        closed_shift(r);
         r->sorted = r->n_closed;
         if (r->n_closed > 0)
                 qsort(r->closed, r->n_closed, sizeof(r->closed[0]), chunk_order);
@@ -230,11 +237,10 @@ static void flush_begin(Readings *r)
 
 static void flush_end(Readings *r)
 {
-        memmove(r->closed, r->closed + r->at, (r->n_closed - r->at) * sizeof(r->closed[0]));
-        r->n_closed -= r->at;
-        r->at = r->sorted = 0;
+        closed_shift(r);
+        r->sorted = 0;
         r->flushing = false;
-        r->flush_us = clock_now().boot_us + interval(r);
+        r->flush_us = r->now_us + interval(r);
         if (r->keep_us > r->flush_us - interval(r) + USEC_PER_SEC && r->config.quota > 0)
                 r->keep_us =
                         r->flush_us - interval(r) + USEC_PER_SEC; /* there is more than before: the quota */
@@ -252,7 +258,7 @@ static void flush_fail(Readings *r, const char *what, int error)
         r->at = r->begun;
         day_close(&r->file);
         r->flushing = false;
-        r->flush_us = clock_now().boot_us + RETRY_US;
+        r->flush_us = r->now_us + RETRY_US;
         memory_bound(r);
 }
 
@@ -389,6 +395,7 @@ void readings_run(Readings *r, Now now)
 
         if (now.boot_us < r->step_us)
                 return;
+        r->now_us = now.boot_us;
         if ((r->flushing || r->flush_us <= now.boot_us) && !erasing)
                 flush_step(r);
         else if (!r->writing && folder_open(r) && erase_step(r))
@@ -403,6 +410,7 @@ void readings_run(Readings *r, Now now)
 void readings_end(Readings *r, uint64_t until_us)
 {
         erase_end(r); /* it is begun again at the next start */
+        r->now_us = clock_now().boot_us;
         r->flush_us = 0;
         r->why[0] = 0;
         do {
