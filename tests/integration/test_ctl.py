@@ -2,9 +2,10 @@
 """huyingctl against a running gateway, and against one that is down."""
 
 import json
+import re
 import shutil
 
-from net import DEMO, wait_for
+from net import DEMO, SOURCE, wait_for
 
 
 def press(site, device="sos-101", event="e-1"):
@@ -120,3 +121,10 @@ def test_many_at_once(site):
     incidents = [press(site, device) for device in ("sos-101", "sos-102", "sos-501", "sos-201")]
     assert sorted(i["incident"] for i in json.loads(site.daemon.ctl("--json", "list").stdout)) == sorted(incidents)
     wait_for(lambda: json.loads(site.daemon.ctl("--json", "status", check=False).stdout)["unanswered"] == 4)
+
+
+def test_the_help_names_every_option(site):
+    table = (SOURCE / "tools" / "huyingctl" / "huyingctl.c").read_text(encoding="utf-8")
+    said = site.daemon.ctl("--help").stdout
+    options = re.findall(r'(?:WITH|FLAG)\("([a-z-]+)"', table)
+    assert len(options) > 30 and [o for o in options if f"--{o}" not in said] == []

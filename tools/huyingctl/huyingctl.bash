@@ -4,8 +4,11 @@
 _huyingctl() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
         case $before in
-        --config | --accounts | --keys | import | backup | --check) COMPREPLY=($(compgen -f -- "$word")) && return ;;
+        --config | --accounts | --keys | --checkpoint | --archive | --output | import | backup | salvage | --check) COMPREPLY=($(compgen -f -- "$word")) && return ;;
         enroll) COMPREPLY=($(compgen -W "device worker" -- "$word")) && return ;;
+        report) COMPREPLY=($(compgen -W "day week month visits list" -- "$word")) && return ;;
+        visit) COMPREPLY=($(compgen -W "in out fix" -- "$word")) && return ;;
+        --by) COMPREPLY=($(compgen -W "grid worker resident" -- "$word")) && return ;;
         duty) COMPREPLY=($(compgen -W "on off --all" -- "$word")) && return ;;
         show | accept | arrived | resolve | decline | release | handoff | reopen)
                 COMPREPLY=($(compgen -W "$(huyingctl --json list 2>/dev/null | grep -o '"incident":[0-9]*' | cut -d: -f2)" -- "$word"))
