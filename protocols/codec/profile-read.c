@@ -72,9 +72,29 @@ const char *metric_word(unsigned metric)
 
 /* ---- paths and tests ---- */
 
+static bool field_known(const Message *m, const char *name)
+{
+        if (m->form != BYTES_NONE && (str_equal(name, "length") || str_equal(name, "hex")))
+                return true;
+        for (unsigned i = 0; i < m->n_fields; i++)
+                if (str_equal(m->fields[i].name, name))
+                        return true;
+        return false;
+}
+
 /* The index of a path of this message; the same path is read once. Negative: failed. */
 static int path_add(Reader *r, Message *m, const char *path)
 {
+        char field[QUERY_SCALAR_SIZE];
+
+        if (path[0] == '@') {
+                Str s = STR_BUFFER(field);
+
+                if (!field_known(m, path + 1))
+                        return -fail(r, "there is no Field \"%.32s\" before this line", path + 1);
+                str_addf(&s, "$.\"@\".%s", path + 1);
+                path = field;
+        }
         if (path[0] != '$')
                 return -fail(r, "\"%.64s\" is no path; paths begin with '$', as in \"$.smoke\"", path);
         for (unsigned i = 0; i < m->n_paths; i++)
@@ -345,6 +365,39 @@ static int path_setting(Reader *r, Message *m, uint8_t *to, const char *value)
         return 0;
 }
 
+/* Bytes=base64 $.data */
+static int bytes_read(Reader *r, Message *m, char *value)
+{
+        char *path = value;
+        const char *form = parse_word(&path);
+
+        m->form = form && str_equal(form, "hex")      ? BYTES_HEX
+                  : form && str_equal(form, "base64") ? BYTES_BASE64
+                                                      : BYTES_NONE;
+        path = path ? strip(path) : NULL;
+        if (m->form == BYTES_NONE || !path || !query_path_ok(r->base, path) ||
+                !str_copy(m->bytes, sizeof(m->bytes), path))
+                return fail(r, "Bytes= is hex or base64 and a path, as in \"base64 $.data\"");
+        return 0;
+}
+
+static int field_read(Reader *r, Message *m, const char *name, char *value)
+{
+        const char *wanted;
+
+        if (m->form == BYTES_NONE)
+                return fail(r, "Bytes= comes before the fields");
+        if (m->n_fields == BYTES_FIELDS_MAX)
+                return fail(r, "more than %d fields in one message", BYTES_FIELDS_MAX);
+        if (field_known(m, name))
+                return fail(r, "Field %.32s stands here twice", name);
+        wanted = bytes_field_parse(&m->fields[m->n_fields], name, value);
+        if (wanted)
+                return fail(r, "%s", wanted);
+        m->n_fields++;
+        return 0;
+}
+
 static int message_assign(Reader *r, char *key, char *value)
 {
         Message *m = r->profile->messages[r->profile->n_messages - 1];
@@ -366,6 +419,10 @@ static int message_assign(Reader *r, char *key, char *value)
                 return path_setting(r, m, &m->time, value);
         if (str_equal(key, "Stamp"))
                 return path_setting(r, m, &m->stamp, value);
+        if (str_equal(key, "Bytes"))
+                return bytes_read(r, m, value);
+        if (str_starts(key, "Field "))
+                return field_read(r, m, strip(key + 6), value);
         if (str_starts(key, "Event "))
                 return rule_read(r, m, RULE_EVENT, strip(key + 6), value);
         if (str_starts(key, "Level "))
@@ -373,8 +430,8 @@ static int message_assign(Reader *r, char *key, char *value)
         if (str_starts(key, "Metric "))
                 return rule_read(r, m, RULE_METRIC, strip(key + 7), value);
         return fail(r,
-                "unknown key \"%.64s\" in [Message]; there are Topic, Ignore, Each, Id, Time, Stamp, Event "
-                "KIND, "
+                "unknown key \"%.64s\" in [Message]; there are Topic, Ignore, Each, Id, Time, Stamp, Bytes, "
+                "Field NAME, Event KIND, "
                 "Level KIND, Metric NAME",
                 key);
 }
@@ -536,6 +593,11 @@ static int profile_check(Reader *r)
                 for (unsigned j = 0; j < m->n_paths; j++)
                         paths[j] = m->paths[j];
                 k = query_new(&m->query, r->base, paths, m->n_paths, m->each[0] ? m->each : NULL);
+                if (k == 0 && m->form != BYTES_NONE && m->each[0])
+                        return fail(r, "Each= and Bytes= cannot stand in one [Message]");
+                paths[0] = m->bytes;
+                if (k == 0 && m->form != BYTES_NONE)
+                        k = query_new(&m->bytes_query, r->base, paths, 1, NULL);
                 if (k < 0)
                         return error_trace(k);
         }
@@ -554,6 +616,7 @@ Profile *profile_free(Profile *p)
                 return NULL;
         for (unsigned i = 0; i < p->n_messages; i++) {
                 query_free(p->messages[i]->query);
+                query_free(p->messages[i]->bytes_query);
                 free(p->messages[i]);
         }
         free(p->samples);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* A profile in memory: between its reader (profile-read.c) and its use (profile.c). */
+#include "protocols/codec/bytes.h"
 #include "protocols/codec/profile.h"
 #include "protocols/codec/query.h"
 
@@ -56,6 +57,11 @@ typedef struct Message {
         Rule rules[RULES_MAX];
         Clause clauses[CLAUSES_MAX];
         Query *query;
+        uint8_t form; /* BytesForm */
+        uint8_t n_fields;
+        char bytes[QUERY_SCALAR_SIZE]; /* the path of the text */
+        BytesField fields[BYTES_FIELDS_MAX];
+        Query *bytes_query;
 } Message;
 
 typedef struct Profile {

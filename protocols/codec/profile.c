@@ -671,11 +671,49 @@ static void element_read(Reading *r, const char *as)
                 r->speech.host->stranger(r->speech.host->userdata, r->speech.base.source, r->profile->name);
 }
 
+/*
+ * The text with the fields of its bytes as one more member, "@"; or only that, where the payload is nothing but such a
+ * text. NULL: it has none. *ret_bad: it has one that cannot be read.
+ */
+static char *bytes_text(const Message *m, const char *payload, size_t n, size_t *ret_n, bool *ret_bad)
+{
+        uint8_t bytes[BYTES_MAX];
+        Str s = {.cap = n + 2 * BYTES_MAX + 128 + 64 * BYTES_FIELDS_MAX};
+        bool json = query_open(m->bytes_query, payload, n) && query_next(m->bytes_query);
+        bool object = json && query_whole(m->bytes_query) == VALUE_OBJECT, number;
+        size_t n_text = 0, n_bytes = 0;
+        const char *text = json ? query_text(m->bytes_query, 0, &n_text) : NULL;
+
+        number = json &&
+                 (query_whole(m->bytes_query) == VALUE_INTEGER || query_whole(m->bytes_query) == VALUE_REAL);
+        if ((!json || number) && str_equal(m->bytes, "$") &&
+                str_utf8(payload, n)) { /* 0164, and also 1164 */
+                text = payload;
+                n_text = n;
+        }
+        *ret_bad = text && !bytes_decode((BytesForm)m->form, text, n_text, bytes, &n_bytes);
+        query_close(m->bytes_query);
+        if (!text || *ret_bad || !(s.p = malloc(s.cap)))
+                return NULL;
+        while (object && payload[n - 1] != '}') /* white space behind it */
+                n--;
+        if (object)
+                str_addn(&s, payload, n - 1);
+        str_add(&s, !object ? "{\"@\":" : s.p[strspn(s.p, " \t\r\n{")] ? ",\"@\":" : "\"@\":");
+        bytes_json(&s, m->fields, m->n_fields, bytes, n_bytes);
+        str_add(&s, "}");
+        ASSERT(!s.full);
+        *ret_n = s.n;
+        return s.p;
+}
+
 static void message_read(Reading *r, const char *payload, size_t n, const char *as)
 {
         Query *q = r->message->query;
+        _cleanup_(freep) char *with_bytes = NULL;
         char *quoted = NULL;
-        bool open;
+        bool open, bad = false;
+        size_t n_with = 0;
 
         if (n > LIMIT_BODY) {
                 unreadable(r, as, "larger than 16384 bytes");
@@ -686,6 +724,16 @@ static void message_read(Reading *r, const char *payload, size_t n, const char *
         r->speech.now_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC);
         open = query_open(q, payload, n);
         r->speech.base.body_json = open && json_inlines(payload, n);
+        if (r->message->form != BYTES_NONE)
+                with_bytes = bytes_text(r->message, payload, n, &n_with, &bad);
+        if (with_bytes) {
+                query_close(q);
+                open = query_open(q, with_bytes, n_with);
+        } else if (bad) {
+                query_close(q);
+                unreadable(r, as, "bytes that cannot be read");
+                return;
+        }
         if (!open && r->message->bare && str_utf8(payload, n)) { /* ON */
                 Str s = {.p = malloc(6 * n + 3), .cap = 6 * n + 3};
 

@@ -16,6 +16,8 @@
  *   Each=$.list       the elements of this array or object are one message each; paths count from the element
  *   Id=$.mac          the device's code, where it is not {device}
  *   Time=$.last_seen  the device's own time: Unix seconds or milliseconds, or RFC 3339
+ *   Bytes=base64 $.data            bytes that nobody has decoded: see bytes.h
+ *   Field battery=after 0175 u8    a number in them, for rules as @battery
  *   Stamp=$.fCnt      differs from press to press: makes an event id, so that a message that comes twice is one press
  *   Event sos=$.action in emergency,sos | $.button = 1 & $.held is true
  *   Level smoke=$.smoke is true

@@ -17,6 +17,11 @@ static const char rules[] =
         "absent\n"
         "Metric battery=$.battery\nMetric rssi=$.rssi\nMetric worn=$.worn\nMetric hr=$.hr\nMetric temp=$.t\n"
         "[Message]\nTopic=e/{device}/{kind}\nLevel {kind}=$ = ON\nMetric hr=$\n"
+        "[Message]\nTopic=x/{device}\nBytes=base64 $.data\nField a=0 u8\nField b=after 0175 i16le / "
+        "10\nField "
+        "c=-1 bit 3\nEvent sos=@a = 1 | @hex like 4c%\nMetric battery=@b\nMetric door=!@c\nMetric "
+        "lat=$.lat\n"
+        "Metric lon=$.lon\n[Message]\nTopic=y/{device}\nBytes=hex $\nField a=0 u24\nEvent fall=@a > 9\n"
         "[Message]\nTopic=g\nEach=$.items\nId=$.mac\nEvent sos=$.button[0] != x\nMetric spo2=$.\"o 2\"\n";
 
 typedef struct Input {
@@ -50,8 +55,8 @@ static void on_event(void *userdata, const Event *meant)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-        static const char *const topics[] = {
-                "z/a", "z/b", "z/bridge", "e/a/sos", "e/a/gas", "e/a/motion", "g", "b/x/state"};
+        static const char *const topics[] = {"z/a", "z/b", "z/bridge", "e/a/sos", "e/a/gas", "e/a/motion",
+                "g", "b/x/state", "x/a", "y/a"};
         static Profiles *ps;
         Input in = {data, size};
         const ProfileHost host = {.userdata = &in, .profile_of = on_profile, .emit = on_event};

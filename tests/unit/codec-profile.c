@@ -93,6 +93,37 @@ static void world_of(World *w, const char *text)
                 fail_msg("%s:%u: %s", error.file, error.line, error.text);
 }
 
+/* Bytes in a member, in the whole payload, and none. */
+static void test_bytes(void **state)
+{
+        World w;
+
+        world_of(&w, "[Profile]\n[Message]\nTopic=t/{device}\nBytes=hex $.data\nField alarm=0 u8\nField "
+                     "level=1 u8\n"
+                     "Event sos=@alarm = 1\nEvent fall=@hex like 02% & @length = 2\nMetric battery=@level\n"
+                     "[Message]\nTopic=b/{device}\nBytes=hex $\nField alarm=0 u8\nEvent sos=@alarm = 1\n");
+        w.profile = "test";
+        assert_string_equal(world_read(&w, "t/d", "{\"data\":\"0164\"}"), "d: sos; d: status battery=100");
+        assert_string_equal(
+                world_read(&w, "t/d", " {\"data\":\"02 32\"} "), "d: fall; d: status battery=50");
+        assert_string_equal(world_read(&w, "t/d", "{\"data\":\"0232ff\"}"), "d: status battery=50");
+        assert_string_equal(world_read(&w, "t/d", "{}"), "d: status"); /* about something else */
+        assert_string_equal(world_read(&w, "t/d", "[\"0164\"]"), "d: status");
+        assert_string_equal(world_read(&w, "t/d", "{\"data\":5}"), "d: status");
+        assert_string_equal(world_read(&w, "t/d", "{\"data\":\"016\"}"), "d: unparsed");
+        assert_string_equal(world_read(&w, "t/d", "1164"), "d: status"); /* a number, and no text */
+        assert_string_equal(world_read(&w, "t/d", "no JSON"), "d: unparsed");
+        assert_string_equal(world_read(&w, "b/d", "01ff"), "d: sos");
+        assert_string_equal(world_read(&w, "b/d", "\"01ff\""), "d: sos");
+        assert_string_equal(world_read(&w, "b/d", "00ff"), "d: status");
+        assert_string_equal(world_read(&w, "b/d", "0164"), "d: sos");
+        assert_string_equal(world_read(&w, "b/d", "1264"), "d: status"); /* JSON by accident */
+        assert_string_equal(world_read(&w, "b/d", "10"), "d: status");
+        assert_string_equal(world_read(&w, "b/d", "126"), "d: unparsed");
+        assert_string_equal(world_read(&w, "b/d", "zz"), "d: unparsed");
+        world_end(&w);
+}
+
 /* ---- what is shipped ---- */
 
 static void test_samples(void **state)
@@ -531,6 +562,17 @@ static void test_refusals(void **state)
         refused(M "Event sos=$.a = 1 |\n", 4, "paths begin with '$'");
         refused(M "Event sos=$.a like a%b%c\n", 4, "beginning and the end");
         refused(M "Each=list\n", 4, "no path");
+        refused(M "Bytes=raw $.a\n", 4, "hex or base64 and a path");
+        refused(M "Bytes=hex\n", 4, "hex or base64 and a path");
+        refused(M "Bytes=\n", 4, "hex or base64 and a path");
+        refused(M "Bytes=hex list\n", 4, "hex or base64 and a path");
+        refused(M "Field a=0 u8\n", 4, "Bytes= comes before");
+        refused(M "Bytes=hex $.a\nField a=0\n", 5, "a field is OFFSET TYPE");
+        refused(M "Bytes=hex $.a\nField A=0 u8\n", 5, "the name of a field");
+        refused(M "Bytes=hex $.a\nField a=0 u8\nField a=1 u8\n", 6, "stands here twice");
+        refused(M "Event sos=@hex = 01\n", 4, "there is no Field \"hex\"");
+        refused(M "Bytes=hex $.a\nEvent sos=@a = 1\n", 5, "there is no Field \"a\"");
+        refused(M "Each=$.l\nBytes=hex $.a\n", 2, "cannot stand in one");
         refused(M "Sound=loud\n", 4, "unknown key \"Sound\"");
         refused(M "what\n", 4, "neither [Section]");
         refused(M "# \xff\n", 4, "not UTF-8");
@@ -659,6 +701,7 @@ int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_samples),
+                cmocka_unit_test(test_bytes),
                 cmocka_unit_test(test_filters),
                 cmocka_unit_test(test_the_registry_selects),
                 cmocka_unit_test(test_strangers),
