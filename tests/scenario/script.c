@@ -289,6 +289,7 @@ static bool person_does(const Words *w, const char *line)
                 str_addf(&s, ",\"incident\":%s", w->word[i++]);
         for (; i + 1 < w->n; i += 2) {
                 bool bare = str_equal(w->word[i], "eta") || str_equal(w->word[i], "seq") ||
+                            str_equal(w->word[i], "for") || str_equal(w->word[i], "rating") ||
                             str_equal(w->word[i + 1], "true") || str_equal(w->word[i + 1], "false");
 
                 if (str_equal(w->word[i], "nonce")) {

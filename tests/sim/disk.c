@@ -25,7 +25,7 @@
 #define INCIDENTS_AHEAD 1000
 #define SEQS_AHEAD      100000
 
-typedef enum OpKind { OP_JOURNAL, OP_STATE, OP_KEY, OP_DUTY, OP_READING, OP_PUT, OP_DROP } OpKind;
+typedef enum OpKind { OP_JOURNAL, OP_STATE, OP_KEY, OP_DUTY, OP_VISIT, OP_READING, OP_PUT, OP_DROP } OpKind;
 
 typedef struct OutboxRow {
         uint64_t incident, seq;
@@ -47,6 +47,7 @@ typedef struct Op {
                         int64_t wall_us;
                 } duty;
                 OutboxRow row;
+                MarkRow visit;
         };
 } Op;
 
@@ -74,6 +75,7 @@ static struct {
                 bool set, on;
                 int64_t wall_us;
         } duty[PEOPLE_MAX + 1];
+        MarkRow visits[PEOPLE_MAX + 1]; /* the open ones; value 0: none */
         struct {
                 uint64_t hash;
                 uint32_t n;
@@ -93,6 +95,7 @@ static void states_forget(void)
         disk.first_open = 0;
         disk.n_keys = disk.first_key = disk.n_outbox = 0;
         memset(disk.duty, 0, sizeof(disk.duty));
+        memset(disk.visits, 0, sizeof(disk.visits));
 }
 
 void disk_reset(void)
@@ -264,10 +267,10 @@ void store_txn_duty(StoreTxn *t, uint32_t worker, bool on, int64_t wall_us)
         op->duty.wall_us = wall_us;
 }
 
-void store_txn_mark(StoreTxn *t, const MarkRow *mark) /* a device has its interval anew, no more */
+void store_txn_mark(StoreTxn *t, const MarkRow *mark) /* of a device: it has its interval anew, no more */
 {
-        (void)t;
-        (void)mark;
+        if (mark->kind == MARK_VISIT && mark->id <= PEOPLE_MAX)
+                op_add(t, OP_VISIT)->visit = *mark;
 }
 
 void store_txn_reading(
@@ -381,6 +384,7 @@ static void apply(Op *op)
                 disk.duty[op->duty.worker].on = op->duty.on;
                 disk.duty[op->duty.worker].wall_us = op->duty.wall_us;
                 break;
+        case OP_VISIT: disk.visits[op->visit.id] = op->visit; break;
         case OP_READING: break; /* nobody asks for it again */
         case OP_PUT:
         case OP_DROP: apply_outbox(op); break;
@@ -537,6 +541,16 @@ int store_run(Store *s)
         return 0;
 }
 
+/* In a merge the engine's own, that are not written yet, are newer. */
+static bool visit_waits(uint32_t worker)
+{
+        for (const StoreTxn *t = live ? live->first : NULL; t; t = t->next)
+                for (size_t i = 0; i < t->n; i++)
+                        if (t->ops[i].kind == OP_VISIT && t->ops[i].visit.id == worker)
+                                return true;
+        return false;
+}
+
 static void restore_all(Engine *engine, Now now)
 {
         for (uint64_t i = disk.first_open; i < disk.top; i++)
@@ -552,6 +566,9 @@ static void restore_all(Engine *engine, Now now)
         for (uint32_t i = 0; i <= PEOPLE_MAX; i++)
                 if (disk.duty[i].set)
                         engine_restore_duty(engine, i, disk.duty[i].on, disk.duty[i].wall_us);
+        for (uint32_t i = 1; i <= PEOPLE_MAX; i++)
+                if (disk.visits[i].value && !visit_waits(i))
+                        engine_restore_mark(engine, &disk.visits[i]);
 }
 
 int store_restore(Store *s, Engine *engine, Now now,
