@@ -99,7 +99,7 @@ int json_each(const char *json, size_t size, const char *path, const char *const
                 if (str_equal(columns[i], "$"))
                         str_add(&s, ",value");
                 else
-                        str_addf(&s, ",CASE WHEN type='object' THEN json_extract(value,'%s') END",
+                        str_addf(&s, ",CASE WHEN type IN ('object','array') THEN json_extract(value,'%s') END",
                                 columns[i]);
         str_add(&s, " FROM json_each(?1,?2)");
         ASSERT(!s.full);

@@ -23,7 +23,7 @@ bool json_bool(const char *json, size_t size, const char *path); /* absent: fals
 
 /*
  * For each element of the array (or member of the object) at `path`: the members named by `columns` (paths
- * within the element; "$" is the element itself), texts or NULL, and with NULL columns the element's key.
+ * within the element, "$[0]" where that is an array; "$" is the element itself), texts or NULL, and with NULL columns the element's key.
  * Returns the number of elements, or -1 when this is no JSON.
  */
 int json_each(const char *json, size_t size, const char *path, const char *const *columns,

@@ -113,7 +113,7 @@ static bool file_next(Readings *r)
                 DayKind kind;
                 int32_t day;
 
-                if (day_parse(d->d_name, &day, &kind) && kind != DAY_NEW) {
+                if (day_file_parse(d->d_name, &day, &kind) && kind != DAY_NEW) {
                         int64_t place = (int64_t)day * DAY_KINDS + (int64_t)kind;
 
                         if (place > (int64_t)e->after * DAY_KINDS + (int64_t)e->kind && place < best)

@@ -89,7 +89,7 @@ int32_t day_of(int64_t t_s)
 
 /* Names: the calendar by Howard Hinnant's days_from_civil and its inverse. */
 
-void day_name(int32_t day, DayKind kind, char ret[DAY_NAME_SIZE])
+void day_file_name(int32_t day, DayKind kind, char ret[DAY_NAME_SIZE])
 {
         int64_t z = (int64_t)day + 719468, era = (z >= 0 ? z : z - 146096) / 146097, doe = z - era * 146097;
         int64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
@@ -100,7 +100,7 @@ void day_name(int32_t day, DayKind kind, char ret[DAY_NAME_SIZE])
                 (long long)(doy - (153 * mp + 2) / 5 + 1), endings[kind]); /* fits */
 }
 
-bool day_parse(const char *name, int32_t *ret_day, DayKind *ret_kind)
+bool day_file_parse(const char *name, int32_t *ret_day, DayKind *ret_kind)
 {
         const char *dot = strchr(name, '.');
         unsigned kind = 0;
@@ -121,7 +121,7 @@ bool day_parse(const char *name, int32_t *ret_day, DayKind *ret_kind)
         doy = (153 * (m > 2 ? m - 3 : m + 9) + 2) / 5 + date % 100 - 1;
         *ret_day = (int32_t)(y / 400 * 146097 + y % 400 * 365 + y % 400 / 4 - y % 400 / 100 + doy - 719468);
         *ret_kind = (DayKind)kind;
-        day_name(*ret_day, *ret_kind, again);
+        day_file_name(*ret_day, *ret_kind, again);
         return str_equal(name, again); /* 20260231 is no day */
 }
 
@@ -216,7 +216,7 @@ static int file_open(DayFile *ret, int directory, int32_t day, DayKind kind, int
         struct stat st;
         int r;
 
-        day_name(day, kind, name);
+        day_file_name(day, kind, name);
         *ret = (DayFile){.day = day, .fd = openat(directory, name, flags | O_CLOEXEC | O_NOFOLLOW, 0640)};
         if (ret->fd < 0)
                 return errno == ENOENT ? DAY_E_NONE : error_origin(-errno);

@@ -34,9 +34,9 @@ typedef struct Segment {
 } Segment;
 
 int32_t day_of(int64_t t_s);
-void day_name(int32_t day, DayKind, char ret[DAY_NAME_SIZE]);
+void day_file_name(int32_t day, DayKind, char ret[DAY_NAME_SIZE]);
 /* False: no file of ours. */
-bool day_parse(const char *name, int32_t *ret_day, DayKind *ret_kind);
+bool day_file_parse(const char *name, int32_t *ret_day, DayKind *ret_kind);
 
 enum { DAY_E_NONE = 1, DAY_E_FOREIGN = 2 }; /* there is no such file; it is not one of ours */
 

@@ -72,7 +72,7 @@ static int listing_read(Listing *ret, int directory)
                 struct stat st;
                 Entry e;
 
-                if (!day_parse(d->d_name, &e.day, &e.kind) || fstatat(directory, d->d_name, &st, 0) < 0)
+                if (!day_file_parse(d->d_name, &e.day, &e.kind) || fstatat(directory, d->d_name, &st, 0) < 0)
                         continue;
                 e.bytes = (uint64_t)st.st_blocks * 512;
                 e.changed_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
@@ -105,7 +105,7 @@ static bool entry_remove(Readings *r, const Entry *e, bool quota)
         StoreRemoved gone = {.hours = e->kind == DAY_HOURS, .quota = quota, .bytes = e->bytes};
         char name[DAY_NAME_SIZE];
 
-        day_name(e->day, e->kind, name);
+        day_file_name(e->day, e->kind, name);
         if (r->n_removed == READINGS_REMOVED_MAX || unlinkat(r->directory, name, 0) < 0)
                 return false;
         name[8] = 0;
@@ -156,7 +156,7 @@ static bool roll_begin(Readings *r, int32_t day)
         char name[DAY_NAME_SIZE];
         int error;
 
-        day_name(day, DAY_NEW, name);
+        day_file_name(day, DAY_NEW, name);
         (void)unlinkat(r->directory, name, 0); /* of a pass that was ended */
         error = day_open_read(&roll->from, r->directory, day, DAY_READINGS);
         if (error == 0) {
@@ -322,8 +322,8 @@ static int roll_finish(Readings *r)
 
         if (error < 0)
                 return error_trace(error);
-        day_name(r->roll.from.day, DAY_NEW, from);
-        day_name(r->roll.from.day, DAY_HOURS, to);
+        day_file_name(r->roll.from.day, DAY_NEW, from);
+        day_file_name(r->roll.from.day, DAY_HOURS, to);
         if (renameat(r->directory, from, r->directory, to) < 0 || fsync(r->directory) < 0)
                 return error_origin(-errno);
         return 0;

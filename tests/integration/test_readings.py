@@ -60,3 +60,60 @@ def test_who_was_called_sees_the_curve_and_what_has_happened(site):
     # the reading beyond its limit is in the journal with those before it
     around = next(r["body"]["around"] for r in rows if r["kind"] == "reading")
     assert around["hr"][:3] == [71, 72, 73] and around["hr"][-1] == 190 and around["t"][0] < around["t"][-1]
+
+
+def vitals(site, *more):
+    return json.loads(site.daemon.ctl("--json", "vitals", "r101", *more).stdout)
+
+
+def known(curve, vital="hr"):
+    return sum(1 for c in curve["series"].get(vital, [])), [x for c in curve["series"].get(vital, []) for x in (c[1], c[3])]
+
+
+def test_a_curve_from_memory_and_from_files_and_after_kill_9(make_site):
+    site = make_site(settings=FAST)
+    band = site.device("band-101")
+    send(site, band, [60 + n for n in range(20)])
+    w01 = listen(site, "w01")
+    curve = wait_for(lambda: (v := vitals(site)) and max(known(v)[1], default=0) == 79 and v, what="what was sent")
+    assert curve["resident"] == "r101" and min(known(curve)[1]) == 60 and curve["series"]["temp"]
+    chart = site.daemon.ctl("vitals", "r101").stdout
+    assert "心率" in chart and "36.5" in chart
+    lines = chart.splitlines()
+    assert all(len(line) <= 80 for line in lines)
+    assert any(set(line[7:].strip()) == {"="} for line in lines), "a step with readings, between gaps"
+    looks = [json.loads(x) for x in
+             site.daemon.ctl("--jsonl", "audit", "--access", "--resident", "r101").stdout.splitlines()]
+    assert looks and all(x["what"] == "vitals" and x["uid"] == 0 for x in looks)
+    # a press now: acknowledged, so it is there after kill -9; and so is what was measured more than `Chunk` ago
+    bed = site.device("sos-101")
+    time.sleep(2.5)
+    send(site, band, [99])
+    site.press(bed, "sos-101", "k-1")
+    incident = site.receipt(bed, "sos-101", "k-1")["incident"]
+    site.daemon.kill9()
+    down = site.daemon.ctl("--json", "vitals", "r101")
+    assert min(known(json.loads(down.stdout))[1]) == 60 and "没有记录" in down.stderr
+    site.daemon.start()
+    assert incident in [i["incident"] for i in json.loads(site.daemon.ctl("--json", "list").stdout)]
+    curve = vitals(site)
+    assert min(known(curve)[1]) == 60 and max(known(curve)[1]) >= 79
+    assert site.daemon.ctl("--json", "vitals", "nobody", check=False).returncode == 1
+    assert w01
+
+
+def test_an_erasure_reaches_the_files(make_site):
+    site = make_site(settings=FAST)
+    band = site.device("band-101")
+    send(site, band, [60 + n for n in range(20)])
+    folder = site.daemon.folder / "state" / "readings"
+    wait_for(lambda: list(folder.glob("*.day")), what="a file of readings")
+    assert known(vitals(site))[0] > 0
+    assert site.daemon.ctl("erase", "r101", "--reason", "申请 7").returncode == 0
+    wait_for(lambda: known(vitals(site))[0] == 0, what="the erasure")
+    acts = [json.loads(x)["act"] for x in site.daemon.ctl("--jsonl", "audit", "--access").stdout.splitlines()]
+    assert "erase" in acts
+    wait_for(lambda: "readings_erased" in site.daemon.ctl("--jsonl", "audit", "--access").stdout, what="a row that says so")
+    assert site.daemon.ctl("verify").returncode == 0
+    site.daemon.restart()
+    assert known(vitals(site))[0] == 0

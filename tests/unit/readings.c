@@ -504,7 +504,7 @@ static bool holds(const char *name, uint32_t resident)
 
         (void)snprintf(path, sizeof(path), "%s/readings", folder);
         dir = open(path, O_RDONLY | O_DIRECTORY);
-        assert_true(day_parse(name, &day, &kind));
+        assert_true(day_file_parse(name, &day, &kind));
         assert_int_equal(day_open_read(&f, dir, day, kind), 0);
         while (day_next(&f, &offset, &s)) {
                 DayBlock *blocks = calloc(s.n_blocks, sizeof(DayBlock));

@@ -73,9 +73,9 @@ int verb_erase(Ctl *ctl, int argc, char **argv)
                 (void)puts(
                         "！名册中仍有此人：请从名册删除并重新导入，再执行一次 / still in the registry: take "
                         "the person out, import, and erase again");
-        (void)puts("  备份、已导出的文件与 30 天内的读数不在此列 / not in backups, exports, readings of the "
-                   "last "
-                   "30 days");
+        (void)puts("  体征读数随后数分钟内从各日文件中删除，完成时记一条 readings_erased；备份与已导出的文件不在此列 / "
+                   "readings go from the files of each day within minutes, a row readings_erased says when they "
+                   "have; not in backups and exports");
         return EXIT_OK;
 }
 
@@ -97,8 +97,11 @@ int verb_backup(Ctl *ctl, int argc, char **argv)
         e = bus_ask(ctl, &json, "Backup", "s", path);
         e = ask(ctl, json, e);
         if (e == EXIT_OK && !ctl->json)
-                (void)printf("已备份 / backed up: %s (%lld bytes)\n", path,
-                        stat(path, &st) == 0 ? (long long)st.st_size : -1);
+                (void)printf("已备份 / backed up: %s (%lld bytes)\n"
+                             "  体征读数不在其中：另行复制 %s/readings，其中文件只增不改（依法删除除外） / readings are not "
+                             "in it: copy %s/readings too, whose files only grow (but for an erasure)\n",
+                        path, stat(path, &st) == 0 ? (long long)st.st_size : -1, ctl->config.state_directory,
+                        ctl->config.state_directory);
         return e;
 }
 

@@ -29,6 +29,8 @@ static const Verb verbs[] = {
                 0, 0, verb_list},
         {"show", "N", "一件警情的全过程", "one incident's whole timeline; works while the daemon is down", 1,
                 1, verb_show},
+        {"vitals", "RESIDENT [--day D]", "一位老人一天的体征曲线；查看会被记录",
+                "a day of one person's readings as curves; the look is journaled", 1, 1, verb_vitals},
         {"verify", "[--from --to | --incident N]", "核对记录：散列链、树、签名",
                 "checks chain, tree and signed checkpoints", 0, 0, verb_verify},
         {"replay", "", "重演：记录逐条再经引擎，对照状态与动作",
@@ -119,7 +121,8 @@ static const Verb verbs[] = {
                 FLAG("pseudonymise", OPTION_PSEUDONYMISE), WITH("month", OPTION_MONTH),                     \
                 WITH("by", OPTION_BY), WITH("format", OPTION_FORMAT), WITH("output", OPTION_OUTPUT),        \
                 FLAG("no-pager", OPTION_NO_PAGER), FLAG("check", OPTION_CHECK),                             \
-                WITH("archive", OPTION_ARCHIVE), WITH("service", OPTION_SERVICE), WITH("rating", OPTION_RATING)
+                WITH("archive", OPTION_ARCHIVE), WITH("service", OPTION_SERVICE), WITH("rating", OPTION_RATING), \
+                WITH("day", OPTION_DAY)
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 

@@ -56,6 +56,7 @@ typedef enum Option {
         OPTION_ARCHIVE,
         OPTION_SERVICE,
         OPTION_RATING,
+        OPTION_DAY,
         OPTION_MAX,
 } Option;
 
@@ -140,4 +141,5 @@ int verb_devices(Ctl *, int argc, char **argv);
 int verb_bind(Ctl *, int argc, char **argv);
 int verb_enroll(Ctl *, int argc, char **argv);
 int verb_revoke(Ctl *, int argc, char **argv);
+int verb_vitals(Ctl *, int argc, char **argv);
 int verb_doctor(Ctl *, int argc, char **argv);
