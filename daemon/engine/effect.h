@@ -195,6 +195,7 @@ typedef enum JournalKind {
         JOURNAL_LINKED = 55,
         JOURNAL_AUDIT = 56,     /* the auditor found something missing, and mended it */
         JOURNAL_TEST = 60,
+        JOURNAL_CANARY = 62,    /* the gateway's own alarm came home, or did not: daemon/canary.c */
         JOURNAL_VISIT_IN = 70,        /* a visit at a bed begins; the row's number is the visit's */
         JOURNAL_VISIT_OUT = 71,       /* … and ends */
         JOURNAL_VISIT_FORGOTTEN = 72, /* nobody has checked out: reminded (on), or ended without counting */

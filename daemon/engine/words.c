@@ -362,6 +362,7 @@ static const char *const journal_words[] = {
         [JOURNAL_LINKED] = "linked",
         [JOURNAL_AUDIT] = "audit",
         [JOURNAL_TEST] = "test",
+        [JOURNAL_CANARY] = "canary",
         [JOURNAL_VISIT_IN] = "visit_in",
         [JOURNAL_VISIT_OUT] = "visit_out",
         [JOURNAL_VISIT_FORGOTTEN] = "visit_forgotten",

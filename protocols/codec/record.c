@@ -85,6 +85,7 @@ static bool row_is_action(JournalKind kind)
         case JOURNAL_VISIT_OUT:
         case JOURNAL_VISIT_FIXED: return true;
         case JOURNAL_VIEWED: return true;
+        case JOURNAL_CANARY:
         case JOURNAL_START:
         case JOURNAL_STOP:
         case JOURNAL_REGISTRY:

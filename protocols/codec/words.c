@@ -346,6 +346,7 @@ const char *notice_journal_kind(JournalKind kind, bool english)
         case JOURNAL_LINKED: return PICK("关联", "linked");
         case JOURNAL_AUDIT: return PICK("自查补救", "found and mended by the auditor");
         case JOURNAL_TEST: return PICK("测试", "test");
+        case JOURNAL_CANARY: return PICK("通路自检", "canary");
         case JOURNAL_VISIT_IN: return PICK("上门", "visit began");
         case JOURNAL_VISIT_OUT: return PICK("离开", "visit ended");
         case JOURNAL_VISIT_FORGOTTEN: return PICK("上门未签离", "visit without check-out");

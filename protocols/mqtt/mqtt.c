@@ -48,6 +48,9 @@ struct Mqtt {
         char discovery[128], announce[128], site[CODE_SIZE];
         char broker[256];
         Secrets *secrets; /* NULL: could not be read */
+        const char *echo; /* the worker who is nobody; NULL: there is none */
+        void (*echo_heard)(void *userdata, MqttEcho, const void *bytes, size_t n);
+        void *echo_userdata;
 };
 
 /* In */
@@ -173,12 +176,29 @@ static void alarm_message(Mqtt *q, Link *link, const LinkMessage *m, const Topic
         q->host->push(q->host, e);
 }
 
+/* What the worker who is nobody says. */
+static void echo_message(Mqtt *q, Link *link, const LinkMessage *m, const Topic *t)
+{
+        Event *e = t->kind == TOPIC_ACT && !m->retained ? mqtt_event(q, link, m, t) : NULL;
+
+        if (!e)
+                return; /* it is missed, and goes out again */
+        codec_read_action(q->codec, e);
+        if (e->type == EVENT_ACTION && e->action.kind == ACTION_DELIVERED)
+                q->echo_heard(q->echo_userdata, MQTT_ECHO_DELIVERED, e->id, strlen(e->id));
+        q->host->discard(q->host, e);
+}
+
 static void worker_message(Mqtt *q, Link *link, const LinkMessage *m, const Topic *t)
 {
         Event *e;
 
         if (!t->valid) {
                 q->host->count(q->host, "mqtt.topic");
+                return;
+        }
+        if (q->echo && str_equal(t->source, q->echo)) {
+                echo_message(q, link, m, t);
                 return;
         }
         e = mqtt_event(q, link, m, t);
@@ -434,6 +454,23 @@ void mqtt_say(Mqtt *q, const char *leaf, const char *text)
 {
         ASSERT(leaf && text);
         out_say(&q->out, leaf, text);
+}
+
+static void on_out_echo(void *userdata, const void *bytes, size_t n)
+{
+        Mqtt *q = userdata;
+
+        q->echo_heard(q->echo_userdata, MQTT_ECHO_ALERT, bytes, n);
+}
+
+void mqtt_echo_set(Mqtt *q, const char *code,
+        void (*heard)(void *userdata, MqttEcho, const void *bytes, size_t n), void *userdata)
+{
+        ASSERT(!q->echo && heard);
+        q->echo = code;
+        q->echo_heard = heard;
+        q->echo_userdata = userdata;
+        out_echo_set(&q->out, code, on_out_echo, q);
 }
 
 static void mqtt_lamp(void *port, const char *device, uint64_t incident, Lamp lamp, bool open)

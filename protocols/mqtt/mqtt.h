@@ -44,3 +44,11 @@ bool mqtt_connected(const Mqtt *);
 /* Publishes huying/<site>/<leaf> once, not retained, by the connection that calls people. */
 void mqtt_say(Mqtt *, const char *leaf, const char *text);
 MqttStatus mqtt_status(const Mqtt *);
+/*
+ * One worker who is nobody: what is said to him comes back to us, and what he says ends here, before the engine.
+ * ALERT: the bytes of a message on worker/<code>/alert/<n>; DELIVERED: the nonce of such an action on worker/<code>/act.
+ * Retained ones are nobody's. Call it once, with a code that outlives the adapter.
+ */
+typedef enum MqttEcho { MQTT_ECHO_ALERT, MQTT_ECHO_DELIVERED } MqttEcho;
+void mqtt_echo_set(Mqtt *, const char *code,
+        void (*heard)(void *userdata, MqttEcho, const void *bytes, size_t n), void *userdata);

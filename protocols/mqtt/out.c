@@ -381,6 +381,27 @@ void out_lamp(Out *o, const char *device, Lamp lamp, bool open)
         link_wake(o->link);
 }
 
+/* The echo */
+
+static void echo_subscribe(Out *o)
+{
+        char filter[TOPIC_SIZE];
+
+        if (o->echo && topic_write(filter, o->prefix, "worker/", o->echo, "/alert/+") &&
+                link_subscribe(o->link, filter) == 0)
+                link_wake(o->link); /* down: with the connection */
+}
+
+void out_echo_set(
+        Out *o, const char *code, void (*heard)(void *userdata, const void *bytes, size_t n), void *userdata)
+{
+        ASSERT(code && heard);
+        o->echo = code;
+        o->echo_heard = heard;
+        o->echo_userdata = userdata;
+        echo_subscribe(o);
+}
+
 /* The connection */
 
 static void out_ready(void *userdata)
@@ -394,6 +415,7 @@ static void out_ready(void *userdata)
         out_filter(o, filter);
         o->reading_back = link_subscribe(o->link, filter) == 0;
         o->read_back_us = clock_now().boot_us;
+        echo_subscribe(o);
         for (uint32_t i = 0; i < o->lamps_max; i++)
                 o->lamps[i].mid = 0;
         o->host->connected(o->host, true);
@@ -417,9 +439,14 @@ static void out_message(void *userdata, const LinkMessage *message)
         Out *o = userdata;
         Topic t;
 
-        if (!message->retained || message->size == 0)
+        if (message->size == 0 || (!message->retained && !o->echo))
                 return; /* our own voice */
         topic_read(o->prefix, message->topic, &t);
+        if (!message->retained) {
+                if (t.kind == TOPIC_ALERT && str_equal(t.source, o->echo))
+                        o->echo_heard(o->echo_userdata, message->payload, message->size);
+                return;
+        }
         if (t.kind != TOPIC_ALERT || !t.valid) {
                 o->host->count(o->host, "mqtt.topic");
                 return;

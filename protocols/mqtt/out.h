@@ -46,10 +46,14 @@ typedef struct Out {
         uint32_t lamps_max, lamp_free, n_unmapped;
         bool reading_back;
         uint64_t read_back_us; /* when the last retained alert came */
+        const char *echo;      /* the worker whose alerts come back to us; NULL: none */
+        void (*echo_heard)(void *userdata, const void *bytes, size_t n);
+        void *echo_userdata;
 } Out;
 
 /* announce: prefix of announcements for Home Assistant, "" none; site: our code. Both must outlive it. */
-int out_init(Out *, PortHost *, const LinkSettings *, const char *prefix, const char *announce, const char *site);
+int out_init(
+        Out *, PortHost *, const LinkSettings *, const char *prefix, const char *announce, const char *site);
 void out_deinit(Out *);
 /* Once a second. */
 void out_tick(Out *);
@@ -64,3 +68,6 @@ void out_reply(Out *, const PortReply *);
 void out_tell(Out *, const char *topic, const char *text);
 void out_say(Out *, const char *topic, const char *text); /* not kept by the broker */
 void out_lamp(Out *, const char *device, Lamp, bool open);
+/* What is said to this worker is heard here. Call it once. */
+void out_echo_set(
+        Out *, const char *code, void (*heard)(void *userdata, const void *bytes, size_t n), void *userdata);

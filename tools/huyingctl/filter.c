@@ -176,8 +176,8 @@ bool kind_known(int64_t kind)
 {
         return (kind >= JOURNAL_START && kind <= JOURNAL_SYSTEM) ||
                (kind >= JOURNAL_EVENT && kind <= JOURNAL_DEVICE) ||
-               (kind >= JOURNAL_OPENED && kind <= JOURNAL_LINKED) || kind == JOURNAL_TEST ||
-               kind == JOURNAL_VIEWED || (kind >= JOURNAL_VISIT_IN && kind <= JOURNAL_VISIT_FIXED);
+               (kind >= JOURNAL_OPENED && kind <= JOURNAL_AUDIT) || kind == JOURNAL_TEST ||
+               kind == JOURNAL_VIEWED || kind == JOURNAL_CANARY || (kind >= JOURNAL_VISIT_IN && kind <= JOURNAL_VISIT_FIXED);
 }
 
 Exit filter_events(const Ctl *ctl, Filter *f)

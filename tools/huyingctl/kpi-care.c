@@ -18,7 +18,6 @@
 
 #include "base/assert.h"
 #include "base/cleanup.h"
-#include "base/parse.h"
 #include "base/str.h"
 
 /* Devices, and those not tried, by grid */
@@ -68,33 +67,16 @@ void kpi_devices_free(KpiDevices *d)
 /* The canary */
 
 typedef struct Flights {
-        uint64_t every_us, n, due;
+        uint64_t every_us, n, due, home;
         int64_t *ms; /* of each */
         size_t cap;
         int64_t tb_us, boot;
 } Flights;
 
-/* "c-BOOT-MS-NUMBER": when it was sent, in CLOCK_BOOTTIME. */
-static int64_t latency_ms(const AuditCell *id, int64_t tb_us)
-{
-        char text[64], *at, *end;
-        uint64_t ms;
-
-        if (id->null || !str_copy(text, sizeof(text), id->text))
-                return -1;
-        at = strchr(text, '-');
-        at = at ? strchr(at + 1, '-') : NULL;
-        end = at ? strchr(at + 1, '-') : NULL;
-        if (!end)
-                return -1;
-        *end = '\0';
-        return parse_u64(at + 1, &ms) ? tb_us / 1000 - (int64_t)ms : -1;
-}
-
 static bool flight_row(void *userdata, const AuditCell *c)
 {
         Flights *f = userdata;
-        int64_t tb = c[0].number, boot = c[1].number, ms = latency_ms(&c[2], tb);
+        int64_t tb = c[0].number, boot = c[1].number;
 
         if (f->n > 0 && boot == f->boot && f->every_us)
                 f->due += (uint64_t)llround(fmax(1, (double)(tb - f->tb_us) / (double)f->every_us));
@@ -107,7 +89,8 @@ static bool flight_row(void *userdata, const AuditCell *c)
                 f->ms = realloc(f->ms, f->cap * sizeof(int64_t));
                 ASSERT(f->ms);
         }
-        f->ms[f->n++] = ms < 0 ? KPI_NEVER : ms;
+        f->ms[f->n++] = c[2].null ? KPI_NEVER : c[2].number;
+        f->home += !c[2].null;
         return true;
 }
 
@@ -123,15 +106,14 @@ int kpi_canary(Audit *audit, uint64_t every_us, int64_t from_us, int64_t to_us, 
         const AuditCell args[] = {{.number = from_us}, {.number = to_us}};
         Flights f = {.every_us = every_us};
         int r = audit_query(audit,
-                "SELECT tb, boot, body->>'$.id' FROM journal INDEXED BY journal_test WHERE kind = 60 AND "
-                "device IS NULL"
-                " AND t >= ?1 AND t < ?2 AND json_valid(body) AND body->>'$.source' = 'huying-canary' ORDER "
-                "BY t",
+                "SELECT tb, boot, body->>'$.total_ms' FROM journal INDEXED BY journal_canary WHERE kind = 62"
+                " AND t >= ?1 AND t < ?2 AND json_valid(body) ORDER BY t",
                 args, 2, flight_row, &f);
 
         if (f.n > 0)
                 qsort(f.ms, f.n, sizeof(int64_t), by_value);
-        *ret = (KpiCanary){.arrived = f.n,
+        ASSERT(JOURNAL_CANARY == 62); /* the number in the text, and in the index */
+        *ret = (KpiCanary){.arrived = f.home,
                 .due = f.due,
                 .p50_ms = kpi_percentile(f.ms, f.n, 50),
                 .p99_ms = kpi_percentile(f.ms, f.n, 99)};

@@ -55,7 +55,7 @@ void kpi_devices_free(KpiDevices *);
 
 typedef struct KpiCanary {
         uint64_t arrived, due;
-        int64_t p50_ms, p99_ms; /* from sending to the disk; -1: none */
+        int64_t p50_ms, p99_ms; /* round the whole way; -1: none */
 } KpiCanary;
 int kpi_canary(Audit *, uint64_t every_us, int64_t from_us, int64_t to_us, KpiCanary *ret);
 /* Hours without protection of each resident in a period, as a sheet. */
