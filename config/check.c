@@ -6,6 +6,8 @@
 #include "config/settings.h"
 #include "base/str.h"
 
+#include <string.h>
+
 #define P1_ARRIVE_MAX_US (30 * USEC_PER_MIN)
 
 /* SEMANTICS.md section 5: "97.5 % answered in 60 s" and "99 % in 180 s" need the next tier before that; 0:
@@ -97,6 +99,39 @@ static void channel_take(Policy *policy, unsigned i, const ConfigChannel *c)
         p->gap_us = c->gap_us;
 }
 
+/* By the name of the program. */
+static bool is_webhook(const ConfigChannel *c)
+{
+        size_t n = strcspn(c->exec, " ");
+        const char *slash = memrchr(c->exec, '/', n), *name = slash ? slash + 1 : c->exec;
+
+        return str_starts(name, "huying-webhook") && name + strlen("huying-webhook") == c->exec + n;
+}
+
+/* A chat is read by who looks at it, and its server's word is no receipt of a person. */
+static int check_webhooks(Reader *r)
+{
+        const Config *c = r->config;
+        unsigned n = 0;
+
+        for (unsigned i = 0; i < c->n_channels; i++) {
+                if (!is_webhook(&c->channels[i]))
+                        continue;
+                n++;
+                if (c->channels[i].to)
+                        return reader_fail_at(r, settings_origin(r, SECTION_CHANNEL, i, "To"),
+                                "[Channel %s] To: a chat reaches nobody in person, and its server's word would be "
+                                "taken for that person's receipt; leave To out",
+                                c->channels[i].name);
+        }
+        if (n > 0 && n == c->n_channels && c->mqtt_host[0] == '\0')
+                return reader_fail_at(r, settings_origin(r, SECTION_CHANNEL, 0, "Exec"),
+                        "[Channel %s] would be the only way to call anybody, and a chat is read by who looks at it; "
+                        "add [MQTT] Host, or a siren or text messages as a channel",
+                        c->channels[0].name);
+        return 0;
+}
+
 static int check_channels(Reader *r)
 {
         Config *c = r->config;
@@ -117,7 +152,7 @@ static int check_channels(Reader *r)
                 if (c->channels[i].priority > c->policy.exec_priority)
                         c->policy.exec_priority = (uint8_t)c->channels[i].priority;
         }
-        return 0;
+        return check_webhooks(r);
 }
 
 static int check_adapters(Reader *r)

@@ -17,6 +17,7 @@ typedef struct ConfigChannel {
         char exec[1024];   /* program and arguments, split at spaces */
         uint32_t priority; /* called for this priority or more urgent */
         uint64_t timeout_us;
+        uint32_t batch; /* notices that one run gets at most */
         uint32_t to; /* bit Role: reaches one person at a time, of these roles; CHANNEL_TO_NAMED; 0: with the tiers */
         uint64_t receipt_us, gap_us;
 } ConfigChannel;

@@ -167,6 +167,7 @@ static const Setting settings[] = {
 
         CHANNEL("Exec", parse_path, exec, 2, 0, "", "program and arguments, split at spaces; gets the notice as JSON on standard input"),
         CHANNEL("Priority", parse_number, priority, 1, 5, "2", "called for incidents of this priority or more urgent; 1 to 5"),
+        CHANNEL("Batch", parse_number, batch, 1, 64, "1", "notices that one run may get, a line of JSON each: for a group chat; 1 to 64"),
         CHANNEL("Timeout", parse_time, timeout_us, USEC_PER_SEC, 10 * USEC_PER_MIN, "30s", "a program that runs longer is ended and has failed"),
 
         CHANNEL("To", parse_to, to, 0, 0, "", "reaches one person when his first way is not confirmed: roles, or named for those with exec:NAME in workers.csv; empty: called with the tiers"),

@@ -493,6 +493,7 @@ typedef struct Send {
         Told *told;
         Reason reason;
         bool raise, text;
+        bool refresh; /* see PortAlert */
 } Send;
 
 static void alert_send(Outbox *o, const Send *s, Now now)
@@ -525,7 +526,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         (void)notice_text(v, &c, o->text, sizeof(o->text));       /* cut at its end, still a line */
         a = (PortAlert){
                 .incident = v->id,
-                .seq = (uint64_t)c.notice_seq,
+                .seq = s->refresh ? s->told->seq : (uint64_t)c.notice_seq, /* of the attempt that it stands for */
                 .worker = s->told->worker,
                 .worker_code = w ? w->code : "",
                 .channel = s->told->channel,
@@ -535,6 +536,7 @@ static void alert_send(Outbox *o, const Send *s, Now now)
                 .count = s->told->worker < o->n_open ? o->open[s->told->worker] : 1,
                 .priority = v->priority,
                 .raise = s->raise,
+                .refresh = s->refresh,
         };
         (void)ports_alert(
                 o, &a); /* not taken: the row waits, and outbox_resend() comes with the connection */
@@ -616,14 +618,15 @@ static void fresh_remove(Outbox *o, uint32_t i)
                 ASSERT(idmap_set(&o->by_fresh, o->fresh[i].incident, i));
 }
 
-static void alert_clear(Outbox *o, const Told *t)
+/* True: a port has cleared it; a program's that has had its turn is not. */
+static bool alert_clear(Outbox *o, const Told *t)
 {
         const Worker *w = registry_worker(o->registry, t->worker);
         uint32_t open = t->worker < o->n_open ? o->open[t->worker] : 0;
 
         if (t->worker != 0 && !w)
-                return;
-        (void)ports_alert(
+                return false;
+        return ports_alert(
                 o, &(PortAlert){.incident = t->incident,
                            .worker = t->worker,
                            .worker_code = w ? w->code : "", /* programs: what still waits is not run */
@@ -650,10 +653,27 @@ static bool told_over(Outbox *o, Told *t, StoreTxn *txn)
                 due_clear(o, t); /* a call that has not left is no call any more */
                 due_set(o, t, DUE_CHANGE);
         } else {
-                alert_clear(o, t);
+                (void)alert_clear(o, t); /* one that runs is let run */
                 told_free(o, t);
         }
         return dropped;
+}
+
+/*
+ * A program's message that has not had its turn says what is true now; one that would ask nothing of its reader any
+ * more is withdrawn. True: a row was dropped.
+ */
+static bool program_refresh(Outbox *o, Told *t, const IncidentView *v, Now now, StoreTxn *txn)
+{
+        if (!is_calming(o, v, t->worker, now)) {
+                alert_send(o, &(Send){.view = v, .told = t, .reason = (Reason)t->reason, .refresh = true}, now);
+                return false;
+        }
+        if (!alert_clear(o, t))
+                return false; /* it runs: its sent() will come */
+        waiting_set(o, t, false);
+        store_txn_outbox_drop(txn, t->incident, t->worker, t->channel, t->seq);
+        return true;
 }
 
 /* The incident as it is now is due to everybody told; over: it is to be cleared. */
@@ -683,6 +703,8 @@ static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                 } else if (t->deferred) {
                         t->reason = (uint8_t)v.reason;
                         call(o, t, &v, now);
+                } else if (changed && t->waiting) {
+                        dropped |= program_refresh(o, t, &v, now, txn);
                 }
         }
         return dropped;
@@ -704,7 +726,7 @@ static void told_send(Outbox *o, Told *t, Now now)
 
         due_clear(o, t);
         if (t->over) {
-                alert_clear(o, t);
+                (void)alert_clear(o, t); /* one that runs is let run */
                 told_free(o, t);
         } else if (!engine_view(o->engine, t->incident, now, &v)) {
                 return; /* is forgotten as soon as its end is on the disk */

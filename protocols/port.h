@@ -79,6 +79,7 @@ typedef struct PortAlert {
         uint32_t count;          /* open alerts of this person */
         uint8_t priority;        /* 1 … 5, of the incident: programs have a threshold */
         bool raise;              /* urgent: before anything else */
+        bool refresh;            /* programs: only in the place of one that still waits, no call of its own */
 } PortAlert;
 
 typedef struct PortReceipt {

@@ -11,6 +11,7 @@ BUILD_DIR=$(realpath -m "${HUYING_BUILD:-$SOURCE_DIR/build}")
 # Debian packages that a build needs; the names are the same in 12 and 13.
 BUILD_PACKAGES=(gcc libc6-dev meson ninja-build pkgconf libmosquitto-dev libcoap3-dev libsqlite3-dev libsystemd-dev
         libssl-dev libcsv-dev libsmartcols-dev libcbor-dev libmicrohttpd-dev libzstd-dev libxlsxwriter-dev
+        libcurl4-openssl-dev
         zlib1g-dev libminizip-dev) # the last two: what libxlsxwriter-dev asks for in linking and does not bring
 
 say() {

@@ -5,7 +5,10 @@
  * A channel is one program, of which at most one runs at a time. What comes meanwhile waits in slots, one an
  * incident and person (programs that reach a person: SMS, voice): a newer notice takes the place of the older one of the same incident, because a siren or an SMS
  * should say what is true now, and a storm must not line up a hundred runs. When the slots are full, the
- * least urgent notice gives way.
+ * least urgent notice gives way, and has failed: whoever waits for it is called in another way.
+ *
+ * Batch= gives a run all that waits, up to so many, a line each: a group chat that may be written to only so often. They
+ * succeed and fail together.
  *
  *   IDLE ──start──▶ RUNNING ──timeout──▶ ENDING (SIGTERM) ──2 s──▶ (SIGKILL)
  *     ▲                │ exit                │ exit                    │ exit
@@ -44,8 +47,7 @@
 #define SLOTS_MAX 64
 #define ARGS_MAX  64
 #define GRACE_US  (2 * USEC_PER_SEC)
-
-enum { PROGRAM_E_FULL = 1 /* everything that waits is more urgent */ };
+#define REAP_US   (20 * USEC_PER_MSEC)
 
 typedef enum ProgramState { PROGRAM_IDLE, PROGRAM_RUNNING, PROGRAM_ENDING } ProgramState;
 
@@ -67,19 +69,32 @@ typedef struct Program {
         bool personal; /* reaches one person: CHANNEL_PERSON + its place */
         uint64_t timeout_us;
         ProgramState state;
-        Notice now;              /* IDLE: empty, or one that could not be started */
+        pid_t pid;               /* not IDLE */
+        Notice now[SLOTS_MAX];   /* of the run; IDLE: none, or those that could not be started */
+        uint32_t n_now, batch;   /* at most so many in one run */
         Notice slots[SLOTS_MAX]; /* in order of arrival */
         uint32_t n_slots;
         int pidfd;
         PortWatch *watch;
         PortTimer *timer;
         bool overrun, failing;
+        bool unseen; /* ENDING: no descriptor for it, so it was killed and is asked for by its number */
 } Program;
+
+/* One that gave way: its sent() comes from the loop. */
+typedef struct Lost {
+        uint64_t incident, seq;
+        uint32_t worker;
+        Channel channel;
+} Lost;
 
 struct Exec {
         PortHost *host;
         Program programs[CONFIG_CHANNELS_MAX];
         uint32_t n_programs;
+        Lost *lost;
+        size_t n_lost, lost_max;
+        PortTimer *lost_timer;
         int null;
         bool raised, stopped;
 };
@@ -110,25 +125,31 @@ static _Noreturn void child_run(const Program *p, int notice)
         _exit(127);
 }
 
-/* The notice as a file at its beginning. */
-static int notice_open(const Notice *n)
+static bool notice_write(int fd, const Notice *n)
 {
-        int fd = memfd_create("notice", MFD_CLOEXEC);
-
-        if (fd < 0)
-                return error_origin(-errno);
         for (size_t done = 0; done < n->json_size;) {
                 ssize_t k = write(fd, n->json + done, n->json_size - done);
 
                 if (k < 0 && errno == EINTR)
                         continue;
-                if (k <= 0) {
-                        close(fd);
-                        return error_origin(-EIO);
-                }
+                if (k <= 0)
+                        return false;
                 done += (size_t)k;
         }
-        if (lseek(fd, 0, SEEK_SET) < 0) {
+        return true;
+}
+
+/* The notices as a file at its beginning, a line each. */
+static int notices_open(const Program *p)
+{
+        int fd = memfd_create("notice", MFD_CLOEXEC);
+        bool ok = true;
+
+        if (fd < 0)
+                return error_origin(-errno);
+        for (uint32_t i = 0; i < p->n_now; i++)
+                ok = ok && notice_write(fd, &p->now[i]);
+        if (!ok || lseek(fd, 0, SEEK_SET) < 0) {
                 close(fd);
                 return error_origin(-EIO);
         }
@@ -139,7 +160,7 @@ static void on_child(void *userdata, uint32_t revents);
 
 static int program_run(Program *p)
 {
-        _cleanup_(closep) int notice = notice_open(&p->now);
+        _cleanup_(closep) int notice = notices_open(p);
         pid_t pid;
         int r;
 
@@ -150,19 +171,19 @@ static int program_run(Program *p)
                 return error_origin(-errno);
         if (pid == 0)
                 child_run(p, notice);
-        p->pidfd = pidfd_open(pid, 0);
-        if (p->pidfd < 0) { /* cannot be watched, so it must not run */
-                r = -errno;
-                (void)kill(pid, SIGKILL);
-                (void)waitpid(pid, NULL, 0);
-                return error_origin(r);
-        }
+        p->pid = pid;
         p->state = PROGRAM_RUNNING;
-        p->overrun = false;
-        r = p->exec->host->watch(
-                p->exec->host, &p->watch, p->pidfd, EPOLLIN, PORT_PRIORITY_OUT, on_child, p);
-        if (r >= 0)
-                r = p->exec->host->timer_set(p->timer, p->timeout_us);
+        p->overrun = p->unseen = false;
+        p->pidfd = pidfd_open(pid, 0);
+        r = p->pidfd < 0 ? -errno
+                         : p->exec->host->watch(p->exec->host, &p->watch, p->pidfd, EPOLLIN,
+                                   PORT_PRIORITY_OUT, on_child, p);
+        if (r < 0) { /* cannot be watched, so it must not run; until it is reaped the number is its own */
+                (void)kill(pid, SIGKILL);
+                p->state = PROGRAM_ENDING;
+                p->unseen = true;
+        }
+        r = p->exec->host->timer_set(p->timer, p->unseen ? REAP_US : p->timeout_us);
         return r < 0 ? error_trace(r) : 0;
 }
 
@@ -194,7 +215,11 @@ static bool slots_take(Program *p, Notice *ret)
 /* Starts what waits, if nothing runs. A failure is told from the timer: we may be inside a turn. */
 static void program_start(Program *p)
 {
-        if (p->state != PROGRAM_IDLE || p->now.json || p->exec->stopped || !slots_take(p, &p->now))
+        if (p->state != PROGRAM_IDLE || p->n_now > 0 || p->exec->stopped)
+                return;
+        while (p->n_now < p->batch && slots_take(p, &p->now[p->n_now]))
+                p->n_now++;
+        if (p->n_now == 0)
                 return;
         if (program_run(p) < 0)
                 (void)p->exec->host->timer_set(p->timer, 0);
@@ -223,6 +248,12 @@ static void program_close(Program *p)
         (void)p->exec->host->timer_set(p->timer, UINT64_MAX);
 }
 
+static void notices_clear(Program *p)
+{
+        while (p->n_now > 0)
+                notice_clear(&p->now[--p->n_now]);
+}
+
 static void program_done(Program *p, bool ok, const char *why, int status)
 {
         Exec *x = p->exec;
@@ -230,13 +261,15 @@ static void program_done(Program *p, bool ok, const char *why, int status)
         program_close(p);
         if (!ok) {
                 log_err("channel %s: %s %d, incident %llu", p->name, why, status,
-                        (unsigned long long)p->now.incident);
+                        (unsigned long long)p->now[0].incident);
                 x->host->count(x->host, "exec.failed");
         }
         p->failing = !ok;
-        x->host->sent(x->host, p->now.incident, p->now.worker, p->now.channel, p->now.seq, ok);
+        for (uint32_t i = 0; i < p->n_now; i++)
+                x->host->sent(
+                        x->host, p->now[i].incident, p->now[i].worker, p->now[i].channel, p->now[i].seq, ok);
         exec_health(x);
-        notice_clear(&p->now);
+        notices_clear(p);
         program_start(p);
         (void)x->host->run(x->host); /* no connection waits for these events */
 }
@@ -269,17 +302,19 @@ static void on_timer(void *userdata)
         switch (p->state) {
         case PROGRAM_IDLE: program_done(p, false, "cannot be started: error", 0); break;
         case PROGRAM_RUNNING:
-                if (!p->watch) { /* it runs, but its end cannot be seen */
-                        (void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
-                        program_done(p, false, "cannot be watched: error", 0);
-                        break;
-                }
                 p->state = PROGRAM_ENDING;
                 p->overrun = true;
                 (void)pidfd_send_signal(p->pidfd, SIGTERM, NULL, 0); /* fails only when it has just ended */
                 (void)p->exec->host->timer_set(p->timer, GRACE_US);
                 break;
         case PROGRAM_ENDING:
+                if (p->unseen) {
+                        if (waitpid(p->pid, NULL, WNOHANG) == 0)
+                                (void)p->exec->host->timer_set(p->timer, REAP_US);
+                        else
+                                program_done(p, false, "cannot be watched: error", 0);
+                        break;
+                }
                 (void)pidfd_send_signal(p->pidfd, SIGKILL, NULL, 0);
                 (void)p->exec->host->timer_set(
                         p->timer, GRACE_US); /* a process in the kernel's hands dies late */
@@ -289,35 +324,76 @@ static void on_timer(void *userdata)
 
 /* What comes in */
 
+static Notice *slots_find(Program *p, uint64_t incident, uint32_t worker)
+{
+        for (uint32_t i = 0; i < p->n_slots; i++)
+                if (p->slots[i].incident == incident && p->slots[i].worker == worker)
+                        return &p->slots[i];
+        return NULL;
+}
+
+/* Has failed, without having run. Told from the loop: we may be inside a turn. */
+static void exec_lost(Exec *x, Lost lost)
+{
+        x->host->count(x->host, "exec.dropped");
+        if (x->n_lost == x->lost_max) {
+                size_t max = x->lost_max ? 2 * x->lost_max : SLOTS_MAX;
+                Lost *more = realloc(x->lost, max * sizeof(Lost));
+
+                if (!more)
+                        return; /* its row waits, and is called again with the next start */
+                x->lost = more;
+                x->lost_max = max;
+        }
+        x->lost[x->n_lost++] = lost;
+        (void)x->host->timer_set(x->lost_timer, 0); /* fails only when the loop has ended */
+}
+
+static void on_lost(void *userdata)
+{
+        Exec *x = userdata;
+
+        for (size_t i = 0; i < x->n_lost; i++)
+                x->host->sent(x->host, x->lost[i].incident, x->lost[i].worker, x->lost[i].channel,
+                        x->lost[i].seq, false);
+        x->n_lost = 0;
+        (void)x->host->run(x->host); /* no connection waits for these events */
+}
+
 /* The place for a notice of this incident, or NULL: full. */
 static Notice *slots_place(Program *p, const PortAlert *a)
 {
+        Notice *n = slots_find(p, a->incident, a->worker);
         uint32_t worst = 0;
 
-        for (uint32_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i].incident == a->incident && p->slots[i].worker == a->worker)
-                        return &p->slots[i];
+        if (n)
+                return n;
         if (p->n_slots < SLOTS_MAX)
                 return &p->slots[p->n_slots++];
-        p->exec->host->count(p->exec->host, "exec.dropped");
         for (uint32_t i = 1; i < p->n_slots; i++)
                 if (p->slots[i].priority > p->slots[worst].priority)
                         worst = i;
-        return p->slots[worst].priority < a->priority ? NULL : &p->slots[worst];
+        n = &p->slots[worst];
+        if (n->priority < a->priority)
+                return NULL;
+        exec_lost(p->exec,
+                (Lost){.incident = n->incident, .seq = n->seq, .worker = n->worker, .channel = n->channel});
+        return n;
 }
 
-static void slots_forget(Program *p, uint64_t incident, uint32_t worker)
+/* False: none waits. */
+static bool slots_forget(Program *p, uint64_t incident, uint32_t worker)
 {
-        for (uint32_t i = 0; i < p->n_slots; i++)
-                if (p->slots[i].incident == incident && p->slots[i].worker == worker) {
-                        Notice n = slots_cut(p, i);
+        Notice *n = slots_find(p, incident, worker), gone;
 
-                        notice_clear(&n);
-                        return;
-                }
+        if (!n)
+                return false;
+        gone = slots_cut(p, (uint32_t)(n - p->slots));
+        notice_clear(&gone);
+        return true;
 }
 
-/* 0, PROGRAM_E_FULL, or a negative errno. */
+/* Taken: sent() will come. */
 static int program_alert(Program *p, const PortAlert *a)
 {
         _cleanup_(freep) char *json = malloc(a->json_size + 1);
@@ -328,8 +404,13 @@ static int program_alert(Program *p, const PortAlert *a)
         memcpy(json, a->json, a->json_size);
         json[a->json_size] = '\n'; /* so that a script can read a line */
         n = slots_place(p, a);
-        if (!n)
-                return PROGRAM_E_FULL;
+        if (!n) {
+                exec_lost(p->exec, (Lost){.incident = a->incident,
+                                           .seq = a->seq,
+                                           .worker = a->worker,
+                                           .channel = a->channel});
+                return 0;
+        }
         notice_clear(n);
         *n = (Notice){.incident = a->incident,
                 .seq = a->seq,
@@ -343,8 +424,8 @@ static int program_alert(Program *p, const PortAlert *a)
 }
 
 /*
- * An alert that is gone is not called out again, but a program that runs is let run. No program, or none for
- * this priority: PORT_E_ADDRESS, and no sent() will come.
+ * An alert that is gone is not called out again, but a program that runs is let run. No program, none for this
+ * priority, or nothing to clear or to refresh: PORT_E_ADDRESS, and no sent() will come.
  */
 static int exec_alert(void *port, const PortAlert *a)
 {
@@ -361,24 +442,25 @@ static int exec_alert(void *port, const PortAlert *a)
                                                : a->channel != CHANNEL_PERSON + i || !p->personal)
                         continue;
                 if (!a->json) {
-                        slots_forget(p, a->incident, a->worker);
+                        taken |= slots_forget(p, a->incident, a->worker);
                         continue;
                 }
-                if (a->priority > p->priority)
+                if (a->priority > p->priority || (a->refresh && !slots_find(p, a->incident, a->worker)))
                         continue;
                 r = program_alert(p, a);
                 if (r < 0)
                         return error_trace(r);
-                taken |= r == 0;
+                taken = true;
         }
-        return taken || !a->json ? 0 : PORT_E_ADDRESS;
+        return taken ? 0 : PORT_E_ADDRESS;
 }
 
 static void exec_stop(void *port)
 {
         Exec *x = port;
 
-        x->stopped = true; /* what runs goes on: a siren must not fall silent because we restart */
+        x->stopped =
+                true; /* what runs is ended by exec_free(): its row stays, and the next start runs it again */
 }
 
 static const PortOps exec_ops = {.name = "exec", .alert = exec_alert, .stop = exec_stop};
@@ -393,6 +475,7 @@ static int program_init(Program *p, Exec *x, const ConfigChannel *c)
         (void)str_copy(p->name, sizeof(p->name), c->name); /* same sizes */
         (void)str_copy(p->line, sizeof(p->line), c->exec);
         p->priority = c->priority;
+        p->batch = c->batch > 1 ? c->batch : 1;
         p->personal = c->to != 0;
         p->timeout_us = c->timeout_us;
         while ((word = parse_word(&rest))) {
@@ -419,6 +502,8 @@ int exec_new(Exec **ret, PortHost *host, const Config *config, Port *ret_port)
         x->null = open("/dev/null", O_RDWR | O_CLOEXEC);
         if (x->null < 0)
                 return error_origin(-errno);
+        if (host->timer(host, &x->lost_timer, PORT_PRIORITY_TIMER, on_lost, x) < 0)
+                return error_origin(-ENOMEM);
         for (uint32_t i = 0; i < config->n_channels; i++) {
                 int r = program_init(&x->programs[x->n_programs++], x, &config->channels[i]);
 
@@ -445,10 +530,12 @@ Exec *exec_free(Exec *x)
                 if (p->timer)
                         program_close(p);
                 x->host->timer_free(p->timer);
-                notice_clear(&p->now);
+                notices_clear(p);
                 while (p->n_slots > 0)
                         notice_clear(&p->slots[--p->n_slots]);
         }
+        x->host->timer_free(x->lost_timer);
+        free(x->lost);
         if (x->null >= 0)
                 close(x->null);
         free(x);

@@ -168,3 +168,27 @@ def test_a_siren_sounds_without_a_broker(make_site, tmp_path):
     notice = json.loads(out.read_text().splitlines()[0])
     assert notice["incident"] > 0 and notice["address"]
     site.broker.start()  # the fixture's end asks for an orderly stop
+
+
+def test_a_text_message_that_waits_is_withdrawn_when_somebody_accepts(make_site, tmp_path):
+    program, out, gate = tmp_path / "program", tmp_path / "out", tmp_path / "gate"
+    program.write_text(f"#!/bin/sh\nwhile ! test -e {gate}; do sleep 0.05; done\ncat >>{out}\n")
+    program.chmod(0o755)
+    ladder = {"Tier2": "1s backup", "Receipt": "1s"}
+    site = make_site(settings={"Channel sms": {"Exec": str(program), "Priority": "1", "To": "backup", "Gap": "0",
+                                               "Timeout": "60s"}, "Ladder sos": ladder, "Ladder smoke": ladder})
+    beds, phone = {c: site.device(c) for c in ("sos-101", "smoke-101", "sos-102")}, site.worker("w01", online=False)
+
+    def press(device, kind):  # nobody's app says that it has come, so w02 gets a text message
+        site.press(beds[device], device, "e-1", kind=kind)
+        incident = site.receipt(beds[device], device, "e-1")["incident"]
+        wait_for(lambda: "exec1" in site.daemon.ctl("--json", "show", incident).stdout, what="a text message")
+        return incident
+    first, second = press("sos-101", "sos"), press("smoke-101", "smoke")
+    assert not out.exists(), "the first runs, the second waits"
+    assert site.act(phone, "w01", second, "accept")["result"] == "ok"
+    gate.touch()
+    wait_for(lambda: out.exists() and out.read_text(), what="the one that ran")
+    third = press("sos-102", "sos")
+    wait_for(lambda: any(json.loads(line)["incident"] == third for line in out.read_text().splitlines()), what="the next")
+    assert {json.loads(line)["incident"] for line in out.read_text().splitlines()} == {first, third}

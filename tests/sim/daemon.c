@@ -143,10 +143,25 @@ static void sents_report(uint64_t serial)
         daemon_turn();
 }
 
+/* A program's message has its turn when its end is reported; until then it can be withdrawn, or say something newer. */
+static int program_change(const PortAlert *a)
+{
+        for (uint32_t i = 0; i < n_sents; i++)
+                if (sents[i].incident == a->incident && sents[i].worker == a->worker &&
+                        sents[i].channel == a->channel) {
+                        if (!a->json)
+                                sents[i] = sents[--n_sents];
+                        return 0;
+                }
+        return PORT_E_ADDRESS;
+}
+
 static int net_alert(void *port, const PortAlert *a)
 {
         bool program = a->channel == CHANNEL_EXEC, taken = program || world.broker_up;
 
+        if (a->channel >= CHANNEL_EXEC && (a->refresh || !a->json))
+                return program_change(a);
         maybe_die(CRASH_RARE);
         watch_call(a, taken);
         if (!taken)

@@ -186,6 +186,7 @@ EXCLUSIVE = [
     (r"coap\d?/.*|coap\d?\.h", lambda p: p.startswith(("protocols/coap/", "tools/huying-sim/", "tools/bench/", "tests/")),
      "only protocols/coap speaks CoAP"),
     (r"microhttpd\.h", lambda p: p.startswith("protocols/http/"), "only protocols/http speaks HTTP"),
+    (r"curl/curl\.h", lambda p: p.startswith("tools/huying-webhook/"), "only huying-webhook speaks HTTP to others"),
     (r"pthread\.h|threads\.h", lambda p: p.startswith(("daemon/store/", "tests/")),
      "only the store has a thread: put an event into the loop"),
 ]

@@ -263,6 +263,9 @@ static const Refusal refusals[] = {
         {"[Channel siren]\nExec=", 2, "needs a path"},
         {"[Channel siren]\nExec=/bin/true\nPriority=6", 3, "from 1 to 5"},
         {"[Channel sms]\nExec=/bin/true\nTo=named grid", 3, "role"},
+        {"[Channel sms]\nExec=/bin/true\nBatch=65", 3, "from 1 to 64"},
+        {"[Channel group]\nExec=/usr/bin/huying-webhook wecom x\nTo=worker", 3, "reaches nobody in person"},
+        {"[MQTT]\nHost=\n[Channel group]\nExec=/usr/bin/huying-webhook wecom x", 4, "the only way"},
         {"[Ladder sos]\nPriority=0", 2, "from 1 to 5"},
         {"[Ladder sos]\nPriority=6", 2, "from 1 to 5"},
         {"[Ladder sos]\nTier1=worker", 2, "\"worker\" is no time"},
@@ -367,6 +370,9 @@ static void test_values(void **state)
         assert_int_equal(c.policy.exec_channels, 2);
         assert_int_equal(c.policy.exec_priority, 3);
         assert_false(c.policy.channels[0].personal);
+        read_ok(&c, "[Channel group]\nExec=/usr/bin/huying-webhook wecom x\nBatch=20\n");
+        assert_int_equal(c.channels[0].batch, 20);
+        read_ok(&c, "[MQTT]\nHost=\n[Channel group]\nExec=huying-webhook wecom x\n[Channel s]\nExec=/x\n");
         read_ok(&c, "[Channel siren]\nExec=/x\nPriority=1\n[Channel sms]\nExec=/y\nPriority=3\nTo=worker "
                     "named\nGap=0");
         assert_int_equal(c.policy.exec_channels, 1);

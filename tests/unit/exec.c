@@ -8,12 +8,15 @@
 #include "base/str.h"
 #include "tests/lib/port-host.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -129,7 +132,8 @@ static void test_ok(void **state)
 
         assert_true(leak >= 0);
         (void)snprintf(script, sizeof(script),
-                "cat > $1/out; echo $2 >> $1/out; [ -e /proc/$$/fd/%d ] && echo leaked >> $1/out; echo noise; "
+                "cat > $1/out; echo $2 >> $1/out; [ -e /proc/$$/fd/%d ] && echo leaked >> $1/out; echo "
+                "noise; "
                 "echo noise >&2",
                 leak);
         channel(w, script, 2, 20 * USEC_PER_SEC);
@@ -163,7 +167,7 @@ static void test_priority(void **state)
         channel(w, "true", 2, 20 * USEC_PER_SEC);
         start(w);
         assert_int_equal(call(w, 1, 1, 3, "{}"), PORT_E_ADDRESS); /* not urgent enough */
-        assert_int_equal(call(w, 1, 1, 1, NULL), 0);              /* gone: nothing to say */
+        assert_int_equal(call(w, 1, 1, 1, NULL), PORT_E_ADDRESS); /* gone: nothing to say */
         test_steps(w->h, 10);
         assert_int_equal(w->h->n_sent, 0);
         assert_int_equal(call(w, 1, 1, 2, "{}"), 0);
@@ -275,22 +279,113 @@ static void test_storm(void **state)
 }
 
 /* Full: the least urgent gives way, and the call says when nothing was taken. */
+/* What gives way, and what finds no place, has failed, and is said so: whoever waits for it is called in another way. */
 static void test_full(void **state)
 {
         World *w = *state;
-        int taken = 0;
+        unsigned failed = 0;
 
         channel(w, "while ! test -e $1/gate; do sleep 0.05; done", 5, 20 * USEC_PER_SEC);
         start(w);
-        for (uint64_t i = 1; i <= 80; i++)
-                taken += call(w, i, i, 3, "{}") == 0;
-        assert_int_equal(call(w, 81, 81, 4, "{}"), PORT_E_ADDRESS);
-        assert_int_equal(call(w, 82, 82, 1, "{}"), 0);
+        for (uint64_t i = 1; i <= 65; i++)
+                assert_int_equal(call(w, i, i, 3, "{}"), 0);
+        assert_int_equal(w->h->n_sent, 0);
+        assert_int_equal(call(w, 81, 81, 4, "{}"), 0); /* less urgent than all that wait */
+        assert_int_equal(call(w, 82, 82, 1, "{}"), 0); /* takes the place of one of them */
         assert_true(test_counted(w->h, "exec.dropped"));
-        assert_true(taken >= 65);
+        assert_int_equal(w->h->n_sent, 0); /* not from within a turn */
+        await_sent(w, 2);
+        assert_int_equal(w->h->sent[0].incident, 81);
+        assert_int_equal(w->h->sent[1].incident, 2);
+        assert_false(w->h->sent[0].ok || w->h->sent[1].ok);
         close(open(in_folder(w, "gate"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-        await_sent(w, 65);
-        assert_int_equal(w->h->sent[1].incident, 82);
+        await_sent(w, 67);
+        assert_int_equal(w->h->sent[3].incident, 82);
+        for (uint32_t i = 0; i < w->h->n_sent; i++)
+                failed += !w->h->sent[i].ok;
+        assert_int_equal(failed, 2);
+}
+
+/* A chat gets all that waits in one run. */
+static void test_batch(void **state)
+{
+        World *w = *state;
+        char out[256];
+
+        channel(w, "while ! test -e $1/gate; do sleep 0.05; done; cat >> \"$1/out\"; echo . >> \"$1/out\"",
+                5, 20 * USEC_PER_SEC);
+        w->config.channels[0].batch = 3;
+        start(w);
+        for (uint64_t i = 1; i <= 6; i++) {
+                char json[16];
+
+                (void)snprintf(json, sizeof(json), "{%u}", (unsigned)i); /* fits */
+                assert_int_equal(call(w, i, i, 3, json), 0);
+        }
+        close(open(in_folder(w, "gate"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        await_sent(w, 6);
+        for (uint32_t i = 0; i < 6; i++)
+                assert_true(w->h->sent[i].ok && w->h->sent[i].incident == i + 1);
+        read_all(w, "out", out, sizeof(out));
+        assert_string_equal(out, "{1}\n.\n{2}\n{3}\n{4}\n.\n{5}\n{6}\n.\n");
+}
+
+static int alert(World *w, uint64_t incident, uint64_t seq, const char *json, bool refresh)
+{
+        return w->h->port.ops->alert(w->exec, &(PortAlert){.incident = incident,
+                                                      .seq = seq,
+                                                      .channel = CHANNEL_EXEC,
+                                                      .json = json,
+                                                      .json_size = json ? strlen(json) : 0,
+                                                      .priority = 1,
+                                                      .refresh = refresh});
+}
+
+/* What is true now takes the place of what waits, and calls nobody by itself. */
+static void test_refresh(void **state)
+{
+        World *w = *state;
+        char out[256];
+
+        channel(w, "while ! test -e $1/gate; do sleep 0.05; done; cat >> \"$1/out\"", 5, 20 * USEC_PER_SEC);
+        start(w);
+        assert_int_equal(alert(w, 1, 1, "{runs}", false), 0);
+        assert_int_equal(alert(w, 2, 2, "{old}", false), 0);
+        assert_int_equal(alert(w, 3, 3, "{withdrawn}", false), 0);
+        assert_int_equal(alert(w, 1, 1, "{new}", true), PORT_E_ADDRESS); /* runs already */
+        assert_int_equal(alert(w, 2, 2, "{new}", true), 0);
+        assert_int_equal(alert(w, 4, 4, "{new}", true), PORT_E_ADDRESS); /* nobody has called */
+        assert_int_equal(alert(w, 3, 3, NULL, false), 0);
+        assert_int_equal(alert(w, 3, 3, NULL, false), PORT_E_ADDRESS);
+        assert_int_equal(alert(w, 1, 1, NULL, false), PORT_E_ADDRESS);
+        close(open(in_folder(w, "gate"), O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+        await_sent(w, 2);
+        read_all(w, "out", out, sizeof(out));
+        assert_string_equal(out, "{runs}\n{new}\n");
+}
+
+/* No descriptor to watch it by: it is ended, has failed, and leaves no zombie. */
+static void test_unseen(void **state)
+{
+        World *w = *state;
+        struct rlimit before, now;
+        int used;
+
+        channel(w, "sleep 20", 5, 20 * USEC_PER_SEC);
+        start(w);
+        used = dup(STDERR_FILENO);
+        close(used);
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        now = before;
+        now.rlim_cur = (rlim_t)used + 1; /* the notice has room, its program's descriptor has not */
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &now), 0);
+        assert_int_equal(call(w, 1, 1, 1, "{}"), 0);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        await_sent(w, 1);
+        assert_false(w->h->sent[0].ok);
+        assert_int_equal(waitpid(-1, NULL, WNOHANG), -1);
+        assert_int_equal(errno, ECHILD);
+        assert_int_equal(call(w, 2, 2, 1, "{}"), 0); /* and on */
 }
 
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -337,7 +432,8 @@ static void test_person(void **state)
 int main(void)
 {
         const struct CMUnitTest tests[] = {T(test_ok), T(test_priority), T(test_person), T(test_no_channels),
-                T(test_fail), T(test_missing), T(test_signal), T(test_hang), T(test_storm), T(test_full)};
+                T(test_fail), T(test_missing), T(test_signal), T(test_hang), T(test_storm), T(test_full),
+                T(test_batch), T(test_refresh), T(test_unseen)};
 
         log_level_set(0);
         return cmocka_run_group_tests(tests, NULL, NULL);
