@@ -81,5 +81,7 @@ int erase_resident(sqlite3 *db, const char *code)
         rc = run(db, rows, 0, code);
         if (rc == SQLITE_OK)
                 rc = run(db, readings, 0, code);
+        if (rc == SQLITE_OK) /* what no row proves any more */
+                rc = run(db, "DELETE FROM visit WHERE resident IN " PERSON, 0, code);
         return rc == SQLITE_OK ? run(db, registry, 0, code) : rc;
 }

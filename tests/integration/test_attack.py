@@ -226,3 +226,18 @@ def test_what_enroll_refuses(site):
     assert site.broker.knock("w01", "w01", new) == "0"
     assert site.broker.accounts.read_text().count("w01:") == 1
     assert oct(site.broker.accounts.stat().st_mode)[-3:] == "600"
+
+
+def test_a_day_is_for_its_worker_alone(site):
+    w01, w02 = as_worker(site, "w01"), as_worker(site, "w02")
+    for client in w01, w02:
+        client.subscribe(site.topic("worker/+/day"))
+        client.subscribe(site.topic("worker/w01/day"))
+    w01.wait(site.topic("worker/w01/day"), lambda m: m.json["beds"])
+    w02.publish(site.topic("worker/w01/day"), {"beds": []}, retain=True)
+    bed = as_device(site, "sos-101")
+    proof(site, bed, "e-1")
+    w02.subscribe(site.topic("worker/w02/day"))
+    w02.wait(site.topic("worker/w02/day"), lambda m: m.json["beds"])
+    assert not w02.received(site.topic("worker/w01/day"))
+    assert all(m.json["beds"] for m in w01.received(site.topic("worker/w01/day"))), "nobody writes it but the gateway"

@@ -2,12 +2,13 @@
 """Visits at the bed: check-in, check-out, what counts, who may correct it, and what the worker sees of his day."""
 
 import json
+import shutil
 import sqlite3
 import time
 
 import pytest
 
-from net import wait_for
+from net import DEMO, wait_for
 
 
 def day(client, site, worker, where=lambda d: True, since=0):
@@ -180,3 +181,23 @@ def test_the_report_of_visits_adds_up(quick):
     assert sum(row["state"] == "进行中" for row in listed.values()) == 1, "who is still there counts nothing"
     page = open(files[3], encoding="utf-8").read()
     assert "上门明细与证明记录" in page and "没有到场凭证" in page and "张虚构" not in page
+
+
+def test_who_has_left_leaves_no_day_behind(quick, tmp_path):
+    site = quick
+    heard = site.client().subscribe(site.topic("worker/+/day"))
+    day(heard, site, "w02")
+    registry = tmp_path / "registry"
+    shutil.copytree(DEMO, registry)
+    path = registry / "workers.csv"
+    path.write_text("".join(line for line in path.open() if not line.startswith("w02,")))
+    duty = registry / "duty.csv"
+    duty.write_text("".join(line for line in duty.open() if not line.startswith("w02,")))
+    residents = registry / "residents.csv"
+    lines = residents.read_text().splitlines()
+    residents.write_text("\n".join([lines[0] + ",visits"] + [line + (",52" if line.startswith("r101,") else ",") for line in lines[1:]]) + "\n")
+    since = heard.mark()
+    site.daemon.ctl("import", registry)
+    heard.wait(site.topic("worker/w02/day"), lambda m: m.payload == b"", since)
+    planned = day(heard, site, "w01", lambda d: bed(d, "r101")["plan"] == 52, since)
+    assert bed(planned, "r102")["plan"] == 24, "what the registry does not say is as the site has it"

@@ -194,6 +194,7 @@ int verb_archive(Ctl *ctl, int argc, char **argv)
         uint64_t from = 0, to = 0;
         Exit e;
 
+        (void)umask(0077); /* people are named in it */
         if (!year_parse(argv[1], &from_us, &to_us)) {
                 complain("年份写作 2026", "not a year: %s", argv[1]);
                 return EXIT_USAGE;

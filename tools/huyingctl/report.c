@@ -334,6 +334,11 @@ static void devices(Work *w)
                 fact(s, "端到端自检 P99", "秒", "发出到落盘",
                         canary.p99_ms < 0 || canary.p99_ms == KPI_NEVER ? NAN : (double)canary.p99_ms / 1000);
         }
+        fact(s, "上门服务计次", "次", "满时长且签离，明细见上门服务报告",
+                (double)number(w, "SELECT count(*) FROM visit WHERE counts = 1 AND since >= ?1 AND since < ?2"));
+        fact(s, "上门服务时长", "小时", "计次的上门",
+                (double)number(w, "SELECT coalesce(sum(seconds), 0) FROM visit WHERE counts = 1 AND since >= ?1"
+                                  " AND since < ?2") / 3600);
         fact(s, "低电工单", "件", "电量低警情",
                 (double)number(w,
                         "SELECT count(*) FROM incident WHERE class = 9 AND opened >= ?1 AND opened < ?2"));

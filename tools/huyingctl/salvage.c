@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static bool line_write(const SalvagedRow *row, Str *s, FILE *out)
 {
@@ -78,6 +79,7 @@ int verb_salvage(Ctl *ctl, int argc, char **argv)
 
         if (!line)
                 return EXIT_ERROR;
+        (void)umask(0077); /* people are named in it */
         r = salvage_read(&v, argv[1]);
         if (r < 0) {
                 complain("读不了文件", "%s: %s", argv[1], strerror(-r));
