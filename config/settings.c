@@ -47,6 +47,10 @@ static int parse_time_or_auto(Reader *, const Setting *, void *, char *);
 static int parse_tier(Reader *, const Setting *, void *, char *);
 static int parse_outcomes(Reader *, const Setting *, void *, char *);
 static int parse_to(Reader *, const Setting *, void *, char *);
+static int parse_hours(Reader *, const Setting *, void *, char *);
+static int parse_days(Reader *, const Setting *, void *, char *);
+static int parse_levels(Reader *, const Setting *, void *, char *);
+static int parse_urgent(Reader *, const Setting *, void *, char *);
 
 #define FIELD(type, member) offsetof(type, member), sizeof(((type *)NULL)->member)
 #define GATEWAY(key, parse, member, min, max, standard, help)                                               \
@@ -88,6 +92,11 @@ static int parse_to(Reader *, const Setting *, void *, char *);
 #define READINGS(key, parse, member, min, max, off, standard, help)                                         \
         {                                                                                                   \
                 SECTION_READINGS, key, parse, FIELD(Config, member), min, max, off, standard, help          \
+        }
+#define REQUESTS(key, parse, member, min, max, off, standard, help)                                         \
+        {                                                                                                   \
+                SECTION_REQUESTS, key, parse, FIELD(Config, policy.requests.member), min, max, off,         \
+                        standard, help                                                                      \
         }
 #define CHANNEL(key, parse, member, min, max, standard, help)                                               \
         {                                                                                                   \
@@ -159,6 +168,13 @@ static const Setting settings[] = {
         VISITS("Remind", parse_time, visit_remind_us, USEC_PER_SEC, USEC_PER_DAY, true, "3h", "who has not checked out of a visit by then is reminded; 0: nobody is"),
         VISITS("Maximum", parse_time, visit_max_us, USEC_PER_SEC, USEC_PER_DAY, false, "8h", "a visit out of which nobody has checked by then is over and does not count, until a desk corrects it"),
         VISITS("Yearly", parse_number, visits_year, 0, 3660, false, "30", "visits that a bed is promised a year, where residents.csv (visits) does not say; ask what your subsidy asks for"),
+        REQUESTS("Hours", parse_hours, hours, 0, 0, false, "08:30-12:00 14:00-17:30", "working hours of a day; empty: all of it"),
+        REQUESTS("Days", parse_days, hours, 0, 0, false, "mon-fri", "working days of the week; holidays.csv goes before it: days off, and days worked instead"),
+        REQUESTS("Assign", parse_time, assign_us, USEC_PER_MIN, 30 * USEC_PER_DAY, true, "4h", "working time in which somebody must have a request, else the next level; 0: only the level's limit"),
+        REQUESTS("Levels", parse_levels, working_days, 0, 0, false, "calendar", "the limits of the levels (tiers of the ladders request, request-key, request-hard) pass every day (calendar) or on working days only (working)"),
+        REQUESTS("Waiting", parse_time, waiting_us, USEC_PER_HOUR, 30 * USEC_PER_DAY, true, "5d", "a request may wait this long in total, with evidence; 0: not at all"),
+        REQUESTS("CallBack", parse_time, call_back_us, USEC_PER_MIN, 30 * USEC_PER_DAY, false, "24h", "when it is done the desk asks the resident; without a rating it is reminded this often"),
+        REQUESTS("Urgent", parse_urgent, urgent, 0, 0, false, "救命 着火 起火 失火 冒烟 煤气 燃气 摔倒 跌倒 晕倒 昏迷 昏倒 胸痛 喘不上气 大出血 中风 触电 中毒 急救 sos", "words that make a request an SOS besides; empty: none"),
 
         READINGS("Chunk", parse_time, readings_chunk_us, 2 * USEC_PER_SEC, 15 * USEC_PER_MIN, false, "15min", "readings are in memory for so long at most: what a crash may lose of them; 2s to 15min"),
         READINGS("Keep", parse_time, readings_keep_us, USEC_PER_DAY, 3660 * USEC_PER_DAY, true, "30d", "each reading is kept for so long; 0: as long as there is room"),
@@ -219,7 +235,11 @@ static const char *const ladder_defaults[CLASS_MAX][LADDER_KEYS] = {
                 "0", "0", "24h", "0", "0", "", "5min", OUTCOMES},
         [CLASS_SYSTEM] = {"2", "0s operator", "60s community", "300s district", "", "",
                 "60s", "10s", "120s", "0", "0", "", "5min", OUTCOMES},
-        [CLASS_REQUEST] = {"5", "0s worker", "4h community", "48h street", "5d district", "",
+        [CLASS_REQUEST] = {"5", "0s worker community", "48h street", "5d district", "", "",
+                "0", "0", "24h", "0", "0", "", "5min", OUTCOMES},
+        [CLASS_REQUEST_KEY] = {"5", "0s worker community", "48h street", "5d district", "", "",
+                "0", "0", "24h", "0", "0", "", "5min", OUTCOMES},
+        [CLASS_REQUEST_HARD] = {"5", "0s worker community", "48h street", "5d district", "", "",
                 "0", "0", "24h", "0", "0", "", "5min", OUTCOMES},
 };
 /* clang-format on */
@@ -240,6 +260,7 @@ static const char *const section_words[SECTION_MAX] = {
         [SECTION_VITALS] = "Vitals",
         [SECTION_VISITS] = "Visits",
         [SECTION_READINGS] = "Readings",
+        [SECTION_REQUESTS] = "Requests",
         [SECTION_CHANNEL] = "Channel",
         [SECTION_LADDER] = "Ladder",
 };
@@ -596,6 +617,39 @@ static int parse_to(Reader *r, const Setting *s, void *field, char *value)
         }
         ASSERT(s->size == sizeof(bits));
         *(uint32_t *)field = bits;
+        return 0;
+}
+
+static int parse_hours(Reader *r, const Setting *s, void *field, char *value)
+{
+        return week_hours(r, s->key, value, field);
+}
+
+static int parse_days(Reader *r, const Setting *s, void *field, char *value)
+{
+        return week_days(r, s->key, value, field);
+}
+
+static int parse_levels(Reader *r, const Setting *s, void *field, char *value)
+{
+        bool working = str_equal(value, "working");
+
+        if (!working && !str_equal(value, "calendar"))
+                return reader_fail(r, "%s=%.80s: write \"calendar\" or \"working\"", s->key, value);
+        *(bool *)field = working;
+        return 0;
+}
+
+static int parse_urgent(Reader *r, const Setting *s, void *field, char *value)
+{
+        Str text = {.p = field, .cap = s->size};
+        char *word;
+
+        memset(field, 0, s->size);
+        while ((word = parse_word(&value)))
+                str_addf(&text, "%s%s", text.n > 0 ? " " : "", word);
+        if (text.full)
+                return reader_fail(r, "%s is longer than %zu bytes", s->key, s->size - 1);
         return 0;
 }
 

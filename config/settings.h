@@ -20,6 +20,7 @@ typedef enum Section {
         SECTION_VITALS,
         SECTION_VISITS,
         SECTION_READINGS,
+        SECTION_REQUESTS,
         SECTION_CHANNEL,
         SECTION_LADDER,
         SECTION_MAX,
@@ -51,6 +52,9 @@ int reader_files(Reader *, const char *path, char *names[static DROP_INS_MAX]);
 /* settings.c. Writes *reader->error for the present line; returns CONFIG_E_INVALID. */
 int reader_fail(Reader *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int reader_fail_at(Reader *, Origin, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+/* week.c: the working week. 0 or CONFIG_E_INVALID. */
+int week_hours(Reader *, const char *key, char *value, WorkHours *);
+int week_days(Reader *, const char *key, char *value, WorkHours *);
 
 /* "[name]" was read; writes a NUL into it. 0 or CONFIG_E_INVALID. */
 int settings_section(Reader *, char *name);

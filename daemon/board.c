@@ -50,6 +50,9 @@ struct BoardFeed {
         Board board;
         BoardItem items[BOARD_ITEMS_MAX];
         BoardEcho echoes[BOARD_ECHOES_MAX];
+        const Texts *texts;
+        BoardProblem problems[BOARD_PROBLEMS_MAX];
+        BoardAnswer answers[BOARD_ANSWERS_MAX];
         uint32_t day; /* yyyymmdd of the figures */
         bool events;
         BoardEvent steps[EVENTS_HELD_MAX]; /* that wait for the disk, oldest first */
@@ -120,7 +123,7 @@ static void gather_items(BoardFeed *b, Now now)
         for (uint64_t id = engine_next_open(b->engine, 0); id; id = engine_next_open(b->engine, id)) {
                 IncidentView v;
 
-                if (!engine_view(b->engine, id, now, &v))
+                if (!engine_view(b->engine, id, now, &v) || v.request != REQUEST_STATE_NONE)
                         continue;
                 board->open++;
                 board->unanswered += v.state == STATE_ALERTING;
@@ -130,6 +133,108 @@ static void gather_items(BoardFeed *b, Now now)
         }
         for (uint32_t i = 0; i < board->n_items; i++)
                 item_fill(b, &b->items[i]);
+}
+
+/* True: x stands above y on the problem wall. */
+static bool is_more_late(const IncidentView *x, const IncidentView *y)
+{
+        return x->overdue != y->overdue ? x->overdue : x->due_us < y->due_us;
+}
+
+static void problem_insert(BoardFeed *b, const IncidentView *v)
+{
+        uint32_t at = b->board.n_problems;
+
+        while (at > 0 && is_more_late(v, &b->problems[at - 1].view))
+                at--;
+        if (at == BOARD_PROBLEMS_MAX)
+                return;
+        if (b->board.n_problems < BOARD_PROBLEMS_MAX)
+                b->board.n_problems++;
+        memmove(&b->problems[at + 1], &b->problems[at], (b->board.n_problems - 1 - at) * sizeof(BoardProblem));
+        b->problems[at] = (BoardProblem){.view = *v};
+}
+
+/* Requests: what is not closed, and what has been answered. */
+static void gather_walls(BoardFeed *b, Now now)
+{
+        Board *board = &b->board;
+
+        board->requests = board->n_problems = 0;
+        for (uint64_t id = engine_next_held(b->engine, 0); id; id = engine_next_held(b->engine, id)) {
+                IncidentView v;
+
+                if (!engine_view(b->engine, id, now, &v) || v.request == REQUEST_STATE_NONE)
+                        continue;
+                board->requests++;
+                problem_insert(b, &v);
+        }
+        for (uint32_t i = 0; i < board->n_problems; i++) {
+                BoardProblem *p = &b->problems[i];
+                const Dwelling *d = registry_dwelling(b->registry, p->view.dwelling);
+                const Grid *g = registry_grid(b->registry, p->view.grid);
+                const Worker *w = registry_worker(b->registry, p->view.owner);
+
+                p->resident = resident_name(b, p->view.resident);
+                p->building = d ? d->building : NULL;
+                p->grid = g ? g->name : NULL;
+                p->owner = w ? w->name : NULL;
+                p->text = texts_words(b->texts, p->view.id).text;
+        }
+        for (uint32_t i = 0; i < board->n_answers; i++)
+                b->answers[i].resident = resident_name(b, b->answers[i].resident_id);
+}
+
+void board_answer(void *board, const TextsAnswer *a)
+{
+        BoardFeed *b = board;
+        BoardAnswer *to = &b->answers[0];
+
+        for (uint32_t i = 0; i < b->board.n_answers; i++)
+                if (b->answers[i].incident == a->incident)
+                        return;
+        memmove(&b->answers[1], &b->answers[0], (BOARD_ANSWERS_MAX - 1) * sizeof(BoardAnswer));
+        *to = (BoardAnswer){.incident = a->incident,
+                .class = a->class,
+                .tier = a->tier,
+                .score = a->score,
+                .resident_id = a->resident,
+                .opened_us = a->opened_us,
+                .resolved_us = a->resolved_us,
+                .closed_us = a->closed_us};
+        if (a->open_words && a->words.text)
+                (void)str_copy(to->question, sizeof(to->question), a->words.text); /* cut */
+        if (a->open_words && a->words.note)
+                (void)str_copy(to->note, sizeof(to->note), a->words.note); /* cut */
+        if (b->board.n_answers < BOARD_ANSWERS_MAX)
+                b->board.n_answers++;
+}
+
+static void answer_add(BoardFeed *b, const IncidentView *v, Now now)
+{
+        board_answer(b,
+                &(TextsAnswer){.incident = v->id,
+                        .resident = v->resident,
+                        .grid = v->grid,
+                        .class = (uint8_t)v->class,
+                        .tier = v->tier,
+                        .score = v->rating,
+                        .open_words = v->open_words,
+                        .opened_us = v->opened_us,
+                        .resolved_us = v->resolved_us,
+                        .closed_us = now.wall_us,
+                        .words = texts_words(b->texts, v->id)});
+}
+
+void board_forget(BoardFeed *b, uint32_t resident)
+{
+        uint32_t kept = 0;
+
+        ASSERT(b);
+        for (uint32_t i = 0; i < b->board.n_answers; i++)
+                if (b->answers[i].resident_id != resident)
+                        b->answers[kept++] = b->answers[i];
+        b->board.n_answers = kept;
 }
 
 /* Who is on duty, and which grids have nobody. */
@@ -234,6 +339,7 @@ static void take(BoardFeed *b)
         figures_begin(b, now);
         gather_items(b, now);
         gather_duty(b, now);
+        gather_walls(b, now);
         b->board.at_us = now.wall_us;
         b->board.seq = b->said_seq = engine_next_seq(b->engine) - 1;
         b->board.degraded = turn_is_degraded(b->turn);
@@ -329,10 +435,15 @@ void board_journaled(BoardFeed *b, const Effect *e, Now now)
         IncidentView v;
 
         ASSERT(e->type == EFFECT_JOURNAL);
+        if (kind == JOURNAL_CLOSED && engine_view(b->engine, e->incident, now, &v) &&
+                v.request == REQUEST_STATE_RATED)
+                answer_add(b, &v, now);
         if (!type || !engine_view(b->engine, e->incident, now, &v) || v.test)
                 return;
         figures_begin(b, now);
         step_add(b, e, &v, type);
+        if (v.request != REQUEST_STATE_NONE)
+                return; /* takes days: the figures are those of alarms */
         if (kind == JOURNAL_OPENED)
                 b->board.opened++;
         if (kind == JOURNAL_ACCEPTED && v.accepted_us >= v.opened_us) {
@@ -353,7 +464,14 @@ void board_registry_set(BoardFeed *b, const Registry *registry)
                 b->echoes[i].resident = NULL; /* pointed into the old one */
         for (uint32_t i = 0; i < b->board.n_items; i++)
                 b->items[i] = (BoardItem){0};
-        b->board.n_items = 0;
+        for (uint32_t i = 0; i < b->board.n_answers; i++)
+                b->answers[i].resident = NULL;
+        b->board.n_items = b->board.n_problems = 0;
+}
+
+void board_texts_set(BoardFeed *b, const Texts *texts)
+{
+        b->texts = texts;
 }
 
 void board_ports_set(BoardFeed *b, const Port *ports, size_t n_ports)
@@ -388,6 +506,8 @@ int board_new(BoardFeed **ret, PortHost *host, const Engine *engine, const Turn 
         b->board.site = b->site;
         b->board.items = b->items;
         b->board.echoes = b->echoes;
+        b->board.problems = b->problems;
+        b->board.answers = b->answers;
         r = host->timer(host, &b->timer, PORT_PRIORITY_VITALS, on_timer, b);
         if (r < 0) {
                 free(b);

@@ -4,12 +4,18 @@
 #include "base/assert.h"
 #include "base/error.h"
 
+#include "protocols/codec/board.h"
+
 #include <errno.h>
+
+#define ANSWERS_US (90 * (int64_t)USEC_PER_DAY) /* requests opened before are no news on the wall */
 
 int feeds_new(Feeds *ret, PortHost *host, const Engine *engine, Store *store, const Policy *policy)
 {
         int r = day_new(&ret->day, host, engine, store, policy);
 
+        if (r == 0)
+                r = texts_new(&ret->texts);
         return r < 0 ? error_trace(r) : 0;
 }
 
@@ -32,6 +38,15 @@ void feeds_free(Feeds *f)
 {
         f->board = board_free(f->board);
         f->day = day_free(f->day);
+        f->texts = texts_free(f->texts);
+}
+
+void feeds_texts(Feeds *f, Outbox *outbox, Codec *codec, const char *state_directory)
+{
+        outbox_texts_set(outbox, f->texts);
+        board_texts_set(f->board, f->texts);
+        texts_load(f->texts, codec, state_directory, clock_now().wall_us - ANSWERS_US, BOARD_ANSWERS_MAX, board_answer,
+                f->board);
 }
 
 void feeds_registry_set(Feeds *f, const Registry *registry)
@@ -46,6 +61,8 @@ void feeds_journaled(Feeds *f, const Effect *e, Now now)
 {
         if (f->board)
                 board_journaled(f->board, e, now);
+        if (f->texts && e->journal.kind == JOURNAL_CLOSED) /* what is on the wall has its own copy */
+                texts_drop(f->texts, e->incident);
         if (f->day)
                 day_journaled(f->day, e, now);
 }

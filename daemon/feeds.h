@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What the gateway tells of itself without being asked: the board for all, and to each worker his day. One owner for
- * both, because they hear of the same things. */
+ * both, because they hear of the same things; and of what both and the alerts say of requests. */
 #include "board.h"
 #include "day.h"
+#include "outbox.h"
+#include "texts.h"
 
 typedef struct Feeds {
         BoardFeed *board;
         DayFeed *day;
+        Texts *texts;
 } Feeds;
 
 /* Before the store's thread runs. */
@@ -16,6 +19,8 @@ int feeds_new(Feeds *ret, PortHost *, const Engine *, Store *, const Policy *);
 int feeds_open(Feeds *, PortHost *, const Engine *, const Turn *, const char *site, bool events,
         Port *ret_board, Port *ret_day);
 void feeds_start(Feeds *, const Turn *, const Port *ports, size_t n_ports);
+/* What people wrote about requests, read back from the journal: at a start, and when a lost database is found. */
+void feeds_texts(Feeds *, Outbox *, Codec *, const char *state_directory);
 void feeds_free(Feeds *);
 void feeds_registry_set(Feeds *, const Registry *);
 void feeds_journaled(Feeds *, const Effect *, Now now);

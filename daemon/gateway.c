@@ -325,6 +325,8 @@ static void turn_degraded(void *userdata, bool begins, const char *why)
                         (double)clock_now().wall_us / 1e6, error);
                 (void)turn_note(g->turn, JOURNAL_STORAGE, json);
                 g->why[0] = 0;
+                if (g->blind)
+                        feeds_texts(&g->feeds, g->outbox, g->codec, g->config.state_directory);
                 g->blind = false;
                 log_fields(LOG_LEVEL_NOTICE, LOG_ID_STORE_BACK, NULL, "recorded again, nothing is missing");
         }
@@ -551,6 +553,7 @@ static int control_erase(void *userdata, uint32_t uid, const char *resident, con
         Gateway *g = userdata;
 
         (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
+        board_forget(g->feeds.board, registry_resident_id(g->registry, resident));
         return admin_erase(&g->admin, uid, resident, reason, hold, ret_json);
 }
 
@@ -572,23 +575,9 @@ static int control_vitals(void *userdata, uint32_t uid, const ControlVitals *wha
 
 static void http_facts(void *userdata, HttpFacts *ret)
 {
-        Gateway *g = userdata;
-        Report rp = report_of(g);
-        ReportNumbers n;
+        Report rp = report_of(userdata);
 
-        report_numbers(&rp, clock_now(), &n);
-        *ret = (HttpFacts){.unanswered = n.unanswered,
-                .overdue = n.overdue,
-                .waiting = outbox_waiting(g->outbox),
-                .devices = n.devices,
-                .workers = n.workers,
-                .on_duty = n.on_duty,
-                .committed_seq = turn_committed(g->turn),
-                .uptime_s = n.uptime_s,
-                .degraded = turn_is_degraded(g->turn),
-                .broker = rp.mqtt_up};
-        memcpy(ret->open, n.open, sizeof(ret->open));
-        (void)str_copy(ret->why, sizeof(ret->why), g->why);
+        report_facts(&rp, clock_now(), ret);
 }
 
 static bool http_counter(void *userdata, uint32_t n, const char **ret_name, uint64_t *ret_count)
@@ -791,6 +780,7 @@ static int make_ports(Gateway *g)
         if (r < 0)
                 return error_trace(r);
         feeds_registry_set(&g->feeds, g->registry);
+        feeds_texts(&g->feeds, g->outbox, g->codec, g->config.state_directory);
         r = watches_new(&g->watches, &(WatchesHost){&g->host, g->loop, g->turn, g->engine, &g->config, g->trusted_floor_us});
         if (r == 0)
                 r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));

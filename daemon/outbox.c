@@ -71,6 +71,7 @@ struct Outbox {
         const char *site;
         const Port *ports;
         size_t n_ports;
+        Texts *texts;
         Told *told;
         uint32_t n_told, told_free, n_waiting;
         void *told_memory, *head_memory, *fresh_memory;
@@ -206,6 +207,17 @@ void outbox_checkpoint_set(Outbox *o, const char *note)
         str_addf(&s, "{\"size\":%" PRIu64 ",\"root\":\"%s\",\"first\":%" PRIu64 ",\"time\":%" PRId64 "}", c.size,
                 root, c.first, c.time_s);
         ASSERT(!s.full); /* three numbers and 44 letters */
+}
+
+void outbox_texts_set(Outbox *o, Texts *texts)
+{
+        o->texts = texts;
+}
+
+void outbox_words(Outbox *o, const Effect *e)
+{
+        if (o->texts)
+                texts_take(o->texts, e);
 }
 
 void outbox_registry_set(Outbox *o, const Registry *registry)
@@ -346,12 +358,32 @@ static void told_free(Outbox *o, Told *t)
 
 typedef struct Part {
         bool helper, asked; /* asked: to come as backup or take it over, and has not said no */
+        bool desk;          /* supervises */
 } Part;
+
+/* Whoever is to take it, do it, or ask the resident how it was. */
+static const char *request_needs(const IncidentView *v, uint32_t worker, Part part)
+{
+        switch (v->request) {
+        case REQUEST_STATE_OPEN: return "accept"; /* also who had it before */
+        case REQUEST_STATE_ASSIGNED: return v->owner == worker ? "start" : part.asked ? "accept" : "";
+        case REQUEST_STATE_WAITING:
+        case REQUEST_STATE_IN_PROGRESS: return v->owner == worker ? "done" : part.asked ? "accept" : "";
+        case REQUEST_STATE_DONE: return part.desk ? "rate" : "";
+        case REQUEST_STATE_NONE:
+        case REQUEST_STATE_RATED:
+        case REQUEST_STATE_NOT_ACCEPTED:
+        case REQUEST_STATE_MAX: break;
+        }
+        return "";
+}
 
 static const char *needs_of(const IncidentView *v, uint32_t worker, Part part)
 {
         bool there = v->owner == worker || part.helper;
 
+        if (v->request != REQUEST_STATE_NONE)
+                return request_needs(v, worker, part);
         switch (v->state) {
         case STATE_ALERTING:
                 return part.helper ? "arrive" : "accept"; /* a helper is on the way: nobody owns it yet */
@@ -367,8 +399,9 @@ static const char *needs_of(const IncidentView *v, uint32_t worker, Part part)
 
 static Part part_of(const Outbox *o, const IncidentView *v, uint32_t worker, Now now)
 {
+        const Worker *w = registry_worker(o->registry, worker);
         bool called = false, declined = false;
-        Part part = {0};
+        Part part = {.desk = w && (role_rights(w->role) & RIGHT_SUPERVISE)};
         RecipientView rv;
 
         for (uint32_t i = 0; engine_recipient(o->engine, v->id, i, now, &rv); i++) {
@@ -407,6 +440,8 @@ static void context_fill(const Outbox *o, const IncidentView *v, const Worker *w
                 .client = w ? w->client : CLIENT_APP,
                 .reason = v->reason,
         };
+        if (v->request != REQUEST_STATE_NONE)
+                c->words = texts_words(o->texts, v->id);
 }
 
 /* Whom the reader may ring: those who live with the resident, family, neighbours, who has the keys. */
@@ -548,9 +583,11 @@ static bool is_calming(const Outbox *o, const IncidentView *v, uint32_t worker, 
         return worker != 0 && str_equal(needs_of(v, worker, part_of(o, v, worker, now)), "");
 }
 
-static bool is_open(State s)
+/* A request that is done stays with the desks until the resident has been asked. */
+static bool is_shown(const IncidentView *v)
 {
-        return s == STATE_ALERTING || s == STATE_ACCEPTED || s == STATE_ON_SCENE;
+        return v->state == STATE_ALERTING || v->state == STATE_ACCEPTED || v->state == STATE_ON_SCENE ||
+               v->request == REQUEST_STATE_DONE;
 }
 
 /* Sends a call; one that calms waits for the refresh that follows the commit. */
@@ -635,6 +672,14 @@ static bool alert_clear(Outbox *o, const Told *t)
                            .count = open});
 }
 
+/* Others than desks have nothing to do with what is done. */
+static bool is_over(const Outbox *o, const IncidentView *v, uint32_t worker)
+{
+        const Worker *w = registry_worker(o->registry, worker);
+
+        return v->request == REQUEST_STATE_DONE && !(w && (role_rights(w->role) & RIGHT_SUPERVISE));
+}
+
 /* It is over: what no port has taken need not be sent any more. True: a row was dropped in txn. */
 static bool told_over(Outbox *o, Told *t, StoreTxn *txn)
 {
@@ -680,7 +725,7 @@ static bool program_refresh(Outbox *o, Told *t, const IncidentView *v, Now now, 
 static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now, StoreTxn *txn)
 {
         IncidentView v;
-        bool open = engine_view(o->engine, incident, now, &v) && is_open(v.state), dropped = false;
+        bool open = engine_view(o->engine, incident, now, &v) && is_shown(&v), dropped = false;
         uint32_t i = NONE;
 
         (void)idmap_get(&o->head, incident, &i);
@@ -688,7 +733,7 @@ static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                 Told *t = &o->told[i];
 
                 next = t->next;
-                if (!open) {
+                if (!open || is_over(o, &v, t->worker)) {
                         dropped |= told_over(o, t, txn);
                 } else if (t->over) {
                         continue; /* was told of it before it came again, and has not been since */
@@ -806,12 +851,18 @@ void outbox_restore(Outbox *o, uint64_t incident, uint32_t worker, uint8_t chann
 
 void outbox_adopt(Outbox *o, Now now)
 {
-        for (uint64_t id = engine_next_open(o->engine, 0); id; id = engine_next_open(o->engine, id)) {
+        for (uint64_t id = engine_next_held(o->engine, 0); id; id = engine_next_held(o->engine, id)) {
                 RecipientView rv;
+                IncidentView v;
 
+                if (!engine_view(o->engine, id, now, &v) || !is_shown(&v))
+                        continue;
                 for (uint32_t i = 0; engine_recipient(o->engine, id, i, now, &rv); i++) {
-                        Told *t = told_add(o, id, rv.worker, rv.channel);
+                        Told *t;
 
+                        if (is_over(o, &v, rv.worker))
+                                continue;
+                        t = told_add(o, id, rv.worker, rv.channel);
                         if (rv.seq > t->seq)
                                 t->seq = rv.seq;
                 }
@@ -824,11 +875,11 @@ void outbox_adopt(Outbox *o, Now now)
 
 void outbox_resend(Outbox *o, Now now)
 {
-        for (uint64_t id = engine_next_open(o->engine, 0); id; id = engine_next_open(o->engine, id)) {
+        for (uint64_t id = engine_next_held(o->engine, 0); id; id = engine_next_held(o->engine, id)) {
                 IncidentView v;
                 uint32_t i = NONE;
 
-                if (!engine_view(o->engine, id, now, &v))
+                if (!engine_view(o->engine, id, now, &v) || !is_shown(&v))
                         continue;
                 (void)idmap_get(&o->head, id, &i);
                 for (; i != NONE; i = o->told[i].next) {
@@ -856,7 +907,7 @@ void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
         if (worker &&
                 (told_find(o, incident, worker, CHANNEL_APP) ||
                         told_find(o, incident, worker, CHANNEL_PLAIN)) &&
-                engine_view(o->engine, incident, clock_now(), &v) && is_open(v.state))
+                engine_view(o->engine, incident, clock_now(), &v) && is_shown(&v))
                 return;
         (void)ports_alert(o, &(PortAlert){.incident = incident,
                                      .worker = worker,

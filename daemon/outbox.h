@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "protocols/port.h"
 #include "store/store.h"
+#include "texts.h"
 
 typedef struct Outbox Outbox;
 
@@ -19,6 +20,9 @@ void outbox_ports_set(Outbox *, const Port *ports, size_t n_ports); /* kept by r
 void outbox_registry_set(Outbox *, const Registry *);
 /* The newest signed checkpoint (a note): whoever gets an alert from now on is a witness of it. */
 void outbox_checkpoint_set(Outbox *, const char *note);
+void outbox_texts_set(Outbox *, Texts *); /* NULL at first: nothing is known of what people wrote */
+/* A row that has just been made, before anything is sent: its words. */
+void outbox_words(Outbox *, const Effect *journal);
 
 /* A row that the store kept: sent again when a port is there for it. */
 void outbox_restore(Outbox *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);

@@ -131,6 +131,25 @@ void report_numbers(const Report *rp, Now now, ReportNumbers *ret)
         }
 }
 
+void report_facts(const Report *rp, Now now, HttpFacts *ret)
+{
+        ReportNumbers n;
+
+        report_numbers(rp, now, &n);
+        *ret = (HttpFacts){.unanswered = n.unanswered,
+                .overdue = n.overdue,
+                .waiting = outbox_waiting(rp->outbox),
+                .devices = n.devices,
+                .workers = n.workers,
+                .on_duty = n.on_duty,
+                .committed_seq = turn_committed(rp->turn),
+                .uptime_s = n.uptime_s,
+                .degraded = turn_is_degraded(rp->turn),
+                .broker = rp->mqtt_up};
+        memcpy(ret->open, n.open, sizeof(ret->open));
+        (void)str_copy(ret->why, sizeof(ret->why), rp->why);
+}
+
 int report_status(const Report *rp, Now now, char **ret_json)
 {
         bool degraded = turn_is_degraded(rp->turn);
@@ -202,6 +221,22 @@ static void incident_members(const Report *rp, Json *j, const IncidentView *v)
         json_time(j, "next_tier", v->next_tier_us);
         json_time(j, "arrive_by", v->arrive_by_us);
         json_time(j, "handle_by", v->handle_by_us);
+        if (v->request == REQUEST_STATE_NONE)
+                return;
+        json_name(j, "request");
+        fputc('{', j->f);
+        j->first = true;
+        json_text(j, "class", request_class_word(v->class));
+        json_text(j, "state", request_state_word(v->request));
+        json_text(j, "level", request_level_word(v->tier));
+        json_text(j, "by", v->by_desk ? "desk" : "device");
+        json_time(j, "due", v->due_us);
+        json_time(j, "waiting_until", v->waiting_us);
+        json_bool(j, "overdue", v->overdue);
+        json_bool(j, "public", v->open_words);
+        if (v->rating)
+                json_u64(j, "rating", v->rating);
+        json_close(j, "}");
 }
 
 int report_list(const Report *rp, Now now, bool all, char **ret_json)

@@ -3,6 +3,7 @@
 /* Answers for the control socket, made from the engine's state: one JSON text each, malloc'd, the caller's. */
 #include "config/config.h"
 #include "outbox.h"
+#include "protocols/http/http.h"
 #include "turn.h"
 
 #define REPORT_COUNTERS_MAX 64
@@ -40,6 +41,8 @@ typedef struct ReportNumbers {
 } ReportNumbers;
 
 void report_numbers(const Report *, Now, ReportNumbers *ret);
+/* For the web server. */
+void report_facts(const Report *, Now, HttpFacts *ret);
 
 /*
  * {"site":…,"version":…,"state":"ok|attention|degraded","open":…,"overdue":…,"waiting":…,"mqtt":…,"recorded_seq":…,

@@ -255,6 +255,9 @@ static uint64_t effects_take(Turn *t, Now now)
         bool raised = false;
 
         for (uint32_t i = 0; i < t->list.n; i++)
+                if (t->list.effects[i].type == EFFECT_JOURNAL)
+                        outbox_words(t->outbox, &t->list.effects[i]);
+        for (uint32_t i = 0; i < t->list.n; i++)
                 if (t->list.effects[i].urgency == URGENCY_RAISE) {
                         outbox_notify(t->outbox, &t->list.effects[i], now, t->txn);
                         raised = true;
@@ -350,8 +353,8 @@ static void reply_send(Turn *t, const Effect *e)
         if (!p || !p->ops->reply)
                 return;
         if (!reply_json(e->reply.id, e->reply.result, e->reply.state, e->reply.reason,
-                    owner ? owner->code : NULL, e->incident, e->seq, e->seq <= t->committed, json,
-                    sizeof(json), &n))
+                    owner ? owner->code : NULL, e->incident, e->seq, e->seq <= t->committed,
+                    (RequestState)e->reply.request, json, sizeof(json), &n))
                 ASSERT(!"a reply of bounded parts did not fit");
         p->ops->reply(p->port, &(PortReply){.hold = e->reply.hold,
                                        .worker_code = e->reply.source,

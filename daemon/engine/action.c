@@ -11,27 +11,7 @@
 
 #include <string.h>
 
-typedef struct Act {
-        const Event *event;
-        const ActionEvent *action;
-        Incident *in;
-        const Worker *who;
-        Recipient *told; /* NULL: was never told of it */
-        uint32_t worker, rights;
-        bool entitled, owner, helper;
-} Act;
-
-typedef struct Answer {
-        ReplyResult result;
-        Reason reason;
-} Answer;
-
 static const Answer ok = {REPLY_OK, REASON_NONE};
-
-static Answer refused(Reason reason)
-{
-        return (Answer){REPLY_REFUSED, reason};
-}
 
 static Answer stale(Reason reason)
 {
@@ -48,7 +28,7 @@ static bool has_nonce(const Event *ev)
 static void answer(Engine *e, const Event *ev, Answer a, const Incident *in)
 {
         uint64_t seq = e->next_seq - 1;
-        State state = in ? (State)in->state : STATE_NONE;
+        uint8_t state = state_packed(in);
         uint32_t owner = in ? in->owner : 0;
         KeyRow *row;
         Effect *effect;
@@ -67,7 +47,7 @@ static void answer(Engine *e, const Event *ev, Answer a, const Incident *in)
         row->seq = seq;
         row->owner = owner;
         row->result = (uint8_t)a.result;
-        row->state = (uint8_t)state;
+        row->state = state;
         row->reason = (uint8_t)a.reason;
         row->action = true;
         keys_add(e, row, e->at);
@@ -98,19 +78,22 @@ static void attribute(Engine *e, const Act *a, uint32_t from)
                 effect->journal.worker = a->worker;
 }
 
-static void row_of(Engine *e, const Act *a, JournalKind kind)
+JournalRow *action_row(Engine *e, const Act *a, JournalKind kind)
 {
-        emit_journal(e, a->in, kind)->worker = a->worker;
+        JournalRow *row = emit_journal(e, a->in, kind);
+
+        row->worker = a->worker;
+        return row;
 }
 
-static bool can(const Act *a, Right right)
+static void row_of(Engine *e, const Act *a, JournalKind kind)
 {
-        return (a->rights & right) != 0;
+        (void)action_row(e, a, kind);
 }
 
 /* Accepting */
 
-static Answer become_helper(Engine *e, const Act *a, Reason reason)
+Answer action_helper(Engine *e, const Act *a, Reason reason)
 {
         Recipient *r = recipient_add(e, a->in, a->worker, 0);
 
@@ -126,7 +109,7 @@ static Answer become_helper(Engine *e, const Act *a, Reason reason)
 
 /*
  * The less urgent matters of the same dwelling that are open now: who is there for the more urgent one sees to
- * them. Never across FIRE, never one that opens later.
+ * them. Never across FIRE, never one that opens later, and never an everyday request, which an ambulance does not see to.
  */
 static void cover_linked(Engine *e, const Act *a)
 {
@@ -138,7 +121,7 @@ static void cover_linked(Engine *e, const Act *a)
         for (Incident *other = place_first(e, a->in->dwelling); other && n < COVERS_MAX; other = next) {
                 next = place_next(e, other);
                 if (other == a->in || other->state != STATE_ALERTING || other->group == GROUP_FIRE ||
-                        other->priority <= a->in->priority)
+                        is_request(other) || other->priority <= a->in->priority)
                         continue;
                 emit_journal(e, other, JOURNAL_LINKED)->worker = a->worker;
                 incident_accept(e, other, a->worker, 0, REASON_NONE);
@@ -159,18 +142,18 @@ static Answer act_accept(Engine *e, const Act *a)
                 return ok;
         }
         if (!can(a, RIGHT_ACCEPT))
-                return become_helper(e, a, REASON_HELPER);
+                return action_helper(e, a, REASON_HELPER);
         if (in->state != STATE_ALERTING) {
                 if (in->successor != a->worker)
-                        return become_helper(e, a, REASON_HELPER);
+                        return action_helper(e, a, REASON_HELPER);
                 incident_handover(e, in, a->worker, a->action->eta_us);
                 return ok;
         }
         if (in->successor != a->worker) { /* a supervisor who hands it to somebody overrides both */
                 if (a->told && (a->told->flags & TOLD_FORMER))
-                        return become_helper(e, a, REASON_HELPER);
+                        return action_helper(e, a, REASON_HELPER);
                 if (people_owns(e, a->worker, true, in->dwelling))
-                        return become_helper(e, a, REASON_BUSY);
+                        return action_helper(e, a, REASON_BUSY);
         }
         incident_accept(e, in, a->worker, a->action->eta_us, REASON_NONE);
         cover_linked(e, a);
@@ -445,6 +428,8 @@ static Answer act_test_confirm(Engine *e, const Act *a)
 
 static Answer act(Engine *e, const Act *a)
 {
+        if (is_request(a->in) && a->action->kind != ACTION_HANDOVER)
+                return request_act(e, a);
         /* Whoever does anything else with a test takes it in earnest. */
         if (a->in->test && a->action->kind != ACTION_TEST_CONFIRM)
                 testbox_real(e, a->in, REASON_PRESSED);
@@ -463,6 +448,14 @@ static Answer act(Engine *e, const Act *a)
         case ACTION_FIRE119: return act_fire119(e, a);
         case ACTION_REOPEN: return act_reopen(e, a);
         case ACTION_TEST_CONFIRM: return act_test_confirm(e, a);
+        case ACTION_ASSIGN:
+        case ACTION_START:
+        case ACTION_WAITING:
+        case ACTION_DONE:
+        case ACTION_NOT_ACCEPTED:
+        case ACTION_ESCALATE:
+        case ACTION_RATE:
+        case ACTION_RECLASS: return refused(REASON_WRONG_STATE); /* it is no request */
         case ACTION_DELIVERED:
         case ACTION_SEEN:
         case ACTION_ON:
@@ -475,6 +468,7 @@ static Answer act(Engine *e, const Act *a)
         case ACTION_VISIT_FIX:
         case ACTION_VITALS:
         case ACTION_TIMELINE:
+        case ACTION_REQUEST:
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX: break;
         }
@@ -522,7 +516,8 @@ static Answer find_incident(Engine *e, const Event *ev, uint32_t worker, Inciden
                 return action->incident < e->next_incident ? stale(REASON_WRONG_STATE)
                                                            : refused(REASON_NO_INCIDENT);
         if ((*ret)->state == STATE_CLOSED ||
-                ((*ret)->state == STATE_RESOLVED && action->kind != ACTION_REOPEN))
+                ((*ret)->state == STATE_RESOLVED && action->kind != ACTION_REOPEN &&
+                        !(is_request(*ret) && action->kind == ACTION_RATE)))
                 return stale(REASON_WRONG_STATE);
         return ok;
 }
@@ -640,6 +635,17 @@ static void act_visit(Engine *e, const Event *ev, uint32_t worker)
                 refuse(e, ev, worker, NULL, refused(r));
 }
 
+static void act_write(Engine *e, const Event *ev, uint32_t worker)
+{
+        Incident *in = NULL;
+        Answer result = ev->retained ? refused(REASON_RETAINED) : request_write(e, ev, worker, &in);
+
+        if (result.result == REPLY_OK)
+                answer(e, ev, result, in);
+        else
+                refuse(e, ev, worker, NULL, result);
+}
+
 static void act_duty(Engine *e, const Event *ev, uint32_t worker)
 {
         bool on = ev->action.kind == ACTION_ON;
@@ -678,7 +684,7 @@ static void act_receipt(Engine *e, const Event *ev, uint32_t worker)
         }
         if (ev->hold || ev->id[0])
                 emit_reply(e, ev, r ? REPLY_OK : REPLY_REFUSED, r ? REASON_NONE : REASON_NO_INCIDENT,
-                        action->incident, in ? (State)in->state : STATE_NONE, in ? in->owner : 0, 0);
+                        action->incident, state_packed(in), in ? in->owner : 0, 0);
 }
 
 void action_event(Engine *e, const Event *ev)
@@ -691,7 +697,7 @@ void action_event(Engine *e, const Event *ev)
         ASSERT(ev->action.kind < ACTION_KIND_MAX);
         if (known && known->action && age != KEY_OLD) {
                 emit_reply(e, ev, (ReplyResult)known->result, (Reason)known->reason, known->incident,
-                        (State)known->state, known->owner, known->seq);
+                        known->state, known->owner, known->seq);
                 return;
         }
         if (!worker) {
@@ -717,6 +723,7 @@ void action_event(Engine *e, const Event *ev)
         case ACTION_VISIT_FIX: act_visit(e, ev, worker); return;
         case ACTION_VITALS:
         case ACTION_TIMELINE: act_view(e, ev, worker); return;
+        case ACTION_REQUEST: act_write(e, ev, worker); return;
         case ACTION_UNKNOWN:
         case ACTION_KIND_MAX:
                 refuse(e, ev, worker, NULL,
@@ -735,7 +742,15 @@ void action_event(Engine *e, const Event *ev)
         case ACTION_CONFIRM:
         case ACTION_FIRE119:
         case ACTION_REOPEN:
-        case ACTION_TEST_CONFIRM: break; /* about an incident */
+        case ACTION_TEST_CONFIRM:
+        case ACTION_ASSIGN:
+        case ACTION_START:
+        case ACTION_WAITING:
+        case ACTION_DONE:
+        case ACTION_NOT_ACCEPTED:
+        case ACTION_ESCALATE:
+        case ACTION_RATE:
+        case ACTION_RECLASS: break; /* about an incident */
         }
         if (ev->retained)
                 refuse(e, ev, worker, NULL, refused(REASON_RETAINED));

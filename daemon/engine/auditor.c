@@ -30,9 +30,9 @@ static Timer missing(const Incident *in)
         if (ladder && in->plan.renotify_us && in->plan.renotify_us < in->plan.loop_us &&
                 is_off(in, TIMER_RENOTIFY))
                 return TIMER_RENOTIFY;
-        if (in->state == STATE_ACCEPTED && is_off(in, TIMER_ARRIVE_BY))
+        if (in->state == STATE_ACCEPTED && !is_request(in) && is_off(in, TIMER_ARRIVE_BY))
                 return TIMER_ARRIVE_BY;
-        if (in->state == STATE_ON_SCENE && is_off(in, TIMER_HANDLE_BY))
+        if (in->state == STATE_ON_SCENE && !is_request(in) && is_off(in, TIMER_HANDLE_BY))
                 return TIMER_HANDLE_BY;
         if (in->state == STATE_RESOLVED && is_off(in, TIMER_REOPEN_UNTIL))
                 return TIMER_REOPEN_UNTIL;
@@ -40,6 +40,8 @@ static Timer missing(const Incident *in)
                 return TIMER_FIRE119;
         if (open && in->handed_to[0] && is_off(in, TIMER_CONFIRM_BY) && is_off(in, TIMER_FOLLOWUP))
                 return TIMER_CONFIRM_BY;
+        if (open && is_request(in) && is_off(in, TIMER_LEVEL))
+                return TIMER_LEVEL;
         if (in->pending && is_off(in, TIMER_NOTIFY))
                 return TIMER_NOTIFY;
         return TIMER_MAX;

@@ -36,7 +36,8 @@ static void check_timers(const Incident *in)
         if (!state_open(in->state))
                 ASSERT(!armed(in, TIMER_ARRIVE_MAX) && !armed(in, TIMER_FIRE119) &&
                         !armed(in, TIMER_CONFIRM_BY) && !armed(in, TIMER_FOLLOWUP) &&
-                        !armed(in, TIMER_NOTIFY));
+                        (!armed(in, TIMER_NOTIFY) || (is_request(in) && in->state == STATE_RESOLVED)));
+        ASSERT(in->state == STATE_CLOSED || !request_contradicts(in));
         if (in->group == GROUP_FIRE && state_open(in->state))
                 ASSERT(armed(in, TIMER_FIRE119) || in->fire119 >= 3);
         if (in->handed_to[0] && state_open(in->state))

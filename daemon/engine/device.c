@@ -140,6 +140,8 @@ static void matter_of_alarm(const Engine *e, const Event *ev, Matter *m)
                 m->group = GROUP_UNKNOWN;
                 if (kind == ALARM_UNKNOWN || kind == ALARM_UNPARSED)
                         m->class = CLASS_FALL;
+                else if (kind == ALARM_REQUEST && request_urgent(e, ev->alarm.text))
+                        m->class = CLASS_SOS;
                 else
                         m->community_first = true;
                 if (kind != ALARM_UNPARSED)
@@ -315,6 +317,8 @@ void device_alarm(Engine *e, const Event *ev)
                 matter_of_alarm(e, ev, &m);
                 device_flood(e, &m);
                 in = incident_alarm(e, &m, &seq);
+                if (m.group == GROUP_REQUEST && !m.quiet && request_urgent(e, ev->alarm.text))
+                        in = request_emergency(e, &m);
         }
         emit_receipt(e, ev, result, in ? in->id : 0, seq);
         if (reused)

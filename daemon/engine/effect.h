@@ -36,14 +36,30 @@ typedef enum Class {
         CLASS_FAULT,
         CLASS_BATTERY,
         CLASS_SYSTEM,
-        CLASS_REQUEST,
+        CLASS_REQUEST,      /* request: an everyday one, easy 易 */
         CLASS_WANDERING, /* has left the circle around his home, P2 */
+        CLASS_REQUEST_KEY,  /* request-key: 重 */
+        CLASS_REQUEST_HARD, /* request-hard: 难 */
         CLASS_MAX,
 } Class;
 
 typedef enum State { STATE_NONE, STATE_ALERTING, STATE_ACCEPTED, STATE_ON_SCENE, STATE_RESOLVED, STATE_CLOSED, STATE_MAX } State;
 typedef enum Condition { CONDITION_NONE, CONDITION_ACTIVE, CONDITION_CLEARED, CONDITION_UNKNOWN } Condition;
 typedef enum Lamp { LAMP_IDLE, LAMP_RECEIVED, LAMP_ACCEPTED, LAMP_ARRIVED, LAMP_RESOLVED, LAMP_FAILED, LAMP_MAX } Lamp;
+
+/* What the states of a request are called (SEMANTICS.md section 9). */
+typedef enum RequestState {
+        REQUEST_STATE_NONE, /* no request */
+        REQUEST_STATE_OPEN,
+        REQUEST_STATE_ASSIGNED,
+        REQUEST_STATE_IN_PROGRESS,
+        REQUEST_STATE_WAITING, /* assigned or in progress, and something is waited for */
+        REQUEST_STATE_DONE,
+        REQUEST_STATE_RATED,
+        REQUEST_STATE_NOT_ACCEPTED,
+        REQUEST_STATE_MAX
+} RequestState;
+
 #define PERSON_CHANNELS_MAX 8
 
 /* One append-only list. CHANNEL_PERSON + i is a person's further channel: the i-th [Channel NAME] of the policy. */
@@ -141,6 +157,22 @@ typedef enum Reason {
         REASON_NO_DOOR,
         REASON_IN_BED,         /* past the hour */
         REASON_LEFT,           /* outside of the circle around home */
+        /* about requests */
+        REASON_ASSIGNED,       /* given to this person */
+        REASON_STARTED,        /* work has begun */
+        REASON_ASSIGN_LATE,    /* given to nobody in time */
+        REASON_LEVEL_LATE,     /* not done within the limit of this level */
+        REASON_ESCALATED,      /* a person hands it up */
+        REASON_WAITING,        /* for something that has been shown */
+        REASON_WAIT_OVER,
+        REASON_CALL_BACK,      /* done: ask the resident */
+        REASON_RATED,
+        REASON_DISSATISFIED,
+        REASON_NOT_ACCEPTED,
+        REASON_EMERGENCY,      /* its words, or an SOS, say that it cannot wait */
+        REASON_NO_TEXT,        /* refused: what it is about, the evidence, the reason is missing */
+        REASON_TOO_LONG,       /* refused: waiting has its limit */
+        REASON_TOP_LEVEL,      /* refused: there is nobody further up */
         REASON_MAX,
 } Reason;
 
@@ -201,6 +233,13 @@ typedef enum JournalKind {
         JOURNAL_VISIT_FORGOTTEN = 72, /* nobody has checked out: reminded (on), or ended without counting */
         JOURNAL_VISIT_FIXED = 73,     /* a desk says how long it was, and why */
         JOURNAL_VIEWED = 61,    /* somebody who was called asked to see readings, or what has happened */
+        JOURNAL_REQUESTED = 80, /* a person has written down what a resident wants */
+        JOURNAL_WAITING = 81,   /* on: something is waited for, with evidence; off: no longer */
+        JOURNAL_RATED = 82,     /* what the resident says of it: `value` is 1 … 5 */
+        JOURNAL_RECLASSED = 83,
+        JOURNAL_NOT_ACCEPTED = 84,
+        JOURNAL_ESCALATED = 85,
+        JOURNAL_LAST = JOURNAL_ESCALATED
 } JournalKind;
 
 typedef enum ReplyResult { REPLY_OK, REPLY_STALE, REPLY_REFUSED } ReplyResult;
@@ -263,7 +302,7 @@ typedef struct JournalRow {
         uint32_t to_worker;  /* HANDOVER */
         bool on;             /* DUTY: checked in; PRESENCE: online; SYSTEM: the cause began */
         uint8_t vital;       /* READING */
-        double value, limit;
+        double value, limit; /* RATED: value */
         char outcome[WORD_SIZE];
         uint64_t visit;        /* VISIT_…: its number; 0: this row's */
         int64_t since_wall_us; /* … when it began */
@@ -280,7 +319,7 @@ typedef struct KeyRow {
         uint64_t incident, seq;
         uint32_t owner;     /* replies: the owner's worker id at that time */
         uint8_t result;     /* ReceiptResult or ReplyResult */
-        uint8_t state, reason;
+        uint8_t state, reason; /* state: State, and a RequestState in the upper half */
         bool action;        /* a worker's nonce, else a device's event id */
 } KeyRow;
 
@@ -341,6 +380,7 @@ typedef struct Effect {
                         ReplyResult result;
                         State state;
                         Reason reason;
+                        uint8_t request; /* RequestState */
                         uint32_t owner;
                         char source[CODE_SIZE], id[EVENT_ID_SIZE]; /* the worker's code and nonce */
                 } reply;
@@ -408,6 +448,12 @@ typedef struct IncidentView {
         int64_t sign_us;           /* the newest sign of life; 0: none is known */
         bool located;              /* where he is: */
         double lat, lon, accuracy_m;
+        RequestState request;      /* GROUP_REQUEST, else NONE, and what follows means nothing */
+        bool overdue;              /* a level's limit has passed */
+        bool open_words;           /* its words may stand on the public wall */
+        bool by_desk;              /* written down by a person, not a key */
+        uint8_t rating;            /* the newest; 0: none */
+        int64_t due_us, waiting_us; /* this level's limit, or when the resident is to be asked; the end of waiting */
 } IncidentView;
 
 /* One person who was told of an incident. */
@@ -428,6 +474,12 @@ typedef struct VisitView {
         bool reminded;
 } VisitView;
 
+/* easy, key, hard. "": no request. */
+const char *request_class_word(Class);
+bool request_class_parse(const char *word, Class *ret);
+/* community, street, district, of the tier that answers for it. */
+const char *request_level_word(uint8_t tier);
+const char *request_state_word(RequestState); /* open, assigned, in_progress, waiting, done, rated, not_accepted */
 const char *group_word(Group);
 bool class_parse(const char *word, Class *ret);
 const char *class_word(Class);

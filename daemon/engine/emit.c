@@ -175,8 +175,14 @@ void emit_receipt(Engine *e, const Event *ev, ReceiptResult result, uint64_t inc
         (void)str_copy(effect->receipt.id, EVENT_ID_SIZE, ev->id);
 }
 
+uint8_t state_packed(const Incident *in)
+{
+        ASSERT(!in || in->state <= STATE_MASK);
+        return in ? (uint8_t)(in->state | request_state(in) << STATE_BITS) : STATE_NONE;
+}
+
 void emit_reply(Engine *e, const Event *ev, ReplyResult result, Reason reason, uint64_t incident,
-        State state, uint32_t owner, uint64_t seq)
+        uint8_t state, uint32_t owner, uint64_t seq)
 {
         Effect *effect = emit_effect(e, EFFECT_REPLY, URGENCY_CALM);
 
@@ -187,7 +193,8 @@ void emit_reply(Engine *e, const Event *ev, ReplyResult result, Reason reason, u
         effect->reply.hold = ev->hold;
         effect->reply.via = ev->via;
         effect->reply.result = result;
-        effect->reply.state = state;
+        effect->reply.state = (State)(state & STATE_MASK);
+        effect->reply.request = (uint8_t)(state >> STATE_BITS);
         effect->reply.reason = reason;
         effect->reply.owner = owner;
         (void)str_copy(effect->reply.source, CODE_SIZE, ev->source);

@@ -60,6 +60,28 @@ typedef struct PersonChannel {
         uint64_t gap_us;     /* between two to the same person, whatever for */
 } PersonChannel;
 
+#define WORK_SPANS_MAX 4
+#define URGENT_SIZE    1024
+
+/* When people work: for limits in working time. Holidays and days worked instead are the registry's. */
+typedef struct WorkHours {
+        uint16_t days; /* bit 0 Sunday … bit 6 Saturday: the usual week */
+        uint8_t n;     /* spans of a day, in order; 0: the whole day */
+        struct {
+                uint16_t from, to; /* minutes of the day; `to` is not included */
+        } spans[WORK_SPANS_MAX];
+} WorkHours;
+
+/* Everyday requests (request.c). Limits of the levels are the distances of the ladder's tiers. */
+typedef struct RequestPolicy {
+        WorkHours hours;
+        uint64_t assign_us;   /* working time in which somebody must have it; 0: no such limit */
+        uint64_t waiting_us;  /* may be waited for, in total */
+        uint64_t call_back_us; /* after DONE the resident is to be asked within; then reminded as often */
+        bool working_days;    /* the levels' limits pass on working days only */
+        char urgent[URGENT_SIZE]; /* words, split at spaces, that make a request an SOS */
+} RequestPolicy;
+
 typedef struct Policy {
         ClassPolicy classes[CLASS_MAX];
         char outcomes[OUTCOMES_MAX][WORD_SIZE]; /* "" = unused */
@@ -84,6 +106,7 @@ typedef struct Policy {
         uint64_t visit_remind_us; /* who has not checked out by then is reminded; 0: nobody is */
         uint64_t visit_max_us;    /* by then it is over, and does not count */
         uint32_t visits_year;     /* a bed's plan, where the registry gives none */
+        RequestPolicy requests;
 } Policy;
 
 /* One incident's row in the store: the columns that queries need, and the rest as a versioned blob. */

@@ -10,6 +10,7 @@
 
 #define EVENT_ID_SIZE 64 /* bytes of a device's event id or a worker's nonce, with NUL */
 #define WORD_SIZE     32
+#define TEXT_SIZE     1024 /* bytes of what a person wrote, cut, with NUL */
 
 typedef enum EventType {
         EVENT_ALARM,    /* a device's alarm topic or resource */
@@ -72,6 +73,15 @@ typedef enum ActionKind { /* wire words, SEMANTICS.md section 3 */
         ACTION_VISIT_FIX, /* a desk says how long a visit was, with a reason */
         ACTION_VITALS,   /* asks for the curves of the person of an incident */
         ACTION_TIMELINE, /* asks for the rows of an incident */
+        ACTION_REQUEST,      /* a desk writes down what a resident wants; the others are about such a matter */
+        ACTION_ASSIGN,
+        ACTION_START,
+        ACTION_WAITING,
+        ACTION_DONE,
+        ACTION_NOT_ACCEPTED,
+        ACTION_ESCALATE,
+        ACTION_RATE,
+        ACTION_RECLASS,
         ACTION_UNKNOWN, /* answered "refused" */
         ACTION_KIND_MAX,
 } ActionKind;
@@ -92,6 +102,7 @@ typedef enum SystemCause { /* one open SYSTEM incident for each */
 typedef struct AlarmEvent {
         AlarmKind kind;
         char word[WORD_SIZE]; /* the kind as the device wrote it, cut; "" when unparsed */
+        char text[TEXT_SIZE]; /* REQUEST: what is wanted, in words */
 } AlarmEvent;
 
 typedef struct VitalsEvent {
@@ -130,15 +141,19 @@ typedef struct ActionEvent {
         uint64_t seq;           /* of the notice that is answered; 0: not said */
         uint64_t eta_us;        /* 0: not said or invalid */
         char outcome[WORD_SIZE];
-        char to[CODE_SIZE];     /* handover: worker code; visit_…: whose visit it is, where a desk says so */
+        char to[CODE_SIZE];     /* handover, assign: worker code; visit_…: whose visit it is, where a desk says so */
         char agency[WORD_SIZE]; /* handoff: 119, 120, up */
-        char target[CODE_SIZE]; /* test, shelve: device; away: resident; visit_in, visit_fix: resident or device */
+        char target[CODE_SIZE]; /* test, shelve: device; away, request: resident; visit_in, visit_fix: resident or device */
         char mode[WORD_SIZE];   /* away: home, away, hospital */
-        uint64_t span_us;       /* shelve, away: for how long; visit_fix: how long it was; 0: not said */
+        uint64_t span_us;       /* shelve, away, waiting: for how long; visit_fix: how long it was; 0: not said */
         uint64_t visit;         /* visit_fix: number of the visit */
         uint8_t service;        /* visit_in: Service */
         uint8_t rating;         /* visit_out: by the resident, 1 … 5; 0: not said */
         bool has_note, proof, yes, bare; /* bare: a word command without a number */
+        bool open;              /* the words of this request may stand on the public wall */
+        uint8_t score;          /* rate: 1 … 5; 0: none of these */
+        char class[WORD_SIZE];  /* request, reclass: easy, key, hard */
+        char text[TEXT_SIZE];   /* about a request: its text, evidence, reason or note */
 } ActionEvent;
 
 typedef struct AttemptEvent {

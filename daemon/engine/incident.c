@@ -27,7 +27,8 @@ int64_t min_due(int64_t a, int64_t b)
 void incident_state(Engine *e, Incident *in, State state)
 {
         static const Timer accepted[] = {TIMER_REMIND, TIMER_ARRIVE_BY, TIMER_RECONFIRM};
-        static const Timer own[] = {TIMER_ARRIVE_MAX, TIMER_FIRE119, TIMER_CONFIRM_BY, TIMER_FOLLOWUP};
+        static const Timer own[] = {
+                TIMER_ARRIVE_MAX, TIMER_FIRE119, TIMER_CONFIRM_BY, TIMER_FOLLOWUP, TIMER_LEVEL, TIMER_WAIT};
 
         /* A backup that was asked for on the way is still needed on scene. */
         bool keep_backup = in->backup_tier && in->state == STATE_ACCEPTED && state == STATE_ON_SCENE;
@@ -42,7 +43,7 @@ void incident_state(Engine *e, Incident *in, State state)
         timer_off(e, in, TIMER_HANDLE_BY);
         timer_off(e, in, TIMER_REOPEN_UNTIL);
         if (!state_open(state)) {
-                for (unsigned i = 0; i < 4; i++)
+                for (unsigned i = 0; i < sizeof(own) / sizeof(own[0]); i++)
                         timer_off(e, in, own[i]);
                 in->pending = 0;
                 in->flush_seq = 0;
@@ -55,7 +56,7 @@ void incident_state(Engine *e, Incident *in, State state)
         emit_state(e, in);
 }
 
-static void owner_set(Engine *e, Incident *in, uint32_t worker)
+void incident_owner(Engine *e, Incident *in, uint32_t worker)
 {
         Recipient *r = worker ? recipient_add(e, in, worker, 0) : NULL;
 
@@ -67,83 +68,15 @@ static void owner_set(Engine *e, Incident *in, uint32_t worker)
                 r->flags &= (uint8_t) ~(TOLD_HELPER | TOLD_FORMER | TOLD_DECLINED);
 }
 
-/* Sources and their condition */
-
-static Source *source_find(Incident *in, const char *code)
-{
-        ASSERT(in->n_sources <= SOURCES_MAX);
-        for (unsigned i = 0; i < in->n_sources; i++)
-                if (str_equal(in->sources[i].code, code))
-                        return &in->sources[i];
-        return NULL;
-}
-
-/*
- * NULL: more devices than are remembered. Their level then keeps the condition ACTIVE for good, because a
- * clear of one that was forgotten could not be told from the clear of another.
- */
-static Source *source_add(Engine *e, Incident *in, const char *code, uint32_t device)
-{
-        Source *s = source_find(in, code);
-
-        if (s || in->n_sources == SOURCES_MAX)
-                return s;
-        s = &in->sources[in->n_sources++];
-        *s = (Source){.device = device};
-        (void)str_copy(s->code, sizeof(s->code), code);
-        emit_state(e, in);
-        return s;
-}
-
-static bool any_active(const Incident *in)
-{
-        bool active = in->more_active;
-
-        for (unsigned i = 0; i < in->n_sources; i++)
-                active = active || in->sources[i].active;
-        return active;
-}
-
-static void level_set(Engine *e, Incident *in, Source *s, uint16_t level)
-{
-        if (!level)
-                return;
-        if (s)
-                s->active |= level;
-        else
-                in->more_active = true;
-        in->cond = CONDITION_ACTIVE;
-        emit_state(e, in);
-}
-
-void incident_condition(Engine *e, Incident *in, const char *source, uint16_t cleared, const Event *ev)
-{
-        Source *s = source_find(in, source);
-        JournalRow *row;
-
-        ASSERT(cleared);
-        if (!s || !(s->active & cleared))
-                return; /* the same level again is no news */
-        s->active &= (uint16_t)~cleared;
-        in->cond = any_active(in) ? CONDITION_ACTIVE : CONDITION_CLEARED;
-        row = emit_journal(e, in, in->group == GROUP_SYSTEM ? JOURNAL_SYSTEM : JOURNAL_CONDITION);
-        row->reason = REASON_CONDITION;
-        row->cause = in->cause;
-        row->vital = in->vital;
-        if (in->group == GROUP_SYSTEM)
-                row->event = ev;
-        if (in->cond == CONDITION_CLEARED)
-                in->reason = REASON_CONDITION;
-        emit_alert(e, in);
-}
-
 /* Rows and facts of an alarm event */
 
 static JournalRow *matter_row(Engine *e, Incident *in, const Matter *m)
 {
+        bool written = m->group == GROUP_REQUEST && m->event->type == EVENT_ACTION;
         JournalKind kind = m->group == GROUP_SYSTEM               ? JOURNAL_SYSTEM
                            : m->group == GROUP_VITAL              ? JOURNAL_READING
                            : m->group != GROUP_HELP && !m->event  ? JOURNAL_DEVICE
+                           : written                              ? JOURNAL_REQUESTED
                                                                   : JOURNAL_EVENT;
         JournalRow *row = emit_journal(e, in, kind);
 
@@ -156,6 +89,8 @@ static JournalRow *matter_row(Engine *e, Incident *in, const Matter *m)
         row->limit = m->limit;
         if (m->place.device)
                 row->device = m->place.device;
+        if (written)
+                row->worker = registry_worker_id(e->registry, m->event->source);
         return row;
 }
 
@@ -267,6 +202,8 @@ static void open_facts(Engine *e, Incident *in, const Matter *m)
                 roster_gap(in);
         if (m->priority)
                 in->priority = in->plan.priority = m->priority;
+        if (in->group == GROUP_REQUEST)
+                request_snapshot(e, in);
         away_plan(e, in);
         facts_take(e, in, m);
         if (m->button)
@@ -364,8 +301,8 @@ static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
         table_place(e, in);
         row = matter_row(e, in, m);
         *ret_seq = e->next_seq - 1;
-        s = source_add(e, in, source_of(m), m->place.device);
-        level_set(e, in, s, m->level);
+        s = is_request(in) && !source_of(m)[0] ? NULL : source_add(e, in, source_of(m), m->place.device);
+        source_level(e, in, s, m->level);
         row = emit_journal(e, in, JOURNAL_OPENED);
         row->reason = m->reason;
         row->cause = m->cause;
@@ -373,13 +310,17 @@ static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
         in->reason = m->reason;
         ladder_round(e, in, e->at, in->opening_seq);
         limits_arm(e, in, e->at);
-        tester = m->event && !m->quiet && m->group != GROUP_FAULT && m->place.known
+        tester = m->event && !m->quiet && m->group != GROUP_FAULT && !is_request(in) && m->place.known
                          ? testbox_tester(e, m->place.device)
                          : 0;
         if (tester)
                 testbox_begin(e, in, tester);
+        else if (is_request(in))
+                request_begin(e, in, (Reason)m->reason);
         else
                 ladder_start(e, in, first_is_busy(e, in) ? 3 : 0, e->at, (Reason)m->reason);
+        if (in->group == GROUP_HELP)
+                request_link(e, in);
         emit_lamp(e, in);
         fire_spreads(e, in);
         if (in->overflow && in->group != GROUP_SYSTEM)
@@ -446,7 +387,7 @@ static bool is_higher(const Engine *e, const Incident *in, const Matter *m)
 {
         const ClassPolicy *p = &e->policy.classes[m->class];
 
-        if (m->class == in->class || m->class == CLASS_CHECK)
+        if (m->class == in->class || m->class == CLASS_CHECK || is_request(in))
                 return false;
         if (p->priority < in->priority)
                 return true;
@@ -560,7 +501,7 @@ static void attach(Engine *e, Incident *in, const Matter *m, uint64_t *ret_seq)
         if (m->repeat) {
                 ASSERT(!resolved);
                 facts_take(e, in, m);
-                level_set(e, in, source_add(e, in, source_of(m), m->place.device), m->level);
+                source_level(e, in, source_add(e, in, source_of(m), m->place.device), m->level);
                 emit_alert(e, in);
                 return;
         }
@@ -568,14 +509,16 @@ static void attach(Engine *e, Incident *in, const Matter *m, uint64_t *ret_seq)
                 testbox_real(e, in, REASON_PRESSED);
         facts_take(e, in, m);
         s = source_add(e, in, source_of(m), m->place.device);
-        level_set(e, in, s, m->level);
+        source_level(e, in, s, m->level);
         if (resolved) {
                 in->presses++;
                 incident_reopen(e, in, e->at, REASON_REOPENED);
         }
         if (higher)
                 upgrade(e, in, m);
-        if (!resolved)
+        if (!resolved && is_request(in))
+                request_press(e, in);
+        else if (!resolved)
                 press(e, in, m);
         if (new_source && s && !resolved)
                 emit_lamp_source(e, in, s);
@@ -664,7 +607,7 @@ void incident_accept(Engine *e, Incident *in, uint32_t worker, uint64_t eta_us, 
         ASSERT(worker);
         in->accept_tier = in->tier;
         incident_state(e, in, STATE_ACCEPTED);
-        owner_set(e, in, worker);
+        incident_owner(e, in, worker);
         in->accepted_wall = e->now.wall_us;
         arrive_by_arm(e, in, eta_us);
         row = emit_journal(e, in, JOURNAL_ACCEPTED);
@@ -685,7 +628,7 @@ void incident_arrive(Engine *e, Incident *in, uint32_t worker)
                 in->accept_tier = in->tier;
         incident_state(e, in, STATE_ON_SCENE);
         if (from_alerting) {
-                owner_set(e, in, worker);
+                incident_owner(e, in, worker);
                 in->accepted_wall = e->now.wall_us;
         }
         if (r)
@@ -715,7 +658,7 @@ void incident_resume(Engine *e, Incident *in, int64_t at, JournalKind kind, Reas
         if (kind != JOURNAL_RESUMED)
                 emit_timed(e, in, kind, at)->worker = former;
         incident_state(e, in, STATE_ALERTING);
-        owner_set(e, in, 0);
+        incident_owner(e, in, 0);
         in->former = former;
         in->successor = 0;
         in->accepted_wall = in->arrived_wall = 0;
@@ -740,7 +683,7 @@ void incident_resolve(Engine *e, Incident *in, uint32_t worker, const char *outc
         ASSERT(outcome && outcome[0]);
         in->former = in->owner ? in->owner : worker;
         incident_state(e, in, STATE_RESOLVED);
-        owner_set(e, in, 0);
+        incident_owner(e, in, 0);
         in->successor = 0;
         in->resolved_wall = e->now.wall_us;
         in->cancel_req = false;
@@ -755,7 +698,7 @@ void incident_resolve(Engine *e, Incident *in, uint32_t worker, const char *outc
         emit_lamp(e, in);
 }
 
-void incident_reopen(Engine *e, Incident *in, int64_t at, Reason reason)
+static void reopen(Engine *e, Incident *in, int64_t at, Reason reason)
 {
         bool again = in->reopened_us != NEVER && at - in->reopened_us <= REOPEN_AGAIN_US;
         bool off = !people_on_duty(e, in->former);
@@ -786,6 +729,14 @@ void incident_reopen(Engine *e, Incident *in, int64_t at, Reason reason)
         emit_lamp(e, in);
 }
 
+void incident_reopen(Engine *e, Incident *in, int64_t at, Reason reason)
+{
+        if (is_request(in))
+                request_reopen(e, in, at, reason);
+        else
+                reopen(e, in, at, reason);
+}
+
 /* The successor has accepted; until now the owner had it. */
 void incident_handover(Engine *e, Incident *in, uint32_t worker, uint64_t eta_us)
 {
@@ -795,11 +746,11 @@ void incident_handover(Engine *e, Incident *in, uint32_t worker, uint64_t eta_us
 
         ASSERT(in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE);
         ASSERT(worker && worker != before);
-        owner_set(e, in, worker);
+        incident_owner(e, in, worker);
         in->former = before;
         if (r)
                 r->flags |= TOLD_HELPER;
-        if (in->state == STATE_ACCEPTED)
+        if (in->state == STATE_ACCEPTED && !is_request(in))
                 arrive_by_arm(e, in, eta_us);
         timer_off(e, in, TIMER_RECONFIRM);
         row = emit_journal(e, in, JOURNAL_ACCEPTED);
@@ -820,15 +771,19 @@ void incident_owner_acts(Engine *e, Incident *in)
         timer_set(e, in, TIMER_HANDLE_BY, e->at + (int64_t)in->plan.handle_by_us);
 }
 
-static void close_now(Engine *e, Incident *in, int64_t at)
+void incident_close(Engine *e, Incident *in, int64_t at, Reason reason, uint32_t worker)
 {
         JournalRow *row;
 
-        ASSERT(in->state == STATE_RESOLVED);
+        ASSERT(!in->owner && in->outcome[0]);
         incident_state(e, in, STATE_CLOSED);
         in->closed_wall = e->now.wall_us;
-        row = emit_timed(e, in, JOURNAL_CLOSED, at);
+        row = at == NEVER ? emit_journal(e, in, JOURNAL_CLOSED) : emit_timed(e, in, JOURNAL_CLOSED, at);
+        row->worker = worker;
+        row->reason = (uint8_t)reason;
         (void)str_copy(row->outcome, sizeof(row->outcome), in->outcome);
+        if (reason != REASON_NONE) /* else its alerts went when it was resolved */
+                emit_alert(e, in);
         emit_lamp(e, in); /* looks at the others of the dwelling: before it leaves them */
         table_unkey(e, in);
         timer_set(e, in, TIMER_BURY, e->at + BURY_US);
@@ -837,23 +792,12 @@ static void close_now(Engine *e, Incident *in, int64_t at)
 /* The two ends that are no resolution, I4: an outage has taken it over (area.c), a test is confirmed (testbox.c). */
 void incident_fold(Engine *e, Incident *in, Reason reason, uint32_t worker)
 {
-        JournalRow *row;
-
         ASSERT(in->state == STATE_ALERTING);
         ASSERT(reason == REASON_AREA ? in->group == GROUP_FAULT
                                      : reason == REASON_TEST && in->test && worker);
-        incident_state(e, in, STATE_CLOSED);
-        in->closed_wall = e->now.wall_us;
         in->reason = (uint8_t)reason;
         (void)str_copy(in->outcome, sizeof(in->outcome), reason_word(reason));
-        row = emit_journal(e, in, JOURNAL_CLOSED);
-        row->worker = worker;
-        row->reason = (uint8_t)reason;
-        (void)str_copy(row->outcome, sizeof(row->outcome), in->outcome);
-        emit_alert(e, in);
-        emit_lamp(e, in);
-        table_unkey(e, in);
-        timer_set(e, in, TIMER_BURY, e->at + BURY_US);
+        incident_close(e, in, NEVER, reason, worker);
 }
 
 /* Timers of the states. Those of the ladder are in ladder.c. */
@@ -914,7 +858,7 @@ static void arrive_max(Engine *e, Incident *in, int64_t due)
 /* The owner's app is silent: he may have no network, or no battery. Once per acceptance. */
 void incident_owner_lost(Engine *e, Incident *in)
 {
-        if (!in->owner || in->presence_told || people_reachable(e, in->owner))
+        if (!in->owner || in->presence_told || people_reachable(e, in->owner) || is_request(in))
                 return;
         ASSERT(in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE);
         in->presence_told = true;
@@ -946,6 +890,8 @@ void incident_timer(Engine *e, Incident *in, Timer t, int64_t due)
 {
         ASSERT(due <= e->at);
         ASSERT(in->due[t] == due);
+        if (is_request(in) && request_timer(e, in, t, due))
+                return;
         switch (t) {
         case TIMER_TIER:
         case TIMER_LOOP:
@@ -964,7 +910,7 @@ void incident_timer(Engine *e, Incident *in, Timer t, int64_t due)
                 if (in->group == GROUP_FIRE && in->cond == CONDITION_ACTIVE)
                         incident_reopen(e, in, due, REASON_STILL_ACTIVE);
                 else
-                        close_now(e, in, due);
+                        incident_close(e, in, due, REASON_NONE, 0);
                 return;
         case TIMER_ARRIVE_MAX: arrive_max(e, in, due); return;
         case TIMER_FIRE119: fire119(e, in, due); return;
@@ -980,6 +926,8 @@ void incident_timer(Engine *e, Incident *in, Timer t, int64_t due)
         case TIMER_BURY: table_free(e, in); return;
         case TIMER_LOOK: look(e, in); return;
         case TIMER_NOTIFY: notice_flush(e, in); return;
+        case TIMER_LEVEL:
+        case TIMER_WAIT: /* of requests */
         case TIMER_MAX: break;
         }
         ASSERT(!"no such timer");

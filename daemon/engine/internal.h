@@ -75,6 +75,8 @@ typedef enum Timer {
         TIMER_BURY,       /* CLOSED: leave the memory */
         TIMER_LOOK,       /* look at the roster again */
         TIMER_NOTIFY,     /* people are to be called: always the last of what is due */
+        TIMER_LEVEL,      /* a request, any open state: the limit of the level that answers for it */
+        TIMER_WAIT,       /* a request: what it waits for should be there */
         TIMER_MAX,
 } Timer;
 
@@ -102,7 +104,8 @@ typedef enum KeyType {
         KEY_OVERFLOW,
         KEY_AREA,  /* a grid, or a building of it: hash */
         KEY_PROOF, /* a grid */
-        KEY_LAST = KEY_PROOF
+        KEY_REQUEST, /* a request that no key's next press belongs to: its own number */
+        KEY_LAST = KEY_REQUEST
 } KeyType;
 
 enum {                           /* Recipient.flags */
@@ -179,6 +182,9 @@ typedef struct Incident {
         uint8_t away;                    /* Away, when it opened */
         uint8_t fire119;                 /* 0 undecided, 1 asked, 2 all called, 3 yes, 4 no */
         bool late, test, cancel_req, cancelled_once, exhausted, unknown_source, pending_late;
+        bool desk, open_words, overdue;  /* requests */
+        uint8_t rating;
+        uint64_t waited_us;              /* of what a request may wait in total */
         bool extended, handle_reminded, presence_told, more_active, overflow, undated, critical,
                 building_fire;
         uint16_t pending, n_recipients;
@@ -276,7 +282,11 @@ void emit_alert(Engine *, Incident *); /* also state */
 void emit_lamp(Engine *, Incident *);
 void emit_lamp_source(Engine *, Incident *, const Source *);
 void emit_receipt(Engine *, const Event *, ReceiptResult, uint64_t incident, uint64_t seq);
-void emit_reply(Engine *, const Event *, ReplyResult, Reason, uint64_t incident, State, uint32_t owner,
+/* What an answer says of an incident's state: State, and the RequestState above it. NULL: nothing. */
+#define STATE_BITS 4
+#define STATE_MASK 0x0fu
+uint8_t state_packed(const Incident *);
+void emit_reply(Engine *, const Event *, ReplyResult, Reason, uint64_t incident, uint8_t state_packed, uint32_t owner,
         uint64_t seq);
 void emit_notify(
         Engine *, Incident *, uint32_t worker, Channel, uint8_t tier, Reason, bool late, uint64_t seq);
@@ -355,6 +365,28 @@ bool recipient_delivered(const Incident *, uint32_t worker);    /* on any channe
 bool recipient_failed(const Incident *, uint32_t worker);       /* on all of his */
 int64_t channel_receipt(const Engine *);                        /* the longest time that a receipt may take */
 void channel_stop(Incident *);
+
+/* request.c */
+struct Matter;
+static inline bool is_request(const Incident *in)
+{
+        return in->group == GROUP_REQUEST;
+}
+static inline bool is_waiting(const Incident *in)
+{
+        return in->due[TIMER_WAIT] != NEVER;
+}
+RequestState request_state(const Incident *);
+void request_snapshot(const Engine *, Incident *); /* its plan, after ladder_snapshot() */
+void request_begin(Engine *, Incident *, Reason);  /* it has just been opened */
+bool request_urgent(const Engine *, const char *text);
+Incident *request_emergency(Engine *, const struct Matter *); /* its words cannot wait: an SOS besides */
+void request_press(Engine *, Incident *);
+void request_link(Engine *, Incident *sos); /* an SOS of somebody who has a request open */
+bool request_timer(Engine *, Incident *, Timer, int64_t due); /* false: as any other incident */
+void request_reopen(Engine *, Incident *, int64_t at, Reason);
+int64_t request_full_time(const Engine *, const Incident *, Timer);
+bool request_contradicts(const Incident *);
 
 /* kpi.c */
 void kpi_clear(Incident *);
@@ -502,8 +534,14 @@ Incident *incident_alarm(Engine *, const Matter *, uint64_t *ret_seq); /* opens,
 void incident_append(Engine *, Incident *, const Event *, uint64_t *ret_seq);
 void incident_condition(Engine *, Incident *, const char *source, uint16_t cleared, const Event *);
 void incident_fold(Engine *, Incident *, Reason, uint32_t worker); /* closed by a named rule: AREA, TEST */
+void incident_close(Engine *, Incident *, int64_t at, Reason, uint32_t worker); /* nobody owns it, and the outcome is set */
+void incident_owner(Engine *, Incident *, uint32_t worker); /* 0: nobody */
 void incident_cancel(Engine *, Incident *, const Event *);
 void incident_timer(Engine *, Incident *, Timer, int64_t due);
+/* source.c */
+Source *source_find(Incident *, const char *code);
+Source *source_add(Engine *, Incident *, const char *code, uint32_t device);
+void source_level(Engine *, Incident *, Source *, uint16_t level); /* 0: none */
 void incident_state(Engine *, Incident *, State);
 void incident_accept(Engine *, Incident *, uint32_t worker, uint64_t eta_us, Reason);
 void incident_arrive(Engine *, Incident *, uint32_t worker);
@@ -516,6 +554,33 @@ void incident_owner_lost(Engine *, Incident *);
 int64_t min_due(int64_t a, int64_t b);
 
 /* action.c */
+typedef struct Act { /* one person's action about one incident */
+        const Event *event;
+        const ActionEvent *action;
+        Incident *in;
+        const Worker *who;
+        Recipient *told; /* NULL: was never told of it */
+        uint32_t worker, rights;
+        bool entitled, owner, helper;
+} Act;
+
+typedef struct Answer {
+        ReplyResult result;
+        Reason reason;
+} Answer;
+
+static inline Answer refused(Reason reason)
+{
+        return (Answer){REPLY_REFUSED, reason};
+}
+static inline bool can(const Act *a, Right right)
+{
+        return (a->rights & right) != 0;
+}
+JournalRow *action_row(Engine *, const Act *, JournalKind);
+Answer action_helper(Engine *, const Act *, Reason); /* helps, while somebody else owns it */
+Answer request_act(Engine *, const Act *);           /* request.c */
+Answer request_write(Engine *, const Event *, uint32_t worker, Incident **ret);
 void action_event(Engine *, const Event *);
 void action_attempt(Engine *, const Event *);
 

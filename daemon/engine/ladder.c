@@ -447,8 +447,8 @@ void ladder_check_empty(Engine *e, Incident *in, int64_t at, Reason reason)
 {
         uint8_t tier, next;
 
-        if (!ladder_runs(in) || in->test)
-                return;
+        if (!ladder_runs(in) || in->test || is_request(in))
+                return; /* a request waits for people to come on duty, and its limits lead on */
         tier = *tier_of(in);
         ASSERT(tier >= 1);
         if ((in->skip_done & BIT(tier - 1)) || !group_empty(e, in))

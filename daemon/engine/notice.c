@@ -25,8 +25,8 @@ static bool is_weak(Reason reason)
  */
 static int64_t when(const Engine *e, const Incident *in, uint32_t pending, int64_t due)
 {
-        if (!(pending & ~(PENDING_OWNER | PENDING_HELPERS | PENDING_SUCCESSOR)))
-                return due; /* who has it already */
+        if (!is_request(in) && !(pending & ~(PENDING_OWNER | PENDING_HELPERS | PENDING_SUCCESSOR)))
+                return due; /* who has it already; an everyday request wakes nobody */
         due = ladder_by_day(e, in, due);
         return in->class == CLASS_BATTERY ? ladder_digest(e, due) : due;
 }

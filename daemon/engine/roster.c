@@ -145,11 +145,11 @@ static uint32_t first_duty(const Registry *r, uint32_t worker)
         return low;
 }
 
-bool roster_is_workday(const Registry *r, uint32_t weekday, uint32_t yyyymmdd)
+int roster_holiday(const Registry *r, uint32_t yyyymmdd)
 {
         uint32_t low = 0, high = r->n_holidays;
 
-        ASSERT(weekday < 7);
+        ASSERT(yyyymmdd > 0);
         while (low < high) {
                 uint32_t middle = low + (high - low) / 2;
 
@@ -159,8 +159,16 @@ bool roster_is_workday(const Registry *r, uint32_t weekday, uint32_t yyyymmdd)
                         high = middle;
         }
         if (low < r->n_holidays && r->holidays[low].date == yyyymmdd)
-                return r->holidays[low].work;
-        return weekday >= 1 && weekday <= 5;
+                return r->holidays[low].work ? 1 : -1;
+        return 0;
+}
+
+bool roster_is_workday(const Registry *r, uint32_t weekday, uint32_t yyyymmdd)
+{
+        int says = roster_holiday(r, yyyymmdd);
+
+        ASSERT(weekday < 7);
+        return says ? says > 0 : weekday >= 1 && weekday <= 5;
 }
 
 /* A day of local time, and what the calendar says of it. */

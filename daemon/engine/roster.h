@@ -177,6 +177,8 @@ bool roster_rostered(const Registry *, uint32_t worker, Now now);
 bool roster_has_duty(const Registry *, uint32_t worker);
 /* 1: an override has this worker on now, -1: off, 0: none says anything. */
 int roster_override(const Registry *, uint32_t worker, Now now);
+/* What the file of holidays says of a day: 1 worked instead (调休), -1 off, 0 nothing. */
+int roster_holiday(const Registry *, uint32_t yyyymmdd);
 /* False on holidays and on weekends that are not worked. */
 bool roster_is_workday(const Registry *, uint32_t weekday, uint32_t yyyymmdd);
 /*

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define BLOB_VERSION                                                                                        \
-        4 /* 1: levels of one byte, and not why, score, span and trend. 2: no figures. 3: no signs */
+        5 /* 1: levels of one byte, and not why, score, span and trend. 2: no figures. 3: no signs. 4: requests as others */
 
 enum {
         FLAG_LATE = 1 << 0,
@@ -33,6 +33,8 @@ enum {
         FLAG_BUILDING_FIRE = 1 << 14,
         FLAG_TRUSTED = 1 << 13, /* the wall clock, when this was written */
 };
+
+enum { REQUEST_DESK = 1 << 0, REQUEST_OPEN_WORDS = 1 << 1, REQUEST_OVERDUE = 1 << 2 };
 
 /* Bytes out */
 
@@ -168,6 +170,15 @@ static void put_signs(Out *o, const Incident *in)
         put_double(o, (double)in->accuracy_m);
 }
 
+static void put_request(Out *o, const Incident *in)
+{
+        put(o, (in->desk ? REQUEST_DESK : 0) | (in->open_words ? REQUEST_OPEN_WORDS : 0) |
+                       (in->overdue ? REQUEST_OVERDUE : 0),
+                1);
+        put(o, in->rating, 1);
+        put(o, in->waited_us, 8);
+}
+
 static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
 {
         Out o = {.p = blob};
@@ -204,6 +215,8 @@ static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
         put_people(&o, in);
         put_figures(&o, in);
         put_signs(&o, in);
+        if (is_request(in))
+                put_request(&o, in);
         return o.n;
 }
 
@@ -443,6 +456,30 @@ static void get_signs(In *i, Incident *in)
                     !(in->lon >= -180 && in->lon <= 180) || !(in->accuracy_m >= 0);
 }
 
+static void get_request(In *i, Incident *in)
+{
+        uint8_t flags = (uint8_t)get(i, 1);
+
+        in->desk = flags & REQUEST_DESK;
+        in->open_words = flags & REQUEST_OPEN_WORDS;
+        in->overdue = flags & REQUEST_OVERDUE;
+        in->rating = (uint8_t)get(i, 1);
+        in->waited_us = get(i, 8);
+}
+
+/* A request of the time when they were called like the others: the limits of its levels begin with its tier. */
+static void request_adopt(Incident *in)
+{
+        static const Timer others[] = {TIMER_RECEIPT, TIMER_OLDER, TIMER_ARRIVE_BY, TIMER_RECONFIRM, TIMER_HANDLE_BY,
+                TIMER_ARRIVE_MAX};
+
+        for (unsigned k = 0; k < sizeof(others) / sizeof(others[0]); k++)
+                in->due[others[k]] = NEVER;
+        in->plan.receipt_us = in->plan.arrive_by_us = in->plan.handle_by_us = in->plan.arrive_max_us = 0;
+        if (state_open(in->state) && in->tier >= 1 && in->tier <= TIERS_MAX)
+                in->due[TIMER_LEVEL] = in->entered_us + ladder_distance(in, in->tier);
+}
+
 /* The rest of the blob after its head (version, offset, flags). */
 static void blob_read(In *i, Incident *in)
 {
@@ -463,7 +500,8 @@ static void blob_read(In *i, Incident *in)
         in->flush_seq = get(i, 8);
         get_plan(i, in);
         get_times(i, in);
-        limits_complete(in);
+        if (!is_request(in))
+                limits_complete(in);
         in->value = get_double(i);
         in->limit = get_double(i);
         if (i->version >= 2) {
@@ -484,6 +522,10 @@ static void blob_read(In *i, Incident *in)
                 in->opened_us = in->round_us;
         if (i->version >= 4)
                 get_signs(i, in);
+        if (is_request(in) && i->version >= 5)
+                get_request(i, in);
+        else if (is_request(in))
+                request_adopt(in);
 }
 
 /* What no incident of ours can be. A row from the disk is input: it is refused, never asserted. */
@@ -504,13 +546,17 @@ static bool timers_contradict(const Incident *in)
         if (ladder && in->plan.renotify_us && in->plan.renotify_us < in->plan.loop_us &&
                 !armed(in, TIMER_RENOTIFY))
                 return true;
-        if (in->state == STATE_ACCEPTED ? !armed(in, TIMER_ARRIVE_BY)
-                                        : armed(in, TIMER_ARRIVE_BY) || armed(in, TIMER_REMIND))
+        if (armed(in, TIMER_ARRIVE_BY) != (in->state == STATE_ACCEPTED && !is_request(in)) ||
+                (armed(in, TIMER_REMIND) && in->state != STATE_ACCEPTED))
                 return true;
-        if (armed(in, TIMER_HANDLE_BY) != (in->state == STATE_ON_SCENE))
+        if (armed(in, TIMER_HANDLE_BY) != (in->state == STATE_ON_SCENE && !is_request(in)))
                 return true;
         if (armed(in, TIMER_REOPEN_UNTIL) != (in->state == STATE_RESOLVED) || armed(in, TIMER_BURY))
                 return true;
+        if (request_contradicts(in))
+                return true;
+        if (!open && is_request(in))
+                return in->pending && !armed(in, TIMER_NOTIFY);
         if (!open)
                 return armed(in, TIMER_ARRIVE_MAX) || armed(in, TIMER_FIRE119) ||
                        armed(in, TIMER_CONFIRM_BY) || armed(in, TIMER_FOLLOWUP) || armed(in, TIMER_NOTIFY) ||
@@ -529,7 +575,8 @@ static bool times_contradict(const Incident *in)
                 in->reopened_us, in->press_us[0], in->press_us[1], in->press_us[2]};
         bool bad = p->renotify_us > most || p->receipt_us > most || p->loop_us > most ||
                    p->arrive_by_us > most || p->handle_by_us > most || p->arrive_max_us > most ||
-                   p->reopen_us > most || !p->loop_us || in->entered_us == NEVER || in->round_us == NEVER;
+                   p->reopen_us > most || !p->loop_us || in->waited_us > most || in->entered_us == NEVER ||
+                   in->round_us == NEVER;
 
         for (unsigned i = 0; i < TIERS_MAX; i++)
                 bad = bad || p->tiers[i].delay_us > most || in->slow_us[i] > most;
@@ -584,11 +631,13 @@ static void seqs_limit(const Engine *e, Incident *in)
 /* Deadlines of another time */
 
 /* The whole time of a timer, as if it were armed now. */
-static int64_t full_time(const Incident *in, Timer t)
+static int64_t full_time(const Engine *e, const Incident *in, Timer t)
 {
         const int64_t slack =
                 in->priority >= 4 ? (int64_t)USEC_PER_DAY : 0; /* repeats wait for the morning */
 
+        if (is_request(in) && t != TIMER_LOOP && t != TIMER_RENOTIFY)
+                return request_full_time(e, in, t);
         switch (t) {
         case TIMER_TIER: {
                 uint8_t next = plan_next(&in->plan, in->backup_tier ? in->backup_tier : in->tier);
@@ -616,6 +665,8 @@ static int64_t full_time(const Incident *in, Timer t)
         case TIMER_BURY:
         case TIMER_LOOK:
         case TIMER_NOTIFY:
+        case TIMER_LEVEL:
+        case TIMER_WAIT:
         case TIMER_MAX: break;
         }
         return 0;
@@ -664,8 +715,9 @@ static bool is_anew(Timer t)
 /*
  * Nobody knows how long it took, only that this boot came after the row: a gateway that dies again while it starts
  * has been up for a while when it starts next, and none of that is given to a deadline once more. The next tier is
- * due now, or has been; the rest begins anew; the owner is asked whether he is still coming. due_wall keeps what
- * the row said.
+ * due now, or has been; the rest begins anew; the owner is asked whether he is still coming. The level of an everyday
+ * request is not due now: each start of a box without a clock chip would send all of them one level up. due_wall keeps
+ * what the row said.
  */
 static void times_unknown(const Engine *e, Incident *in, int64_t offset)
 {
@@ -678,12 +730,12 @@ static void times_unknown(const Engine *e, Incident *in, int64_t offset)
         times_move(in, e->at - in->round_us);
         in->entered_us = in->round_us = e->at;
         for (unsigned t = 0; t < TIMER_MAX; t++) {
-                bool now = t == TIMER_TIER || t == TIMER_LOOP || t == TIMER_FIRE119;
+                bool now = !is_request(in) && (t == TIMER_TIER || t == TIMER_LOOP || t == TIMER_FIRE119);
 
                 if (in->due[t] != NEVER)
-                        in->due[t] = min_due(e->at + (now ? 0 : full_time(in, (Timer)t)), latest[t]);
+                        in->due[t] = min_due(e->at + (now ? 0 : full_time(e, in, (Timer)t)), latest[t]);
         }
-        if (in->state == STATE_ACCEPTED)
+        if (in->state == STATE_ACCEPTED && !is_request(in))
                 in->due[TIMER_RECONFIRM] = min_due(in->due[TIMER_RECONFIRM], e->at + RECONFIRM_US);
         in->undated = true;
 }
@@ -709,7 +761,7 @@ static void times_place(const Engine *e, Incident *in, uint32_t boot, int64_t of
                         times_move(in, -newest_stamp(in));
                 for (unsigned t = 0; t < TIMER_MAX;
                         t++) { /* a clock that was believed, and wrong by years */
-                        int64_t full = full_time(in, (Timer)t),
+                        int64_t full = full_time(e, in, (Timer)t),
                                 most = is_promise((Timer)t) ? 2 * full : full;
 
                         if (in->due[t] != NEVER && in->due[t] > e->at + most)

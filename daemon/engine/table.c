@@ -323,10 +323,14 @@ int64_t timers_first(const Incident *in, Timer *ret)
         ASSERT(in && ret);
         *ret = TIMER_MAX;
         for (unsigned t = 0; t < TIMER_MAX; t++)
-                if (in->due[t] < due) { /* of equal ones the first: NOTIFY is the last */
+                if (in->due[t] < due && t != TIMER_NOTIFY) { /* of equal ones the first … */
                         due = in->due[t];
                         *ret = (Timer)t;
                 }
+        if (in->due[TIMER_NOTIFY] < due) { /* … and NOTIFY the last */
+                due = in->due[TIMER_NOTIFY];
+                *ret = TIMER_NOTIFY;
+        }
         return due;
 }
 

@@ -27,6 +27,8 @@ static void view_times(const Incident *in, Now now, IncidentView *v)
         v->arrive_by_us = shown(in, TIMER_ARRIVE_BY, now);
         v->handle_by_us = shown(in, TIMER_HANDLE_BY, now);
         v->reopen_until_us = shown(in, TIMER_REOPEN_UNTIL, now);
+        v->due_us = in->state == STATE_RESOLVED ? v->reopen_until_us : shown(in, TIMER_LEVEL, now);
+        v->waiting_us = shown(in, TIMER_WAIT, now);
 }
 
 static void view_texts(const Incident *in, IncidentView *v)
@@ -99,7 +101,12 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .located = in->located,
                 .lat = in->lat,
                 .lon = in->lon,
-                .accuracy_m = (double)in->accuracy_m};
+                .accuracy_m = (double)in->accuracy_m,
+                .request = request_state(in),
+                .overdue = in->overdue,
+                .open_words = in->open_words,
+                .by_desk = in->desk,
+                .rating = in->rating};
         view_times(in, now, ret);
         view_texts(in, ret);
         return true;

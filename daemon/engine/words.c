@@ -117,6 +117,15 @@ static const char *const action_words[ACTION_KIND_MAX] = {
         [ACTION_VISIT_FIX] = "visit_fix",
         [ACTION_VITALS] = "vitals",
         [ACTION_TIMELINE] = "timeline",
+        [ACTION_REQUEST] = "request",
+        [ACTION_ASSIGN] = "assign",
+        [ACTION_START] = "start",
+        [ACTION_WAITING] = "waiting",
+        [ACTION_DONE] = "done",
+        [ACTION_NOT_ACCEPTED] = "not_accepted",
+        [ACTION_ESCALATE] = "escalate",
+        [ACTION_RATE] = "rate",
+        [ACTION_RECLASS] = "reclass",
         [ACTION_UNKNOWN] = "unknown",
 };
 
@@ -175,6 +184,8 @@ static const char *const class_words[CLASS_MAX] = {
         [CLASS_BATTERY] = "battery",
         [CLASS_SYSTEM] = "system",
         [CLASS_REQUEST] = "request",
+        [CLASS_REQUEST_KEY] = "request-key",
+        [CLASS_REQUEST_HARD] = "request-hard",
 };
 
 static const char *const state_words[STATE_MAX] = {
@@ -308,7 +319,37 @@ static const char *const reason_words[REASON_MAX] = {
         [REASON_NO_DOOR] = "no_door",
         [REASON_IN_BED] = "in_bed",
         [REASON_LEFT] = "left_home",
+        [REASON_ASSIGNED] = "assigned",
+        [REASON_STARTED] = "started",
+        [REASON_ASSIGN_LATE] = "assign_late",
+        [REASON_LEVEL_LATE] = "level_late",
+        [REASON_ESCALATED] = "escalated",
+        [REASON_WAITING] = "waiting",
+        [REASON_WAIT_OVER] = "wait_over",
+        [REASON_CALL_BACK] = "call_back",
+        [REASON_RATED] = "rated",
+        [REASON_DISSATISFIED] = "dissatisfied",
+        [REASON_NOT_ACCEPTED] = "not_accepted",
+        [REASON_EMERGENCY] = "emergency",
+        [REASON_NO_TEXT] = "no_text",
+        [REASON_TOO_LONG] = "too_long",
+        [REASON_TOP_LEVEL] = "top_level",
 };
+
+static const char *const request_state_words[REQUEST_STATE_MAX] = {
+        [REQUEST_STATE_NONE] = "",
+        [REQUEST_STATE_OPEN] = "open",
+        [REQUEST_STATE_ASSIGNED] = "assigned",
+        [REQUEST_STATE_IN_PROGRESS] = "in_progress",
+        [REQUEST_STATE_WAITING] = "waiting",
+        [REQUEST_STATE_DONE] = "done",
+        [REQUEST_STATE_RATED] = "rated",
+        [REQUEST_STATE_NOT_ACCEPTED] = "not_accepted",
+};
+
+static const char *const request_class_words[] = {"easy", "key", "hard"};
+static const Class request_classes[] = {CLASS_REQUEST, CLASS_REQUEST_KEY, CLASS_REQUEST_HARD};
+static const char *const request_level_words[] = {"community", "street", "district"};
 
 /* Numbers are for ever, and there are gaps. */
 static const char *const journal_words[] = {
@@ -368,6 +409,12 @@ static const char *const journal_words[] = {
         [JOURNAL_VISIT_FORGOTTEN] = "visit_forgotten",
         [JOURNAL_VISIT_FIXED] = "visit_fixed",
         [JOURNAL_VIEWED] = "viewed",
+        [JOURNAL_REQUESTED] = "requested",
+        [JOURNAL_WAITING] = "waiting",
+        [JOURNAL_RATED] = "rated",
+        [JOURNAL_RECLASSED] = "reclassed",
+        [JOURNAL_NOT_ACCEPTED] = "not_accepted",
+        [JOURNAL_ESCALATED] = "escalated",
 };
 
 bool role_parse(const char *word, Role *ret)
@@ -464,6 +511,34 @@ const char *system_cause_word(SystemCause cause)
 const char *event_via_word(EventVia via)
 {
         return word_of(via_words, N(via_words), via);
+}
+
+const char *request_class_word(Class class)
+{
+        for (unsigned i = 0; i < N(request_classes); i++)
+                if (request_classes[i] == class)
+                        return request_class_words[i];
+        return "";
+}
+
+bool request_class_parse(const char *word, Class *ret)
+{
+        unsigned i;
+
+        if (!word_find(request_class_words, N(request_class_words), word, &i))
+                return false;
+        *ret = request_classes[i];
+        return true;
+}
+
+const char *request_level_word(uint8_t tier)
+{
+        return request_level_words[tier <= 1 ? 0 : tier == 2 ? 1 : 2];
+}
+
+const char *request_state_word(RequestState state)
+{
+        return word_of(request_state_words, N(request_state_words), state);
 }
 
 const char *group_word(Group group)

@@ -7,6 +7,7 @@
  *
  *      command = [number] verb ["了"] [number] [outcome [number | note]]       outcome and note: resolve
  *      visit   = ("上门" | "visit") bed [service] | ("离开" | "leave") [rating]
+ *              | [number] verb [number] [worker | days | score] [words]        about requests
  * only number  = ["#" | "编号" | "单号" | "no" ["."] | "号"] digits ["号"]
  *
  * Text that is left over makes the command unknown, except the note of a resolve: "接单不了" must never
@@ -15,6 +16,7 @@
  */
 #include "protocols/codec/codec.h"
 
+#include "base/clock.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "protocols/codec/words.h"
@@ -62,6 +64,22 @@ static const struct {
         {"leave", ACTION_VISIT_OUT},
         {"增援", ACTION_BACKUP},
         {"backup", ACTION_BACKUP},
+        {"受理", ACTION_ACCEPT},
+        {"指派", ACTION_ASSIGN},
+        {"assign", ACTION_ASSIGN},
+        {"开始办理", ACTION_START},
+        {"办理中", ACTION_START},
+        {"start", ACTION_START},
+        {"等待", ACTION_WAITING},
+        {"waiting", ACTION_WAITING},
+        {"完成", ACTION_DONE},
+        {"done", ACTION_DONE},
+        {"不受理", ACTION_NOT_ACCEPTED},
+        {"not_accepted", ACTION_NOT_ACCEPTED},
+        {"上报", ACTION_ESCALATE},
+        {"escalate", ACTION_ESCALATE},
+        {"评价", ACTION_RATE},
+        {"rate", ACTION_RATE},
 };
 
 /* ---- folding ---- */
@@ -248,6 +266,64 @@ static const char *visit_out_read(ActionEvent *a, const char *p)
         return *p == '\0' ? NULL : "text after the command";
 }
 
+/* 3天, 3日, 3d, 12小时, 12h. False and *p unmoved: no such time. */
+static bool take_span(const char **p, uint64_t *ret_us)
+{
+        static const struct {
+                const char *word;
+                uint64_t us;
+        } units[] = {{"天", USEC_PER_DAY}, {"日", USEC_PER_DAY}, {"小时", USEC_PER_HOUR}, {"d", USEC_PER_DAY},
+                {"h", USEC_PER_HOUR}};
+        const char *q = *p, *digits;
+        char text[8];
+        uint32_t number;
+
+        skip(&q, " ,.:;");
+        digits = q;
+        skip(&q, "0123456789");
+        if (!str_copyn(text, sizeof(text), digits, (size_t)(q - digits)) || !parse_u32(text, 999, &number))
+                return false;
+        skip(&q, " ");
+        for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
+                if (take(&q, units[i].word)) {
+                        *p = q;
+                        *ret_us = number * units[i].us;
+                        return true;
+                }
+        return false;
+}
+
+/* What follows the number in a command about a request. NULL, or what is wrong. */
+static const char *request_read(ActionEvent *a, const char *p)
+{
+        uint64_t score = 0;
+        size_t n;
+
+        skip(&p, " ,.:;");
+        switch ((int)a->kind) {
+        case ACTION_ASSIGN:
+                n = strcspn(p, " ,");
+                if (n == 0 || !str_copyn(a->to, sizeof(a->to), p, n))
+                        return "no worker's code";
+                p += n;
+                break;
+        case ACTION_WAITING:
+                if (!take_span(&p, &a->span_us))
+                        return "no time to wait";
+                break;
+        case ACTION_RATE:
+                if (!take_number(&p, &score) || score < 1 || score > 5)
+                        return "no score from 1 to 5";
+                a->score = (uint8_t)score;
+                (void)take(&p, "分");
+                break;
+        }
+        skip(&p, " ,.:;!");
+        (void)str_copy(a->text, sizeof(a->text), p); /* as long as what was folded */
+        a->has_note = *p != '\0';
+        return (a->kind == ACTION_START || a->kind == ACTION_ASSIGN) && *p ? "text after the command" : NULL;
+}
+
 /* ---- commands ---- */
 
 static const char *command_read(ActionEvent *a, const char *p)
@@ -286,6 +362,8 @@ static const char *command_read(ActionEvent *a, const char *p)
                         (void)str_copy(a->outcome, sizeof(a->outcome), "helped"); /* fits */
                 return NULL;
         }
+        if (a->kind >= ACTION_ASSIGN && a->kind <= ACTION_RATE)
+                return request_read(a, p);
         skip(&p, " ,.:;!");
         return *p == '\0' ? NULL : "text after the command";
 }

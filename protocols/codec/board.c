@@ -117,6 +117,64 @@ static void add_echo(Str *s, const BoardEcho *e)
         str_add(s, "}");
 }
 
+static void add_words(Str *s, const char *name, const char *text)
+{
+        char cut[BOARD_WORDS_SIZE];
+
+        if (!text || text[0] == '\0')
+                return;
+        (void)str_copy(cut, sizeof(cut), text); /* cut is what we want; without control characters already */
+        str_addf(s, ",\"%s\":", name);
+        str_json(s, cut);
+}
+
+static void add_problem(Str *s, const BoardProblem *p)
+{
+        const IncidentView *v = &p->view;
+
+        str_addf(s, "{\"incident\":%" PRIu64 ",\"class\":\"%s\",\"level\":\"%s\",\"state\":\"%s\",\"overdue\":%s",
+                v->id, request_class_word(v->class), request_level_word(v->tier), request_state_word(v->request),
+                v->overdue ? "true" : "false");
+        add_time(s, "opened", v->opened_us);
+        add_time(s, "due", v->due_us);
+        add_time(s, "waiting_until", v->waiting_us);
+        add_masked(s, "name", p->resident);
+        add_text(s, "building", p->building);
+        add_text(s, "grid", p->grid);
+        add_masked(s, "owner", p->owner);
+        if (v->open_words)
+                add_words(s, "text", p->text);
+        str_add(s, "}");
+}
+
+static void add_answer(Str *s, const BoardAnswer *a)
+{
+        str_addf(s, "{\"incident\":%" PRIu64 ",\"class\":\"%s\",\"level\":\"%s\",\"result\":\"rated\",\"score\":%u",
+                a->incident, request_class_word((Class)a->class), request_level_word(a->tier), a->score);
+        add_masked(s, "name", a->resident);
+        add_words(s, "question", a->question);
+        add_words(s, "done", a->note);
+        add_time(s, "opened", a->opened_us);
+        add_time(s, "resolved", a->resolved_us);
+        add_time(s, "closed", a->closed_us);
+        str_add(s, "}");
+}
+
+static void add_walls(Str *s, const Board *b)
+{
+        str_addf(s, ",\"requests\":%" PRIu32 ",\"problems\":[", b->requests);
+        for (uint32_t i = 0; i < b->n_problems; i++) {
+                str_add(s, i > 0 ? "," : "");
+                add_problem(s, &b->problems[i]);
+        }
+        str_add(s, "],\"answers\":[");
+        for (uint32_t i = 0; i < b->n_answers; i++) {
+                str_add(s, i > 0 ? "," : "");
+                add_answer(s, &b->answers[i]);
+        }
+        str_add(s, "]");
+}
+
 static void add_duty(Str *s, const Board *b)
 {
         const char *comma = "";
@@ -142,6 +200,7 @@ bool board_json(const Board *b, char *ret, size_t cap, size_t *ret_size)
 
         ASSERT(b->n_items <= BOARD_ITEMS_MAX && b->n_echoes <= BOARD_ECHOES_MAX &&
                 b->n_gaps <= BOARD_GAPS_MAX);
+        ASSERT(b->n_problems <= BOARD_PROBLEMS_MAX && b->n_answers <= BOARD_ANSWERS_MAX);
         str_add(&s, "{\"site\":");
         str_json(&s, b->site);
         add_time(&s, "at", b->at_us);
@@ -164,7 +223,9 @@ bool board_json(const Board *b, char *ret, size_t cap, size_t *ret_size)
                 str_add(&s, i > 0 ? "," : "");
                 add_echo(&s, &b->echoes[i]);
         }
-        str_add(&s, "]}");
+        str_add(&s, "]");
+        add_walls(&s, b);
+        str_add(&s, "}");
         if (s.full)
                 return false;
         *ret_size = s.n;

@@ -11,7 +11,10 @@
 #define BOARD_ITEMS_MAX  50
 #define BOARD_ECHOES_MAX 12
 #define BOARD_GAPS_MAX   16
-#define BOARD_JSON_MAX   49152 /* always suffices; below the broker's max_packet_size */
+#define BOARD_PROBLEMS_MAX 16
+#define BOARD_ANSWERS_MAX  8
+#define BOARD_WORDS_SIZE   160
+#define BOARD_JSON_MAX     61440 /* always suffices; below the broker's max_packet_size */
 
 /* One open matter. Names as they stand in the registry, or NULL. */
 typedef struct BoardItem {
@@ -30,6 +33,22 @@ typedef struct BoardEcho {
         int64_t opened_us, accepted_us, resolved_us; /* accepted 0: by nobody */
 } BoardEcho;
 
+/* The problem wall: one request that is not closed. */
+typedef struct BoardProblem {
+        IncidentView view;
+        const char *resident, *building, *grid, *owner, *text; /* text: only what may be public, or NULL */
+} BoardProblem;
+
+/* The echo wall: one request that the resident has rated. */
+typedef struct BoardAnswer {
+        uint64_t incident;
+        uint8_t class, tier, score;
+        uint32_t resident_id;
+        const char *resident;
+        char question[BOARD_WORDS_SIZE], note[BOARD_WORDS_SIZE]; /* "": not public */
+        int64_t opened_us, resolved_us, closed_us;
+} BoardAnswer;
+
 typedef struct Board {
         const char *site;
         int64_t at_us;
@@ -46,6 +65,11 @@ typedef struct Board {
         uint32_t n_items;
         const BoardEcho *echoes; /* newest first */
         uint32_t n_echoes;
+        uint32_t requests;            /* not closed */
+        const BoardProblem *problems; /* overdue first, then by their limits */
+        uint32_t n_problems;
+        const BoardAnswer *answers; /* newest first */
+        uint32_t n_answers;
 } Board;
 
 /* One line of JSON. False: did not fit (never with BOARD_JSON_MAX). */

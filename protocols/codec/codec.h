@@ -19,7 +19,7 @@
 #include <stddef.h>
 
 /* Buffers that always suffice: texts of the registry are cut to fit. */
-#define NOTICE_JSON_MAX 32768
+#define NOTICE_JSON_MAX 40960
 #define NOTICE_TEXT_MAX 768
 #define ANSWER_JSON_MAX 768 /* receipts and replies */
 
@@ -49,7 +49,8 @@ void codec_read_vitals(Codec *, Event *);
 void codec_read_status(Codec *, Event *);
 /*
  * worker/<w>/act: {"incident":1042,"action":"accept","nonce":"x1","seq":…,"eta":300,"outcome":…,"note":…,"to":…,
- * "agency":…,"ref":…,"proof":…,"yes":…}. incident and seq may be texts of digits. eta: seconds, up to a week. proof,
+ * "agency":…,"ref":…,"proof":…,"yes":…}, and about requests "resident", "class", "text", "evidence", "reason", "for"
+ * (seconds), "score" (1 … 5) and "public". incident and seq may be texts of digits. eta: seconds, up to a week. proof,
  * yes: true, a text that is neither "no" nor "false", or (proof) an object with what proves it. A word that is too
  * long is cut, so that it equals no word of ours.
  */
@@ -58,7 +59,8 @@ void codec_read_action(Codec *, Event *);
  * worker/<w>/do: 接单 1042, accept 1042, 到达, arrived, 办结 [outcome], resolve [outcome], 在岗, on, 离岗, off, 拒绝,
  * decline, 退单, release, 重开, reopen; also 正在赶来, coming, 增援, backup. Full-width digits and spaces count; so do
  * #1042, 编号1042, 接单1042, 1042 接单. resolve without an outcome: "helped"; Chinese words for the default outcomes
- * become those, another word stays as it is; the rest is the note. Text after any other command makes it
+ * become those, another word stays as it is; the rest is the note. About requests: 受理, 指派 1042 w01, 办理中, 等待 1042
+ * 3天 EVIDENCE, 完成 [NOTE], 不受理 1042 REASON, 上报 1042 REASON, 评价 1042 5 [NOTE]. Text after any other command makes it
  * ACTION_UNKNOWN: "接单不了" is no acceptance. No nonce.
  */
 void codec_read_words(Codec *, Event *);
@@ -79,6 +81,11 @@ typedef struct NoticeTold {
         const char *code, *name, *state;
 } NoticeTold;
 
+/* What people wrote about a request. NULL: nothing. */
+typedef struct NoticeWords {
+        const char *text, *evidence, *reason, *note; /* note: what was done */
+} NoticeWords;
+
 /* Names for what is written. Pointers may be NULL: unknown. */
 typedef struct NoticeContext {
         const char *site;
@@ -97,6 +104,7 @@ typedef struct NoticeContext {
         NoticeContact contacts[NOTICE_CONTACTS_MAX];
         NoticeTold told[NOTICE_TOLD_MAX];
         uint32_t n_contacts, n_told;
+        NoticeWords words;
 } NoticeContext;
 
 /*
@@ -123,9 +131,9 @@ const char *notice_journal_kind(JournalKind, bool english);
 
 /* {"id":…,"result":…,"incident":…,"seq":…}; id and incident are left out when there is none. */
 bool receipt_json(const char *event_id, ReceiptResult, uint64_t incident, uint64_t seq, char *ret, size_t cap, size_t *ret_size);
-/* {"nonce":…,"result":…,"incident":…,"state":…,"owner":…,"reason":…,"seq":…,"text":…}; what there is not is left out,
+/* {"nonce":…,"result":…,"incident":…,"state":…,"request":…,"owner":…,"reason":…,"seq":…,"text":…}; what there is not is left out,
  * and so is text (one line in Chinese) where it does not fit. recorded = false (degraded mode) adds "recorded":false. */
-bool reply_json(const char *nonce, ReplyResult, State, Reason, const char *owner, uint64_t incident, uint64_t seq, bool recorded, char *ret, size_t cap, size_t *ret_size);
+bool reply_json(const char *nonce, ReplyResult, State, Reason, const char *owner, uint64_t incident, uint64_t seq, bool recorded, RequestState, char *ret, size_t cap, size_t *ret_size);
 
 /* Registry codes for a journal row; NULL: none. */
 typedef struct RecordContext {

@@ -31,7 +31,7 @@
 #include <math.h>
 #include <string.h>
 
-#define PATHS_MAX 24
+#define PATHS_MAX 32
 
 typedef enum ShapeKind {
         SHAPE_ALARM,
@@ -42,7 +42,7 @@ typedef enum ShapeKind {
         SHAPE_MAX
 } ShapeKind;
 
-enum { ALARM_ID, ALARM_KIND, ALARM_TS };
+enum { ALARM_ID, ALARM_KIND, ALARM_TS, ALARM_TEXT };
 enum { VITALS_HR, VITALS_TS = VITAL_MAX }; /* the members before ts are those of Vital */
 enum { STATUS_BATTERY, STATUS_RSSI, STATUS_MAINS, STATUS_WORN, STATUS_TAMPER, STATUS_TS };
 enum { SIGNS_LAT = SIGN_BUTTON, SIGNS_LON, SIGNS_ACCURACY }; /* the members before are those of SignKind */
@@ -66,16 +66,23 @@ enum {
         ACT_SERVICE,
         ACT_RATING,
         ACT_VISIT,
+        ACT_TEXT,
+        ACT_EVIDENCE,
+        ACT_REASON,
+        ACT_CLASS,
+        ACT_SCORE,
+        ACT_PUBLIC,
 };
 
 static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
-        [SHAPE_ALARM] = {"$.id", "$.kind", "$.ts"},
+        [SHAPE_ALARM] = {"$.id", "$.kind", "$.ts", "$.text"},
         [SHAPE_VITALS] = {"$.hr", "$.spo2", "$.sys", "$.dia", "$.temp", "$.resp", "$.ts"},
         [SHAPE_STATUS] = {"$.battery", "$.rssi", "$.mains", "$.worn", "$.tamper", "$.ts"},
         [SHAPE_SIGNS] = {"$.motion", "$.bed", "$.water", "$.door", "$.lat", "$.lon", "$.accuracy"},
         [SHAPE_ACTION] = {"$.nonce", "$.action", "$.incident", "$.seq", "$.eta", "$.outcome", "$.to",
                 "$.agency", "$.note", "$.proof", "$.yes", "$.ts", "$.device", "$.resident", "$.mode",
-                "$.for", "$.service", "$.rating", "$.visit"},
+                "$.for", "$.service", "$.rating", "$.visit", "$.text", "$.evidence", "$.reason", "$.class", "$.score",
+                "$.public"},
 };
 
 typedef enum MemberType {
@@ -501,6 +508,24 @@ static bool kind_bare(Event *e)
         return true;
 }
 
+/* Words of a person: cut to what is kept beside the record, without white space around them, on one line. */
+static void words_take(sqlite3_stmt *row, int member, char to[TEXT_SIZE])
+{
+        size_t n = 0, from = 0;
+        const char *text = member_type(row, member) == MEMBER_TEXT ? member_text(row, member, &n) : NULL;
+
+        while (text && from < n && (unsigned char)text[from] <= ' ')
+                from++;
+        if (!text || from == n)
+                return;
+        (void)str_copyn(to, TEXT_SIZE, text + from, n - from); /* cut: the record has all of it */
+        for (char *p = to; *p; p++)
+                if ((unsigned char)*p < ' ' || *p == 0x7f)
+                        *p = ' ';
+        for (n = strlen(to); n > 0 && to[n - 1] == ' '; n--)
+                to[n - 1] = '\0';
+}
+
 void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
 {
         sqlite3_stmt *row = codec->shapes[SHAPE_ALARM];
@@ -524,6 +549,8 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
                                                                                    : "kind is no text");
                 }
                 (void)signs_read(codec, e); /* an alarm all the same */
+                if (e->alarm.kind == ALARM_REQUEST)
+                        words_take(row, ALARM_TEXT, e->alarm.text);
         } else if (hint && str_equal(e->why, "empty")) {
                 kind_set(e, kind_hint, strlen(kind_hint));
                 e->why[0] = '\0';
@@ -684,7 +711,7 @@ static void action_text(sqlite3_stmt *row, Event *e, int member, char *to, size_
 static void action_target(sqlite3_stmt *row, Event *e)
 {
         bool visit = e->action.kind == ACTION_VISIT_IN || e->action.kind == ACTION_VISIT_FIX;
-        bool away = e->action.kind == ACTION_AWAY ||
+        bool away = e->action.kind == ACTION_AWAY || e->action.kind == ACTION_REQUEST ||
                     (visit && member_type(row, ACT_RESIDENT) > MEMBER_NULL);
         double span;
 
@@ -695,14 +722,6 @@ static void action_target(sqlite3_stmt *row, Event *e)
                 e->action.span_us = (uint64_t)(span * 1e6);
         else if (member_type(row, ACT_FOR) > MEMBER_NULL)
                 event_why(e, "for is no number of seconds");
-}
-
-static void action_count(sqlite3_stmt *row, Event *e, int member, uint64_t *to, const char *complaint)
-{
-        if (member_type(row, member) <= MEMBER_NULL)
-                return;
-        if (!member_count(row, member, to))
-                event_why(e, complaint);
 }
 
 static bool action_said(sqlite3_stmt *row, int member)
@@ -726,6 +745,14 @@ static bool action_said(sqlite3_stmt *row, int member)
         return false;
 }
 
+static void action_count(sqlite3_stmt *row, Event *e, int member, uint64_t *to, const char *complaint)
+{
+        if (member_type(row, member) <= MEMBER_NULL)
+                return;
+        if (!member_count(row, member, to))
+                event_why(e, complaint);
+}
+
 /* A word for the service that is not ours is what people do besides: other. */
 static void action_visit(sqlite3_stmt *row, Event *e)
 {
@@ -739,6 +766,26 @@ static void action_visit(sqlite3_stmt *row, Event *e)
         if (member_number(row, ACT_RATING, &rating) && rating >= 1 && rating <= 5)
                 e->action.rating = (uint8_t)rating;
         action_count(row, e, ACT_VISIT, &e->action.visit, "visit is no number");
+}
+
+/* The words that an action about a request needs have a name of their own; a note says it as well. */
+static void action_request(sqlite3_stmt *row, Event *e)
+{
+        const ActionKind kind = e->action.kind;
+        double score;
+
+        words_take(row,
+                kind == ACTION_REQUEST   ? ACT_TEXT
+                : kind == ACTION_WAITING ? ACT_EVIDENCE
+                : kind == ACTION_NOT_ACCEPTED || kind == ACTION_ESCALATE ? ACT_REASON
+                                                                         : ACT_NOTE,
+                e->action.text);
+        if (!e->action.text[0])
+                words_take(row, ACT_NOTE, e->action.text);
+        action_text(row, e, ACT_CLASS, e->action.class, sizeof(e->action.class), "class is no word");
+        if (member_number(row, ACT_SCORE, &score) && (score == 1 || score == 2 || score == 3 || score == 4 || score == 5))
+                e->action.score = (uint8_t)score;
+        e->action.open = action_said(row, ACT_PUBLIC);
 }
 
 void codec_read_action(Codec *codec, Event *e)
@@ -766,6 +813,7 @@ void codec_read_action(Codec *codec, Event *e)
                 e->action.has_note = action_said(row, ACT_NOTE);
                 e->action.proof = action_said(row, ACT_PROOF);
                 e->action.yes = action_said(row, ACT_YES);
+                action_request(row, e);
         }
         body_close(codec, SHAPE_ACTION);
 }

@@ -15,6 +15,7 @@
 #include "base/assert.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "protocols/codec/notice.h"
 #include "protocols/codec/words.h"
 
 #include <inttypes.h>
@@ -30,7 +31,7 @@
 /* ---- pieces ---- */
 
 /* Unix seconds with up to three decimals. */
-static void add_time(Str *s, int64_t us)
+void notice_time(Str *s, int64_t us)
 {
         int64_t ms = (us > 0 ? us : 0) / 1000;
         unsigned part = (unsigned)(ms % 1000), digits = 3;
@@ -57,7 +58,7 @@ static void add_member(Str *s, const char *name, const char *text, size_t max)
 
 /* A piece of the text line: one space before it, control characters (a line break in a CSV cell) become
  * spaces. */
-static void add_piece(Str *s, const char *text, size_t max)
+void notice_piece(Str *s, const char *text, size_t max)
 {
         char cut[CUT_LONG + 1];
 
@@ -75,7 +76,7 @@ static void add_piece(Str *s, const char *text, size_t max)
         str_add(s, cut);
 }
 
-static void add_span(Str *s, int64_t us)
+void notice_span(Str *s, int64_t us)
 {
         int64_t seconds = us > 0 ? us / S_US : 0;
 
@@ -170,7 +171,7 @@ static void what_vital(Str *s, const IncidentView *view, bool english)
                 if (english)
                         str_addf(s, "%" PRId64 " s", view->span_us / (int64_t)S_US);
                 else
-                        add_span(s, view->span_us);
+                        notice_span(s, view->span_us);
         }
 }
 
@@ -191,7 +192,7 @@ static void what_inactivity(Str *s, const IncidentView *view, bool english)
                 if (english)
                         str_addf(s, "%" PRId64 " min", view->span_us / (60 * (int64_t)S_US));
                 else
-                        add_span(s, view->span_us);
+                        notice_span(s, view->span_us);
         }
         if (view->why == REASON_INACTIVE && view->sign_us > 0 && view->sign < SIGN_MAX) {
                 str_add(s, english ? ", last sign: " : ", 最后迹象: ");
@@ -217,9 +218,9 @@ static void what_alarm(Str *s, const IncidentView *view, bool english)
                 str_add(s, english ? "check: " : "请核实: ");
         str_add(s, words_alarm(view->kind, english));
         if (view->kind == ALARM_UNKNOWN)
-                add_piece(s, view->word, WORD_SIZE);
+                notice_piece(s, view->word, WORD_SIZE);
         else if (view->kind == ALARM_UNPARSED) /* the word of a CoAP path, whose body was garbage */
-                add_piece(s, alarm_kind_parse(view->word, &meant) ? words_alarm(meant, english) : view->word,
+                notice_piece(s, alarm_kind_parse(view->word, &meant) ? words_alarm(meant, english) : view->word,
                         CUT_SHORT);
 }
 
@@ -252,7 +253,7 @@ void notice_what(const IncidentView *view, bool english, char *ret, size_t cap)
 
 /* ---- the text line ---- */
 
-static const char *owner_of(const NoticeContext *context)
+const char *notice_owner(const NoticeContext *context)
 {
         if (context->owner_name && context->owner_name[0] != '\0')
                 return context->owner_name;
@@ -291,38 +292,42 @@ static void text_where(Str *s, const IncidentView *view, const NoticeContext *co
 {
         if (view->group == GROUP_SYSTEM)
                 return;
-        add_piece(s, context->resident, 64);
+        notice_piece(s, context->resident, 64);
         if (context->address && context->address[0] != '\0')
-                add_piece(s, near_address(context->address, context->building), 160);
+                notice_piece(s, near_address(context->address, context->building), 160);
         else if (context->building && context->building[0] != '\0') {
-                add_piece(s, context->building, 64);
-                add_piece(s, context->floor, 32);
+                notice_piece(s, context->building, 64);
+                notice_piece(s, context->floor, 32);
         }
         if (view->unknown_source || (!context->resident && !context->address && !context->building)) {
-                add_piece(s, view->unknown_source ? "未登记设备" : "设备", 32);
-                add_piece(s, context->device ? context->device : view->source, 63);
+                notice_piece(s, view->unknown_source ? "未登记设备" : "设备", 32);
+                notice_piece(s, context->device ? context->device : view->source, 63);
         }
 }
 
 static void text_state(Str *s, const IncidentView *view, const NoticeContext *context)
 {
+        if (view->request != REQUEST_STATE_NONE) {
+                request_text_state(s, view, context);
+                return;
+        }
         switch (view->state) {
         case STATE_ALERTING:
                 str_add(s, " 已等待");
-                add_span(s, context->now_us - view->opened_us);
+                notice_span(s, context->now_us - view->opened_us);
                 break;
         case STATE_ACCEPTED:
         case STATE_ON_SCENE:
                 str_add(s, " ");
-                add_span(s, context->now_us - view->opened_us);
+                notice_span(s, context->now_us - view->opened_us);
                 str_add(s, "前");
-                add_piece(s, owner_of(context), 64);
+                notice_piece(s, notice_owner(context), 64);
                 str_add(s, words_state(view->state, false));
                 break;
         case STATE_RESOLVED:
         case STATE_CLOSED:
-                add_piece(s, words_state(view->state, false), 32);
-                add_piece(s, words_outcome(view->outcome), WORD_SIZE);
+                notice_piece(s, words_state(view->state, false), 32);
+                notice_piece(s, words_outcome(view->outcome), WORD_SIZE);
                 break;
         case STATE_NONE:
         case STATE_MAX: break;
@@ -335,7 +340,7 @@ static void text_state(Str *s, const IncidentView *view, const NoticeContext *co
                 str_addf(s, " 其后有%s", words_sign(view->sign, false));
                 if (context->now_us - view->sign_us >= 60 * (int64_t)S_US) {
                         str_add(s, "(");
-                        add_span(s, context->now_us - view->sign_us);
+                        notice_span(s, context->now_us - view->sign_us);
                         str_add(s, "前)");
                 }
                 str_add(s, ", 仍需核实");
@@ -365,10 +370,14 @@ static void text_ask(Str *s, const IncidentView *view, const NoticeContext *cont
         const char *needs = context->needs ? context->needs : "";
         int64_t left = view->arrive_by_us - context->now_us;
 
+        if (view->request != REQUEST_STATE_NONE) {
+                request_text_ask(s, view, context);
+                return;
+        }
         if (view->cancel_req && view->state == STATE_ALERTING)
                 str_add(s, " 住户已取消, 请电话或上门核实");
         if (reason_matters(context->reason))
-                add_piece(s, notice_reason(context->reason, false), CUT_SHORT);
+                notice_piece(s, notice_reason(context->reason, false), CUT_SHORT);
         if (str_equal(needs, "accept"))
                 str_add(s, view->state == STATE_ALERTING ? " 请接单" : " 请增援");
         else if (str_equal(needs, "arrive") && view->arrive_by_us > 0 && left >= 60 * (int64_t)S_US)
@@ -434,7 +443,7 @@ static void json_what(Str *s, const IncidentView *view)
         str_json(s, notice_kind(view));
         str_addf(s, ",\"priority\":%u,\"state\":\"%s\",\"tier\":%u,\"round\":%" PRIu32 ",\"opened\":",
                 view->priority, state_word(view->state), view->tier, view->round);
-        add_time(s, view->opened_us);
+        notice_time(s, view->opened_us);
         if (view->condition != CONDITION_NONE)
                 str_addf(s, ",\"condition\":\"%s\"", condition_word(view->condition));
         if (is_vital(view)) {
@@ -467,7 +476,7 @@ static void json_what(Str *s, const IncidentView *view)
         }
         if (view->sign_us > 0 && view->sign < SIGN_MAX) {
                 str_addf(s, ",\"sign\":{\"kind\":\"%s\",\"at\":", sign_word((SignKind)view->sign));
-                add_time(s, view->sign_us);
+                notice_time(s, view->sign_us);
                 str_add(s, "}");
         }
         if (view->located)
@@ -513,7 +522,7 @@ static void json_limits(Str *s, const IncidentView *view)
                 if (limits[i].us <= 0)
                         continue;
                 str_addf(s, "%s\"%s\":", comma, limits[i].name);
-                add_time(s, limits[i].us);
+                notice_time(s, limits[i].us);
                 comma = ",";
         }
         str_add(s, "}");
@@ -570,12 +579,14 @@ bool notice_json(
         json_contacts(&s, context);
         json_told(&s, context);
         json_limits(&s, view);
+        if (view->request != REQUEST_STATE_NONE)
+                request_json(&s, view, &context->words);
         str_addf(&s, ",\"links\":%u", view->others);
         add_member(&s, "reason", reason_word(reason), WORD_SIZE);
         str_addf(&s, ",\"late\":%s,\"test\":%s,\"recorded\":%s,\"seq\":%" PRId64, flag(view->late),
                 flag(view->test), flag(context->recorded), context->notice_seq);
         str_add(&s, ",\"sent\":");
-        add_time(&s, context->now_us);
+        notice_time(&s, context->now_us);
         if (context->checkpoint)
                 str_addf(&s, ",\"checkpoint\":%s", context->checkpoint);
         if (context->to_phone) {
@@ -616,8 +627,8 @@ bool receipt_json(const char *event_id, ReceiptResult result, uint64_t incident,
 }
 
 /* The answer as a person reads it who typed a word command. */
-static void reply_text(
-        ReplyResult result, State state, Reason reason, uint64_t incident, char *ret, size_t cap)
+static void reply_text(ReplyResult result, State state, RequestState request, Reason reason, uint64_t incident,
+        char *ret, size_t cap)
 {
         Str s = {.p = ret, .cap = cap};
 
@@ -632,11 +643,11 @@ static void reply_text(
         if (incident > 0)
                 str_addf(&s, " 编号%" PRIu64, incident);
         if (incident > 0 && state != STATE_NONE)
-                str_addf(&s, " %s", words_state(state, false));
+                str_addf(&s, " %s", request != REQUEST_STATE_NONE ? words_request(request, false) : words_state(state, false));
 }
 
-static void reply_write(Str *s, const char *nonce, ReplyResult result, State state, Reason reason,
-        const char *owner, uint64_t incident, uint64_t seq, bool recorded)
+static void reply_write(Str *s, const char *nonce, ReplyResult result, State state, RequestState request,
+        Reason reason, const char *owner, uint64_t incident, uint64_t seq, bool recorded)
 {
         str_add(s, "{");
         if (nonce && nonce[0] != '\0') {
@@ -649,6 +660,8 @@ static void reply_write(Str *s, const char *nonce, ReplyResult result, State sta
                 str_addf(s, ",\"incident\":%" PRIu64, incident);
         if (state != STATE_NONE)
                 str_addf(s, ",\"state\":\"%s\"", state_word(state));
+        if (request != REQUEST_STATE_NONE)
+                str_addf(s, ",\"request\":\"%s\"", request_state_word(request));
         if (owner && owner[0] != '\0')
                 add_member(s, "owner", owner, CODE_SIZE - 1);
         if (reason != REASON_NONE)
@@ -660,13 +673,13 @@ static void reply_write(Str *s, const char *nonce, ReplyResult result, State sta
 }
 
 bool reply_json(const char *nonce, ReplyResult result, State state, Reason reason, const char *owner,
-        uint64_t incident, uint64_t seq, bool recorded, char *ret, size_t cap, size_t *ret_size)
+        uint64_t incident, uint64_t seq, bool recorded, RequestState request, char *ret, size_t cap, size_t *ret_size)
 {
         Str s = {.p = ret, .cap = cap}, before;
         char text[256];
 
-        reply_text(result, state, reason, incident, text, sizeof(text));
-        reply_write(&s, nonce, result, state, reason, owner, incident, seq, recorded);
+        reply_text(result, state, request, reason, incident, text, sizeof(text));
+        reply_write(&s, nonce, result, state, request, reason, owner, incident, seq, recorded);
         before = s;
         add_member(&s, "text", text, sizeof(text));
         str_add(&s, "}");

@@ -83,8 +83,14 @@ static bool row_is_action(JournalKind kind)
         case JOURNAL_TEST:
         case JOURNAL_VISIT_IN:
         case JOURNAL_VISIT_OUT:
-        case JOURNAL_VISIT_FIXED: return true;
-        case JOURNAL_VIEWED: return true;
+        case JOURNAL_VISIT_FIXED:
+        case JOURNAL_VIEWED:
+        case JOURNAL_REQUESTED:
+        case JOURNAL_WAITING:
+        case JOURNAL_RATED:
+        case JOURNAL_RECLASSED:
+        case JOURNAL_NOT_ACCEPTED:
+        case JOURNAL_ESCALATED: return true;
         case JOURNAL_CANARY:
         case JOURNAL_START:
         case JOURNAL_STOP:
@@ -267,7 +273,10 @@ static void add_row(Str *s, const JournalRow *row, const RecordContext *context)
                 add_text(s, "result", reply_result_word((ReplyResult)row->result));
         if (row->kind == JOURNAL_SYSTEM || (row->kind == JOURNAL_OPENED && row->class == CLASS_SYSTEM))
                 add_text(s, "cause", system_cause_word((SystemCause)row->cause));
-        if (row->kind == JOURNAL_DUTY || row->kind == JOURNAL_PRESENCE || row->kind == JOURNAL_SYSTEM)
+        if (row->kind == JOURNAL_RATED)
+                add_number(s, "score", (uint64_t)row->value);
+        if (row->kind == JOURNAL_DUTY || row->kind == JOURNAL_PRESENCE || row->kind == JOURNAL_SYSTEM ||
+                row->kind == JOURNAL_WAITING)
                 str_addf(s, "%s\"on\":%s", s->n > 1 ? "," : "", row->on ? "true" : "false");
         add_time(s, "due", row->due_wall_us);
         add_true(s, "late", row->late);

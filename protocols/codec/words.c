@@ -180,6 +180,22 @@ const char *words_state(State state, bool english)
         return "";
 }
 
+const char *words_request(RequestState state, bool english)
+{
+        switch (state) {
+        case REQUEST_STATE_NONE: return "";
+        case REQUEST_STATE_OPEN: return PICK("待受理", "open");
+        case REQUEST_STATE_ASSIGNED: return PICK("已指派", "assigned");
+        case REQUEST_STATE_IN_PROGRESS: return PICK("办理中", "in progress");
+        case REQUEST_STATE_WAITING: return PICK("等待中", "waiting");
+        case REQUEST_STATE_DONE: return PICK("已办完待回访", "done, to be rated");
+        case REQUEST_STATE_RATED: return PICK("已评价", "rated");
+        case REQUEST_STATE_NOT_ACCEPTED: return PICK("不受理", "not accepted");
+        case REQUEST_STATE_MAX: break;
+        }
+        return "";
+}
+
 /* Why somebody is told, and why an action was not carried out, or not as it was meant. */
 static const struct {
         const char *chinese, *english;
@@ -251,6 +267,21 @@ static const struct {
         [REASON_NO_DOOR] = {"长时间未开门", "the door was not opened for long"},
         [REASON_IN_BED] = {"到点仍未起床", "still in bed"},
         [REASON_LEFT] = {"离开安全范围", "has left the circle around home"},
+        [REASON_ASSIGNED] = {"指派给您", "assigned to you"},
+        [REASON_STARTED] = {"开始办理", "work has begun"},
+        [REASON_ASSIGN_LATE] = {"限时内无人受理, 上报一级", "taken by nobody in time: raised by one level"},
+        [REASON_LEVEL_LATE] = {"本级限时已过, 督办", "the limit of this level has passed"},
+        [REASON_ESCALATED] = {"本级办不了, 已上报", "handed up by a person"},
+        [REASON_WAITING] = {"等待条件具备", "waits for something"},
+        [REASON_WAIT_OVER] = {"等待期满, 请继续办理", "the time of waiting is over: go on"},
+        [REASON_CALL_BACK] = {"已办完, 请回访老人并评价", "done: call the resident and ask"},
+        [REASON_RATED] = {"已回访评价", "rated by the resident"},
+        [REASON_DISSATISFIED] = {"老人不满意, 上一级重办", "the resident is not satisfied: again, one level up"},
+        [REASON_NOT_ACCEPTED] = {"不受理", "not accepted"},
+        [REASON_EMERGENCY] = {"内容紧急, 已转 SOS 呼救", "an emergency: an SOS is called besides"},
+        [REASON_NO_TEXT] = {"请写明内容、凭据或理由", "say what it is about, the evidence or the reason"},
+        [REASON_TOO_LONG] = {"等待时间累计超限", "waiting has a limit in total"},
+        [REASON_TOP_LEVEL] = {"已是最高一级", "there is nobody further up"},
         [REASON_NO_INCIDENT] = {"没有这个编号", "no such incident"},
         [REASON_NOT_YOURS] = {"没有呼叫您, 或没有权限", "you were not called, or have no right to this"},
         [REASON_WRONG_STATE] = {"当前状态不能这样操作", "not possible in this state"},
@@ -352,6 +383,12 @@ const char *notice_journal_kind(JournalKind kind, bool english)
         case JOURNAL_VISIT_FORGOTTEN: return PICK("上门未签离", "visit without check-out");
         case JOURNAL_VISIT_FIXED: return PICK("上门更正", "visit corrected");
         case JOURNAL_VIEWED: return PICK("查看", "looked at");
+        case JOURNAL_REQUESTED: return PICK("登记诉求", "request written down");
+        case JOURNAL_WAITING: return PICK("等待", "waiting");
+        case JOURNAL_RATED: return PICK("回访评价", "rated");
+        case JOURNAL_RECLASSED: return PICK("改难易类别", "class changed");
+        case JOURNAL_NOT_ACCEPTED: return PICK("不受理", "not accepted");
+        case JOURNAL_ESCALATED: return PICK("上报", "handed up");
         }
         return "";
 }

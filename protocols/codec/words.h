@@ -26,5 +26,7 @@ const char *words_cause(SystemCause, bool english);
 const char *words_vital(Vital, bool english, const char **ret_unit);
 /* "走动", "motion": SignKind. */
 const char *words_sign(uint8_t sign, bool english);
+/* "办理中", "in progress". */
+const char *words_request(RequestState, bool english);
 /* "待接单", "alerting". */
 const char *words_state(State, bool english);

@@ -113,7 +113,7 @@ static void check_notice(const Event *e)
         ASSERT(receipt_json(e->id, RECEIPT_RECORDED, 1, 2, json, ANSWER_JSON_MAX, &n));
         check_json(json, n);
         ASSERT(reply_json(
-                e->id, REPLY_OK, STATE_ALERTING, REASON_NONE, NULL, 1, 2, true, json, ANSWER_JSON_MAX, &n));
+                e->id, REPLY_OK, STATE_ALERTING, REASON_NONE, NULL, 1, 2, true, REQUEST_STATE_NONE, json, ANSWER_JSON_MAX, &n));
         check_json(json, n);
 }
 

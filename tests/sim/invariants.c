@@ -331,6 +331,7 @@ static void step(Watch *w, const JournalRow *j)
                         return;
                 w->round = j->round;
                 w->tier = j->tier;
+                w->entered_us = world.now_us; /* what was slow is over: nothing is left to hurry */
                 w->deadline_us = w->priority >= 4 ? NONE_DUE : world.now_us + w->loop_us;
                 return;
         case JOURNAL_ACCEPTED: accepted(w, j); return;
@@ -431,7 +432,7 @@ void watch_row(const Effect *e)
 
 static void judge_calming(const PortAlert *a)
 {
-        bool there = disk_state(a->incident, &row), taken, over = !a->json;
+        bool there = disk_state(a->incident, &row), taken, done, over = !a->json;
 
         if (daemon_degraded() || world.history_lost || a->channel == CHANNEL_EXEC)
                 return;
@@ -443,7 +444,8 @@ static void judge_calming(const PortAlert *a)
                 return;
         taken = strstr(a->json, "\"needs\":\"\"") != NULL &&
                 strstr(a->json, "\"state\":\"alerting\"") == NULL;
-        if (taken && (!there || !row.owner))
+        done = there && row.group == GROUP_REQUEST && row.state == STATE_RESOLVED;
+        if (taken && !done && (!there || !row.owner))
                 broken("others are stood down only when the acceptance is on the disk", "incident %" PRIu64,
                         a->incident);
 }

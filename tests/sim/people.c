@@ -160,12 +160,28 @@ static void says_oddly(uint32_t i, const Alert *a)
         act(i, a->incident, a->seq, words[w][0], words[w][1]);
 }
 
+/* What is asked about a request. False: nothing of the kind. */
+static bool request_acts(uint32_t i, const Alert *a)
+{
+        if (str_equal(a->needs, "start"))
+                act(i, a->incident, a->seq, fault(FAULT_RELEASE, 0.3) ? "release" : "start", "");
+        else if (str_equal(a->needs, "done"))
+                act(i, a->incident, a->seq, "done", ",\"note\":\"mended\"");
+        else if (str_equal(a->needs, "rate"))
+                act(i, a->incident, a->seq, "rate", fault(FAULT_DECLINE, 0.5) ? ",\"score\":2" : ",\"score\":5");
+        else
+                return false;
+        return true;
+}
+
 static void person_acts(uint32_t i, Alert a)
 {
         bool eta = chance(STREAM_PERSON + i, 0.5);
 
         if (fault(FAULT_ODD, 0.1)) {
                 says_oddly(i, &a);
+        } else if (request_acts(i, &a)) {
+                return;
         } else if (str_equal(a.needs, "accept")) {
                 act(i, a.incident, a.seq, fault(FAULT_DECLINE, 0.3) ? "decline" : "accept",
                         eta ? ",\"eta\":300" : "");
@@ -264,6 +280,21 @@ void people_begin(void)
         devices_begin();
 }
 
+/* Whom nobody has told yet, because it is night: an everyday request waits for the morning. */
+static bool waits_for_morning(const IncidentView *v, Now now)
+{
+        uint32_t weekday, minute, date;
+        RecipientView rv;
+
+        if (v->request == REQUEST_STATE_NONE)
+                return false;
+        for (uint32_t n = 0; engine_recipient(daemon_engine(), v->id, n, now, &rv); n++)
+                if (rv.tier == v->tier && rv.seq)
+                        return false;
+        clock_local(now, &weekday, &minute, &date);
+        return minute < 10 * 60 || minute >= 20 * 60;
+}
+
 void people_final_check(void)
 {
         uint64_t open;
@@ -273,6 +304,8 @@ void people_final_check(void)
                 IncidentView v;
 
                 ASSERT(engine_view(daemon_engine(), open, clock_now(), &v));
+                if (waits_for_morning(&v, clock_now()))
+                        continue;
                 /* A table of four: what overflowed cannot tell the clear of one sensor from another's. */
                 if (world.incidents_max < 64 && v.group == GROUP_FIRE && v.condition == CONDITION_ACTIVE)
                         continue;

@@ -567,37 +567,37 @@ static void test_reply(void **state)
         static char nonce[EVENT_ID_SIZE];
         size_t n = 0;
 
-        assert_true(reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1042, 88124, true, json,
+        assert_true(reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1042, 88124, true, REQUEST_STATE_NONE, json,
                 sizeof(json), &n));
         assert_string_equal(json,
                 "{\"nonce\":\"x1\",\"result\":\"ok\",\"incident\":1042,\"state\":\"accepted\","
                 "\"owner\":\"w07\",\"seq\":88124,\"text\":\"好的 编号1042 已接单\"}");
         assert_int_equal(n, strlen(json));
         assert_true(reply_json(
-                "", REPLY_REFUSED, STATE_NONE, REASON_SEVERAL, NULL, 0, 0, true, json, sizeof(json), &n));
+                "", REPLY_REFUSED, STATE_NONE, REASON_SEVERAL, NULL, 0, 0, true, REQUEST_STATE_NONE, json, sizeof(json), &n));
         assert_json(json, "$.nonce", "");
         assert_json(json, "$.state", "");
         assert_json(json, "$.seq", "");
         assert_json(json, "$.reason", "\"several\"");
         assert_json(json, "$.text", "\"未执行: 没有或不止一条未结报警, 请带编号\"");
         assert_true(reply_json(
-                "x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, "w01", 5, 6, false, json, sizeof(json), &n));
+                "x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, "w01", 5, 6, false, REQUEST_STATE_NONE, json, sizeof(json), &n));
         assert_json(json, "$.recorded", "false");
         assert_json(json, "$.text", "\"好的: 已有人接单, 记为协助 编号5 已接单\"");
         assert_false(
-                reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1, 2, true, json, 30, &n));
+                reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1, 2, true, REQUEST_STATE_NONE, json, 30, &n));
 
         memset(nonce, 1, sizeof(nonce) - 1);
         for (Reason reason = 0; reason < REASON_MAX; reason++)
                 for (State s = 0; s < STATE_MAX; s++)
                         for (ReplyResult result = REPLY_OK; result <= REPLY_REFUSED; result++) {
                                 assert_true(reply_json(nonce, result, s, reason, owner, UINT64_MAX,
-                                        UINT64_MAX, false, json, ANSWER_JSON_MAX, &n));
+                                        UINT64_MAX, false, REQUEST_STATE_NONE, json, ANSWER_JSON_MAX, &n));
                                 assert_true(is_json(json, n));
                                 assert_true(json_at(json, "$.nonce")[0] != '\0');
                         }
         assert_true(
-                reply_json("x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, owner, 5, 6, false, json, 240, &n));
+                reply_json("x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, owner, 5, 6, false, REQUEST_STATE_NONE, json, 240, &n));
         assert_json(json, "$.text", "");
 }
 

@@ -208,11 +208,11 @@ static void test_nobody_accepts_and_forgets_where_the_class_has_no_limit(void **
         Kit k;
 
         kit_begin(&k);
-        alarm(&k, ALARM_REQUEST, "sos-101", "1");
-        act(&k, ACTION_ACCEPT, "w01", 1);
+        step(&k, &(Event){.type = EVENT_SYSTEM, .system = {SYSTEM_DRILL, true}});
+        act(&k, ACTION_ACCEPT, "o01", 1);
         forget(&k);
         at(&k, 43200);
-        assert_int_equal(notified_why(&k, "w01", REASON_REMIND), 1);
+        assert_int_equal(notified_why(&k, "o01", REASON_REMIND), 1);
         at(&k, 86400);
         assert_int_equal(state(&k, 1), STATE_ALERTING);
         kit_end(&k);

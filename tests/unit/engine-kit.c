@@ -67,6 +67,23 @@ static ClassPolicy class_policy(uint8_t priority, double renotify, double arrive
 }
 
 /* The class defaults of SEMANTICS.md section 5. */
+static const RequestPolicy request_policy = {.hours = {.days = 0x3e, .n = 2, .spans = {{510, 720}, {840, 1050}}},
+        .assign_us = 4 * USEC_PER_HOUR,
+        .waiting_us = 5 * USEC_PER_DAY,
+        .call_back_us = USEC_PER_DAY,
+        .urgent = "救命 着火 晕倒 SOS"};
+
+static ClassPolicy request_ladder(void)
+{
+        ClassPolicy k = class_policy(5, 0, 0, 0);
+
+        k.loop_us = USEC_PER_DAY;
+        tier_set(&k, 1, 0, R(WORKER) | R(COMMUNITY));
+        tier_set(&k, 2, 172800, R(STREET));
+        tier_set(&k, 3, 432000, R(DISTRICT));
+        return k;
+}
+
 static void policy_defaults(Policy *p)
 {
         static const char *outcomes[] = {"helped", "hospital", "fire_service", "false_alarm",
@@ -78,7 +95,8 @@ static void policy_defaults(Policy *p)
 
         *p = (Policy){.default_grid = "g1",
                 .presence_lost_us = 180000000,
-                .presence_grace_us = 1000000000000000 /* 31 years: most tests say nothing of presence */};
+                .presence_grace_us = 1000000000000000 /* 31 years: most tests say nothing of presence */,
+                .requests = request_policy};
         for (unsigned i = 0; i < 7; i++)
                 (void)str_copy(p->outcomes[i], WORD_SIZE, outcomes[i]);
         for (Class c = 0; c < CLASS_MAX; c++) {
@@ -109,10 +127,12 @@ static void policy_defaults(Policy *p)
                         d = fault;
                         break;
                 case CLASS_BATTERY:
-                case CLASS_REQUEST:
                         *k = class_policy(5, 0, 0, 0);
                         d = digest;
                         break;
+                case CLASS_REQUEST:
+                case CLASS_REQUEST_KEY:
+                case CLASS_REQUEST_HARD: *k = request_ladder(); continue;
                 case CLASS_SYSTEM:
                         *k = class_policy(2, 60, 0, 0);
                         tier_set(k, 1, 0, R(OPERATOR));

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "texts.h"
+
+#include "base/assert.h"
+#include "base/cleanup.h"
+#include "base/error.h"
+#include "base/str.h"
+#include "store/audit.h"
+
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef enum Part { PART_TEXT, PART_EVIDENCE, PART_REASON, PART_NOTE, PART_MAX } Part;
+
+typedef struct Entry {
+        uint64_t incident;
+        char *parts[PART_MAX];
+        bool open;
+} Entry;
+
+struct Texts {
+        Entry *entries; /* in the order of their incidents */
+        size_t n, max;
+};
+
+int texts_new(Texts **ret)
+{
+        Texts *t = calloc(1, sizeof(Texts));
+
+        ASSERT(ret);
+        if (!t)
+                return error_origin(-ENOMEM);
+        *ret = t;
+        return 0;
+}
+
+static void entry_clear(Entry *e)
+{
+        for (unsigned i = 0; i < PART_MAX; i++)
+                free(e->parts[i]);
+        *e = (Entry){0};
+}
+
+Texts *texts_free(Texts *t)
+{
+        if (!t)
+                return NULL;
+        for (size_t i = 0; i < t->n; i++)
+                entry_clear(&t->entries[i]);
+        free(t->entries);
+        free(t);
+        return NULL;
+}
+
+/* Where it stands, or would. */
+static size_t place_of(const Texts *t, uint64_t incident)
+{
+        size_t low = 0, high = t->n;
+
+        while (low < high) {
+                size_t middle = low + (high - low) / 2;
+
+                if (t->entries[middle].incident < incident)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        return low;
+}
+
+static Entry *entry_find(const Texts *t, uint64_t incident)
+{
+        size_t at = place_of(t, incident);
+
+        return at < t->n && t->entries[at].incident == incident ? &t->entries[at] : NULL;
+}
+
+/* NULL: no memory. The alert then says less, and is a call all the same. */
+static Entry *entry_add(Texts *t, uint64_t incident)
+{
+        size_t at = place_of(t, incident);
+
+        ASSERT(incident > 0);
+        if (at < t->n && t->entries[at].incident == incident)
+                return &t->entries[at];
+        if (t->n == t->max) {
+                size_t max = t->max ? t->max * 2 : 64;
+                Entry *entries = realloc(t->entries, max * sizeof(Entry));
+
+                if (!entries)
+                        return NULL;
+                t->entries = entries;
+                t->max = max;
+        }
+        memmove(&t->entries[at + 1], &t->entries[at], (t->n - at) * sizeof(Entry));
+        t->entries[at] = (Entry){.incident = incident};
+        t->n++;
+        return &t->entries[at];
+}
+
+static void part_put(Texts *t, uint64_t incident, Part part, const char *text, bool open)
+{
+        Entry *e = text[0] || open ? entry_add(t, incident) : NULL;
+        char *copy;
+
+        ASSERT(part < PART_MAX);
+        if (!e)
+                return;
+        e->open = e->open || open;
+        copy = text[0] ? strdup(text) : NULL;
+        if (!copy)
+                return;
+        free(e->parts[part]);
+        e->parts[part] = copy;
+}
+
+static void event_take(Texts *t, uint64_t incident, const Event *ev)
+{
+        const ActionEvent *a = &ev->action;
+
+        if (ev->type == EVENT_ALARM)
+                part_put(t, incident, PART_TEXT, ev->alarm.text, false);
+        if (ev->type != EVENT_ACTION)
+                return;
+        switch ((int)a->kind) {
+        case ACTION_REQUEST: part_put(t, incident, PART_TEXT, a->text, a->open); return;
+        case ACTION_WAITING: part_put(t, incident, PART_EVIDENCE, a->text, false); return;
+        case ACTION_NOT_ACCEPTED:
+        case ACTION_ESCALATE:
+        case ACTION_RATE: part_put(t, incident, PART_REASON, a->text, a->open); return;
+        case ACTION_RESOLVE:
+        case ACTION_DONE: part_put(t, incident, PART_NOTE, a->text, a->open); return;
+        case ACTION_ASSIGN:
+        case ACTION_RECLASS: part_put(t, incident, PART_TEXT, "", a->open); return;
+        }
+}
+
+static bool is_about(JournalKind kind)
+{
+        return kind == JOURNAL_EVENT || kind == JOURNAL_ACCEPTED || kind == JOURNAL_RESOLVED ||
+               (kind >= JOURNAL_REQUESTED && kind <= JOURNAL_ESCALATED);
+}
+
+void texts_take(Texts *t, const Effect *e)
+{
+        const JournalRow *j = &e->journal;
+
+        ASSERT(t && e->type == EFFECT_JOURNAL);
+        if (e->incident && j->event && request_class_word((Class)j->class)[0] && is_about(j->kind))
+                event_take(t, e->incident, j->event);
+}
+
+void texts_drop(Texts *t, uint64_t incident)
+{
+        Entry *e = entry_find(t, incident);
+        size_t at;
+
+        if (!e)
+                return;
+        at = (size_t)(e - t->entries);
+        entry_clear(e);
+        memmove(e, e + 1, (t->n - at - 1) * sizeof(Entry));
+        t->n--;
+}
+
+NoticeWords texts_words(const Texts *t, uint64_t incident)
+{
+        const Entry *e = t ? entry_find(t, incident) : NULL;
+
+        if (!e)
+                return (NoticeWords){0};
+        return (NoticeWords){.text = e->parts[PART_TEXT],
+                .evidence = e->parts[PART_EVIDENCE],
+                .reason = e->parts[PART_REASON],
+                .note = e->parts[PART_NOTE]};
+}
+
+/* From the journal */
+
+#define ABOUT "j.kind IN (10, 27, 33, 80, 81, 82, 83, 84, 85) AND j.body IS NOT NULL"
+#define WORDS "SELECT j.incident, j.kind, j.body->'$.payload', j.body->>'$.payload_base64' FROM journal j WHERE j.incident"
+
+static const char open_query[] =
+        WORDS " IN (SELECT id FROM incident WHERE closed IS NULL AND \"group\" = 6) AND " ABOUT " ORDER BY j.seq";
+static const char closed_query[] = WORDS " = ?1 AND " ABOUT " ORDER BY j.seq";
+static const char answers_query[] =
+        "SELECT id, resident, grid, class, tier, opened, resolved, closed, CAST(substr(outcome, 7) AS INTEGER)"
+        " FROM incident WHERE opened >= ?1 AND \"group\" = 6 AND closed IS NOT NULL AND outcome LIKE 'rated\\__' ESCAPE"
+        " '\\' ORDER BY closed DESC LIMIT ?2";
+
+typedef struct Load {
+        Texts *texts;
+        Codec *codec;
+        TextsAnswer *answers;
+        uint32_t n, max;
+} Load;
+
+/* An event as it came; its body is the caller's. */
+static void event_read(Codec *codec, JournalKind kind, Event *ev)
+{
+        if (kind == JOURNAL_EVENT)
+                codec_read_alarm(codec, ev, NULL);
+        else if (ev->body_json && ev->body[0] == '{')
+                codec_read_action(codec, ev);
+        else
+                codec_read_words(codec, ev);
+}
+
+static bool words_row(void *userdata, const AuditCell *cells)
+{
+        Load *l = userdata;
+        const AuditCell *json = &cells[2], *coded = &cells[3];
+        _cleanup_(freep) char *body = calloc(1, (json->null ? coded->n : json->n) + 4);
+        _cleanup_(freep) Event *ev = calloc(1, sizeof(Event));
+        int n = 0;
+
+        if (!body || !ev)
+                return false;
+        if (!json->null) {
+                memcpy(body, json->text, json->n);
+                n = (int)json->n;
+        } else if (!coded->null && coded->n > 0) {
+                n = EVP_DecodeBlock((unsigned char *)body, (const unsigned char *)coded->text, (int)coded->n);
+                for (size_t i = coded->n; n > 0 && i > 0 && coded->text[i - 1] == '='; i--)
+                        n--;
+        }
+        if (n <= 0)
+                return true;
+        ev->body = body;
+        ev->body_size = (uint32_t)n;
+        ev->body_json = !json->null;
+        event_read(l->codec, (JournalKind)cells[1].number, ev);
+        event_take(l->texts, (uint64_t)cells[0].number, ev);
+        return true;
+}
+
+static bool answer_row(void *userdata, const AuditCell *c)
+{
+        Load *l = userdata;
+
+        ASSERT(l->n < l->max);
+        l->answers[l->n++] = (TextsAnswer){.incident = (uint64_t)c[0].number,
+                .resident = (uint32_t)c[1].number,
+                .grid = (uint32_t)c[2].number,
+                .class = (uint8_t)c[3].number,
+                .tier = (uint8_t)c[4].number,
+                .opened_us = c[5].number,
+                .resolved_us = c[6].number,
+                .closed_us = c[7].number,
+                .score = (uint8_t)c[8].number};
+        return l->n < l->max;
+}
+
+/* Texts of a closed one are read, shown, and let go. */
+static void answer_tell(Load *l, Audit *audit, TextsAnswer *a, void (*answer)(void *, const TextsAnswer *), void *userdata)
+{
+        const AuditCell id = {.number = (int64_t)a->incident};
+        const Entry *e;
+
+        (void)audit_query(audit, closed_query, &id, 1, words_row, l); /* then without words */
+        e = entry_find(l->texts, a->incident);
+        a->open_words = e && e->open;
+        a->words = texts_words(l->texts, a->incident);
+        answer(userdata, a);
+        texts_drop(l->texts, a->incident);
+}
+
+void texts_load(Texts *t, Codec *codec, const char *state_directory, int64_t since_us, uint32_t n_answers,
+        void (*answer)(void *userdata, const TextsAnswer *), void *userdata)
+{
+        const AuditCell args[] = {{.number = since_us}, {.number = n_answers}};
+        _cleanup_(audit_freep) Audit *audit = NULL;
+        _cleanup_(freep) TextsAnswer *answers = calloc(n_answers + 1, sizeof(TextsAnswer));
+        Load l = {.texts = t, .codec = codec, .answers = answers, .max = n_answers};
+        char why[128];
+
+        ASSERT(t && codec && n_answers > 0);
+        if (!answers || audit_open(&audit, state_directory, why) != 0)
+                return;
+        (void)audit_query(audit, open_query, NULL, 0, words_row, &l); /* what was read by then stays */
+        (void)audit_query(audit, answers_query, args, 2, answer_row, &l);
+        for (uint32_t i = l.n; i-- > 0;)
+                answer_tell(&l, audit, &answers[i], answer, userdata);
+}
