@@ -113,6 +113,7 @@ typedef struct VitalsEvent {
 typedef struct StatusEvent {
         int16_t battery, rssi;     /* percent, dBm; INT16_MIN: not said */
         int8_t mains, worn, tamper; /* 0, 1, -1: not said */
+        bool gone;                 /* somebody else says that it cannot be reached: no sign of life */
         bool fault;                /* the payload was no status of ours (P4, never an alarm) */
 } StatusEvent;
 

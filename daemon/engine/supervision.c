@@ -26,6 +26,7 @@
 #define DEVICES_DEFAULT 1024
 #define AGAIN_US        ((int64_t)USEC_PER_DAY)
 #define WANDERER_OFF_US (15 * USEC_PER_MIN)
+#define GONE_US         ((int64_t)(5 * USEC_PER_MIN))
 #define LONG_BEAT_US    (30 * USEC_PER_MIN)
 #define SKEW_US         ((int64_t)(5 * USEC_PER_MIN))
 #define IN_A_ROW        3 /* weak or skewed reports */
@@ -404,6 +405,19 @@ static void health_note(Engine *e, const Event *ev, uint32_t id, DeviceState *d)
         supervision_touch(e, id);
 }
 
+/* Its bridge cannot reach it: it has five minutes to be heard, whatever its beat. */
+static void device_gone(Engine *e, uint32_t id, DeviceState *d)
+{
+        const Device *device = registry_device(e->registry, id);
+        uint64_t limit = device ? supervision_limit(e, device) : 0;
+        int64_t soon = e->at + GONE_US - (int64_t)limit;
+
+        if (!limit || (d->levels & LEVEL_LOST) || soon >= d->heard_us)
+                return;
+        d->heard_us = soon | 1;
+        supervision_touch(e, id);
+}
+
 void device_status(Engine *e, const Event *ev)
 {
         uint32_t id = registry_device_id(e->registry, ev->source);
@@ -412,7 +426,10 @@ void device_status(Engine *e, const Event *ev)
         uint64_t seq = 0;
 
         ASSERT(ev->type == EVENT_STATUS);
-        if (ev->status.fault) {
+        if (ev->status.gone) {
+                if (d)
+                        device_gone(e, id, d);
+        } else if (ev->status.fault) {
                 in = wrong(e, ev, ev->source, LEVEL_GARBAGE, &seq);
         } else {
                 right(e, ev, ev->source, LEVEL_GARBAGE);
@@ -467,6 +484,8 @@ void supervision_heard(Engine *e, const Event *ev)
         id = registry_device_id(e->registry, ev->source);
         d = supervision_of(e, id);
         if (!d)
+                return;
+        if (ev->type == EVENT_STATUS && ev->status.gone)
                 return;
         d->heard_us = e->at; /* the heap learns of it when the old time comes */
         d->by_coap = ev->via == VIA_COAP || ev->via == VIA_DTLS;

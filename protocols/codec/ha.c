@@ -17,7 +17,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define NO_ENTITY UINT32_MAX
+#define NO_ENTITY   UINT32_MAX
+#define METRIC_GONE METRIC_MAX /* of an entity that is a device's availability */
 
 typedef enum Key {
         KEY_TOPIC,
@@ -41,8 +42,19 @@ typedef enum Key {
         KEY_EVENT_1,
         KEY_EVENT_2,
         KEY_EVENT_3,
+        KEY_AVAILABLE, /* these three in this order, each before its template */
+        KEY_AVAILABLE_TEMPLATE,
+        KEY_AVAILABLE_0,
+        KEY_AVAILABLE_0_TEMPLATE,
+        KEY_AVAILABLE_1,
+        KEY_AVAILABLE_1_TEMPLATE,
+        KEY_AVAILABLE_ON,
+        KEY_AVAILABLE_OFF,
+        KEY_EXPIRE,
         KEY_MAX,
 } Key;
+
+_Static_assert(2 * KEY_MAX <= QUERY_PATHS_MAX, "one query for all");
 
 /* In full, and abbreviated. */
 static const char *const keys[KEY_MAX][2] = {
@@ -67,6 +79,15 @@ static const char *const keys[KEY_MAX][2] = {
         [KEY_EVENT_1] = {"$.event_types[1]", "$.evt_typ[1]"},
         [KEY_EVENT_2] = {"$.event_types[2]", "$.evt_typ[2]"},
         [KEY_EVENT_3] = {"$.event_types[3]", "$.evt_typ[3]"},
+        [KEY_AVAILABLE] = {"$.availability_topic", "$.avty_t"},
+        [KEY_AVAILABLE_TEMPLATE] = {"$.availability_template", "$.avty_tpl"},
+        [KEY_AVAILABLE_0] = {"$.availability[0].topic", "$.avty[0].t"},
+        [KEY_AVAILABLE_0_TEMPLATE] = {"$.availability[0].value_template", "$.avty[0].val_tpl"},
+        [KEY_AVAILABLE_1] = {"$.availability[1].topic", "$.avty[1].t"},
+        [KEY_AVAILABLE_1_TEMPLATE] = {"$.availability[1].value_template", "$.avty[1].val_tpl"},
+        [KEY_AVAILABLE_ON] = {"$.payload_available", "$.pl_avail"},
+        [KEY_AVAILABLE_OFF] = {"$.payload_not_available", "$.pl_not_avail"},
+        [KEY_EXPIRE] = {"$.expire_after", "$.exp_aft"},
 };
 
 struct Ha {
@@ -141,6 +162,8 @@ HaEntity *ha_entity(Ha *h, size_t i)
 
 const char *ha_word(const HaEntity *e)
 {
+        if (e->type == RULE_METRIC && e->what == METRIC_GONE)
+                return "availability";
         return e->type == RULE_METRIC ? metric_word(e->what) : alarm_kind_word((AlarmKind)e->what);
 }
 
@@ -380,6 +403,16 @@ static HaResult refuse(Ha *h, const char *why)
         return HA_REFUSED;
 }
 
+static uint32_t expire_get(const Ha *h)
+{
+        double seconds;
+
+        if (!query_number_loose(h->config, 2 * KEY_EXPIRE, &seconds) &&
+                !query_number_loose(h->config, 2 * KEY_EXPIRE + 1, &seconds))
+                return 0;
+        return seconds >= 1 && seconds < 1e6 ? (uint32_t)seconds : 0;
+}
+
 static HaResult entity_read(Ha *h, const char *component, size_t n, const char *object, HaEntity *e)
 {
         char text[QUERY_SCALAR_SIZE] = "";
@@ -407,6 +440,7 @@ static HaResult entity_read(Ha *h, const char *component, size_t n, const char *
                         return refuse(h, "payload_off is too long");
         }
         e->alarm = e->type != RULE_METRIC;
+        e->expire_s = expire_get(h);
         device_get(h, object, e);
         return e->device[0] ? HA_TAKEN : refuse(h, "nothing names the device");
 }
@@ -470,6 +504,32 @@ static void entity_drop(Ha *h, uint64_t config)
                 }
 }
 
+/* The topic on which somebody says whether the device is there: an entity of its own, once for each device. */
+static void availability_add(Ha *h, const HaEntity *of, Key key)
+{
+        HaEntity a = {.type = RULE_METRIC, .what = METRIC_GONE}, *place;
+        char text[QUERY_SCALAR_SIZE] = "";
+
+        if (!topic_get(h, key, a.topic))
+                return;
+        (void)key_get(h, key + 1, text);                        /* there may be none */
+        (void)str_copy(a.device, sizeof(a.device), of->device); /* same size */
+        a.config = idmap_mix(hash_of(a.topic), hash_of(a.device)) | 1;
+        if (!template_path(text, a.path))
+                return;
+        if (!key_get(h, KEY_AVAILABLE_ON, text))
+                (void)str_copy(text, sizeof(text), "online");
+        (void)str_copy(a.on, sizeof(a.on), text); /* a cut one equals nothing */
+        if (!key_get(h, KEY_AVAILABLE_OFF, text))
+                (void)str_copy(text, sizeof(text), "offline");
+        (void)str_copy(a.off, sizeof(a.off), text);
+        place = entity_place(h, a.config);
+        if (!place || place->config)
+                return; /* full, or known */
+        *place = a;
+        topic_link(h, place);
+}
+
 HaResult ha_config(
         Ha *h, const char *prefix, const char *topic, const void *payload, size_t n, HaEntity **ret)
 {
@@ -495,6 +555,8 @@ HaResult ha_config(
                 result = refuse(h, "not JSON");
         else
                 result = entity_read(h, component, (size_t)(object - component), name, &read);
+        for (Key k = KEY_AVAILABLE; result == HA_TAKEN && k <= KEY_AVAILABLE_1; k += 2)
+                availability_add(h, &read, k);
         query_close(h->config);
         if (result != HA_TAKEN) {
                 entity_drop(h, read.config); /* what it was before holds no longer */
@@ -538,6 +600,37 @@ static bool state_open(
         return query_open(h->state, s.p, s.n) && query_next(h->state);
 }
 
+/* All that its device has said is doubtful until it says it again. */
+static void device_doubt(Ha *h, const char *device)
+{
+        for (uint32_t i = 0; i < h->n; i++)
+                if (h->entities[i].config && str_equal(h->entities[i].device, device)) {
+                        h->entities[i].doubts++;
+                        h->entities[i].last_s = 0;
+                }
+}
+
+static void gone_say(Ha *h, const HaEntity *e, Speech *s, bool known)
+{
+        Event event = s->base;
+        char text[QUERY_SCALAR_SIZE];
+        bool off, on;
+
+        if (!query_scalar(h->state, 0, text))
+                return;
+        off = str_equal(text, e->off);
+        on = str_equal(text, e->on) && !s->base.retained;
+        if (off)
+                device_doubt(h, e->device);
+        if (!known || (!off && !on))
+                return;
+        event.retained = false; /* it is kept so that whoever comes knows what is */
+        event.type = EVENT_STATUS;
+        event.status = (StatusEvent){
+                .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1, .gone = off};
+        speech_emit(s, &event);
+}
+
 static void metric_say(Ha *h, const HaEntity *e, Speech *s, bool known)
 {
         Event event = s->base;
@@ -577,6 +670,10 @@ static void entity_say(Ha *h, const HaEntity *e, Speech *s, bool known)
 {
         char text[QUERY_SCALAR_SIZE];
 
+        if (e->type == RULE_METRIC && e->what == METRIC_GONE) {
+                gone_say(h, e, s, known);
+                return;
+        }
         if (e->type == RULE_METRIC) {
                 metric_say(h, e, s, known);
                 return;
@@ -600,7 +697,7 @@ static void entity_read_state(
         Speech s = {.levels = h->levels,
                 .host = host,
                 .payload = idmap_hash(payload, n) | 1,
-                .doubts = h->doubts,
+                .doubts = h->doubts + e->doubts,
                 .now_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC),
                 .base = {.retained = retained}};
 
@@ -623,13 +720,41 @@ unsigned ha_read(Ha *h, bool alarms, const char *topic, const void *payload, siz
         if (!idmap_get(&h->by_topic, hash_of(topic), &i))
                 return 0;
         for (; i != NO_ENTITY; i = h->entities[i].next) {
-                const HaEntity *e = &h->entities[i];
+                HaEntity *e = &h->entities[i];
 
                 if (e->alarm != alarms || !str_equal(e->topic, topic))
                         continue;
                 fitted++;
+                if (e->expire_s && n > 0 && !retained)
+                        e->last_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC) | 1;
                 if (n > 0 && n <= LIMIT_BODY)
                         entity_read_state(h, e, payload, n, retained, host);
         }
         return fitted;
+}
+
+void ha_expire(Ha *h, const ProfileHost *host)
+{
+        uint32_t now_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC);
+
+        for (uint32_t i = 0; i < h->n; i++) {
+                const HaEntity *e = &h->entities[i];
+                Event event = {.type = EVENT_STATUS};
+                const char *profile;
+
+                if (!e->config || !e->expire_s || !e->last_s || now_s - e->last_s <= e->expire_s)
+                        continue;
+                (void)str_copy(event.source, sizeof(event.source), e->device); /* same size */
+                device_doubt(h, event.source);
+                profile = host->profile_of ? host->profile_of(host->userdata, event.source) : NULL;
+                if (!profile || (profile[0] && !str_equal(profile, HA_PROFILE)))
+                        continue;
+                event.status = (StatusEvent){.battery = INT16_MIN,
+                        .rssi = INT16_MIN,
+                        .mains = -1,
+                        .worn = -1,
+                        .tamper = -1,
+                        .gone = true};
+                host->emit(host->userdata, &event);
+        }
 }

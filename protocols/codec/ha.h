@@ -11,7 +11,10 @@
  *   event          event_types emergency, sos, panic
  *   device_automation  a trigger whose subtype or type is emergency, sos, panic
  *
- * with full and abbreviated keys, and of its templates two forms: value_json.x and value_json["x"]. Anything else
+ * An availability topic that says that it is not available, and a state that is older than expire_after, are a device
+ * that cannot be reached: no alarm and no sign of life, but it is lost five minutes later if it is not heard.
+ *
+ * All with full and abbreviated keys, and of its templates two forms: value_json.x and value_json["x"]. Anything else
  * is a program in a language that we do not speak: refused, and said so.
  */
 #include "protocols/codec/profile.h"
@@ -32,6 +35,8 @@ typedef struct HaEntity {
         bool subscribed; /* the adapter's */
         uint64_t config; /* of the announcement's topic; 0: none */
         uint32_t next;   /* of the same state topic */
+        uint32_t doubts; /* how often its device was away */
+        uint32_t expire_s, last_s; /* a state holds that long, 0: for ever; the newest one, CLOCK_BOOTTIME */
 } HaEntity;
 
 typedef enum HaResult {
@@ -56,5 +61,7 @@ const char *ha_word(const HaEntity *);
 /* A message on some topic. Returns how many entities it is for. */
 unsigned ha_read(Ha *, bool alarms, const char *topic, const void *payload, size_t n, bool retained,
         const ProfileHost *);
+/* States that are too old by now; cheap, for every few seconds. */
+void ha_expire(Ha *, const ProfileHost *);
 /* Messages may have been lost. */
 void ha_doubt(Ha *);

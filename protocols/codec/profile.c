@@ -842,6 +842,8 @@ void profile_event_text(const Event *e, bool first, char *ret, size_t cap)
                         str_addf(&s, " worn=%d", st->worn);
                 if (st->tamper >= 0)
                         str_addf(&s, " tamper=%d", st->tamper);
+                if (st->gone)
+                        str_add(&s, " gone");
                 signs_text(&s, &e->signs);
         }
 }

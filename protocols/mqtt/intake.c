@@ -32,6 +32,7 @@
 #include <errno.h>
 #include <string.h>
 
+#define EXPIRE_TICKS   10
 #define SUBSCRIBE_TICK 64 /* topics a second */
 
 typedef struct Heard {
@@ -45,6 +46,7 @@ typedef struct Heard {
 struct Intake {
         PortHost *host;
         Profiles *profiles;
+        unsigned ticks;
         Link *alarm, *vitals;
         Ha *ha; /* NULL: no discovery */
         const char *discovery;
@@ -131,7 +133,7 @@ static void on_event(void *userdata, const Event *meant)
         ASSERT(!meant->body);
         *e = *meant;
         e->via = VIA_MQTT;
-        if (in->host->event_body(e, m->payload, m->size > LIMIT_BODY ? LIMIT_BODY : m->size) < 0) {
+        if (m && in->host->event_body(e, m->payload, m->size > LIMIT_BODY ? LIMIT_BODY : m->size) < 0) {
                 in->host->count(
                         in->host, "mqtt.no_memory"); /* the event stands, only the record lacks its bytes */
                 e->body_json = false;
@@ -299,10 +301,18 @@ void intake_connected(Intake *in, bool alarms)
 
 void intake_tick(Intake *in)
 {
+        const ProfileHost host = {.userdata = in, .profile_of = on_profile, .emit = on_event};
+
         if (!link_held(in->alarm))
                 levels_keep(profiles_levels(in->profiles));
-        if (in->ha)
-                subscribe_some(in);
+        if (!in->ha)
+                return;
+        subscribe_some(in);
+        if (++in->ticks % EXPIRE_TICKS == 0) {
+                in->link = in->vitals;
+                in->full = false;
+                ha_expire(in->ha, &host); /* what finds no room is found again by supervision */
+        }
 }
 
 void intake_unclaimed(const Intake *in, Str *s)

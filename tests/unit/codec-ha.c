@@ -134,6 +134,107 @@ static void test_signs(void **state)
         }
 }
 
+/* Who cannot be reached gives no sign of life, and what he said before is doubtful. */
+static void test_availability(void **state)
+{
+        HaEntity *e;
+
+        assert_int_equal(announce("homeassistant/binary_sensor/d/pull/config",
+                                 "{\"dev_cla\":\"safety\",\"stat_t\":\"d/pull\",\"avty_t\":\"d/"
+                                 "status\",\"dev\":{\"ids\":\"d\"}}",
+                                 &e),
+                HA_TAKEN);
+        assert_int_equal(announce("homeassistant/sensor/d/battery/config",
+                                 "{\"device_class\":\"battery\",\"state_topic\":\"d/"
+                                 "battery\",\"availability_topic\":\"d/status\","
+                                 "\"device\":{\"identifiers\":\"d\"}}",
+                                 &e),
+                HA_TAKEN);
+        assert_string_equal(state_is(true, "d/pull", "ON", false), "d: sos");
+        assert_string_equal(
+                state_is(false, "d/status", "offline", false), "d: status gone"); /* once for both */
+        assert_string_equal(state_is(true, "d/pull", "ON", false), ""); /* the same bytes: its memory */
+        assert_string_equal(state_is(false, "d/status", "online", false), "d: status");
+        assert_string_equal(state_is(false, "d/status", "online", true), "");
+        assert_string_equal(state_is(false, "d/status", "offline", true), "d: status gone");
+        assert_string_equal(state_is(false, "d/status", "asleep", false), "");
+        assert_string_equal(state_is(false, "d/status", "{}", false), "");
+        registry = NULL;
+        assert_string_equal(state_is(false, "d/status", "offline", false), "");
+        registry = "";
+        assert_int_equal(announce("homeassistant/binary_sensor/z/smoke/config",
+                                 "{\"device_class\":\"smoke\",\"state_topic\":\"z/"
+                                 "1\",\"payload_available\":\"yes\",\"payload_not_available\":\"no\","
+                                 "\"availability\":[{\"topic\":\"bridge/state\",\"value_template\":\"{{ "
+                                 "value_json.state }}\"},"
+                                 "{\"topic\":\"z/1/availability\"}],\"device\":{\"identifiers\":\"z\"}}",
+                                 &e),
+                HA_TAKEN);
+        assert_string_equal(state_is(false, "bridge/state", "{\"state\":\"no\"}", false), "z: status gone");
+        assert_string_equal(state_is(false, "z/1/availability", "no", false), "z: status gone");
+        assert_string_equal(state_is(false, "z/1/availability", "yes", false), "z: status");
+        assert_int_equal(announce("homeassistant/binary_sensor/y/smoke/config",
+                                 "{\"device_class\":\"smoke\",\"state_topic\":\"y/"
+                                 "1\",\"availability_topic\":\"y/a\",\"availability_template\":"
+                                 "\"{{ value_json.a | int }}\",\"device\":{\"identifiers\":\"y\"}}",
+                                 &e),
+                HA_TAKEN); /* understood but for that */
+        assert_string_equal(state_is(false, "y/a", "offline", false), "");
+}
+
+static void expired(char out[128])
+{
+        const ProfileHost host = {.profile_of = on_profile, .emit = on_emit};
+
+        said[0] = '\0';
+        ha_expire(ha, &host);
+        (void)str_copy(out, 128, said);
+}
+
+static void test_expire_after(void **state)
+{
+        HaEntity *e;
+        char out[128];
+
+        assert_int_equal(announce("homeassistant/binary_sensor/d/m/config",
+                                 "{\"device_class\":\"motion\",\"state_topic\":\"d/"
+                                 "m\",\"expire_after\":60,\"device\":{\"identifiers\":\"d\"}}",
+                                 &e),
+                HA_TAKEN);
+        assert_int_equal(e->expire_s, 60);
+        expired(out);
+        assert_string_equal(out, ""); /* never heard */
+        (void)state_is(false, "d/m", "ON", true);
+        assert_int_equal(e->last_s, 0);
+        (void)state_is(false, "d/m", "ON", false);
+        assert_true(e->last_s > 0);
+        expired(out);
+        assert_string_equal(out, "");
+        e->last_s -= 61;
+        expired(out);
+        assert_string_equal(out, "d: status gone");
+        expired(out);
+        assert_string_equal(out, ""); /* once */
+        (void)state_is(false, "d/m", "ON", false);
+        e->last_s -= 61;
+        registry = "esphome"; /* somebody else reads it */
+        expired(out);
+        assert_string_equal(out, "");
+        registry = "";
+        assert_int_equal(announce("homeassistant/binary_sensor/d/m/config",
+                                 "{\"device_class\":\"motion\",\"state_topic\":\"d/"
+                                 "m\",\"exp_aft\":\"90\",\"device\":{\"identifiers\":\"d\"}}",
+                                 &e),
+                HA_TAKEN);
+        assert_int_equal(e->expire_s, 90);
+        assert_int_equal(announce("homeassistant/binary_sensor/d/m/config",
+                                 "{\"device_class\":\"motion\",\"state_topic\":\"d/"
+                                 "m\",\"expire_after\":-1,\"device\":{\"identifiers\":\"d\"}}",
+                                 &e),
+                HA_TAKEN);
+        assert_int_equal(e->expire_s, 0);
+}
+
 static void test_abbreviated(void **state)
 {
         HaEntity *e;
@@ -330,6 +431,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test_setup_teardown(test_binary_sensor, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_signs, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_availability, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_expire_after, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_abbreviated, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_sensors, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_triggers, setup, teardown),

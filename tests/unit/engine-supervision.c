@@ -126,6 +126,40 @@ static void test_a_daily_beat_is_lost_after_25_hours(void **state_)
         kit_end(&k);
 }
 
+/* Its bridge says that it cannot be reached. */
+static void test_gone_is_lost_in_five_minutes(void **state_)
+{
+        StatusEvent gone = nothing_said();
+        Kit k;
+
+        begin(&k);
+        k.policy.beat_us[DEVICE_SMOKE] = USEC_PER_DAY;
+        k.policy.beat_us[DEVICE_BUTTON] = 0;
+        kit_policy(&k);
+        gone.gone = true;
+        at(&k, 60);
+        status_says(&k, "smoke-101", gone);
+        status_says(&k, "sos-101", gone); /* not supervised */
+        status_says(&k, "nobody", gone);
+        at(&k, 200);
+        status_says(&k, "smoke-101", gone); /* said again: the time runs on */
+        at(&k, 359);
+        assert_int_equal(engine_open_count(k.engine), 0);
+        at(&k, 361);
+        assert_int_equal(view(&k, 1).why, REASON_LOST);
+        assert_string_equal(view(&k, 1).source, "smoke-101");
+        status_says(&k, "smoke-101", gone);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        status(&k, "smoke-101");
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        status_says(&k, "smoke-101", gone);
+        at(&k, 400);
+        status(&k, "smoke-101"); /* heard in time */
+        at(&k, 1000);
+        assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
+        kit_end(&k);
+}
+
 static void test_no_beat_no_supervision(void **state_)
 {
         Kit k;
@@ -402,6 +436,7 @@ int main(void)
                 cmocka_unit_test(test_a_press_is_a_sign_of_life),
                 cmocka_unit_test(test_the_registry_s_beat_goes_before_the_class_s),
                 cmocka_unit_test(test_a_daily_beat_is_lost_after_25_hours),
+                cmocka_unit_test(test_gone_is_lost_in_five_minutes),
                 cmocka_unit_test(test_no_beat_no_supervision),
                 cmocka_unit_test(test_after_a_restart_one_full_interval),
                 cmocka_unit_test(test_the_original_time_survives_a_restart),
