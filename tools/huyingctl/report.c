@@ -356,7 +356,7 @@ static void devices(Work *w)
 
 /* ---- what it stands on ---- */
 
-static void notes(Work *w)
+static void notes_journal(Work *w)
 {
         int64_t storage = number(w,
                 "SELECT count(*) FROM journal WHERE kind = 6 AND t >= ?1 AND t < ?2 AND seq >="
@@ -370,16 +370,24 @@ static void notes(Work *w)
         int64_t erased = number(w,
                 "SELECT count(*) FROM journal WHERE body IS NULL AND t >= ?1 AND t < ?2 AND seq >="
                 " coalesce((SELECT first_seq FROM day WHERE day >= ?1 / 86400000000 - 1 LIMIT 1), 0)");
-        char checkpoint[NOTE_SIZE];
 
-        report_note(w->report, "数据取自台账（散列链），未接单的一律按无穷大计入时限与百分位。网关停机期间发生而设"
-                        "备没有重发的呼叫，台账里没有。");
+        report_note(w->report,
+                "数据取自台账（散列链），未接单的一律按无穷大计入时限与百分位。网关停机期间发生而设"
+                "备没有重发的呼叫，台账里没有。");
         report_note(w->report,
                 "时段内网关启动 %" PRId64 " 次，存储降级 %" PRId64 " 次，时钟不可信的记录 %" PRId64
                 " 条，依法删除内容的记录 %" PRId64 " 条。",
                 starts, storage, doubtful, erased);
         report_note(w->report, "满意度、易/重/难分类未在报警中采集，留空；电话与走访未登记的不在其中。");
         report_note(w->report, "没有心跳的设备（不报在线）是否完好，只有月度测试能说明。");
+}
+
+static void notes(Work *w)
+{
+        char checkpoint[NOTE_SIZE];
+
+        if (w->kind != REPORT_VISITS) /* a year's rows are not looked through for it */
+                notes_journal(w);
         if (proof_checkpoint(w->audit, 0, checkpoint)) {
                 for (char *p = checkpoint; *p; p++)
                         if (*p == '\n' && (strchr(p, ' ') == p + 1 || p[1] == '\n')) {
@@ -450,7 +458,7 @@ static int fill(Work *w)
         clock_format_local(clock_now().wall_us, rp->made);
         switch (w->kind) {
         case REPORT_DAY: r = cases(w, "日登记", false); break;
-        case REPORT_VISITS: return report_visits(w->ctl, w->audit, rp, w->from_us, w->to_us);
+        case REPORT_VISITS: r = report_visits(w->ctl, w->audit, rp, w->from_us, w->to_us); break;
         case REPORT_WEEK:
         case REPORT_MONTH:
                 r = days(w);
