@@ -742,7 +742,7 @@ void ha_expire(Ha *h, const ProfileHost *host)
                 Event event = {.type = EVENT_STATUS};
                 const char *profile;
 
-                if (!e->config || !e->expire_s || !e->last_s || now_s - e->last_s <= e->expire_s)
+                if (!e->config || !e->expire_s || !e->last_s || now_s <= e->last_s + e->expire_s)
                         continue;
                 (void)str_copy(event.source, sizeof(event.source), e->device); /* same size */
                 device_doubt(h, event.source);
