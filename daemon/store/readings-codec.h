@@ -26,7 +26,7 @@ void reading_row(ReadingRow *ret, int64_t wall_us, const VitalsEvent *);
 /* zigzag varints: time and values as differences from the row before. */
 typedef struct Chunk {
         uint32_t resident, device;
-        int64_t first_s, last_s, min_s;
+        int64_t first_s, last_s;
         uint8_t *bytes;
         uint16_t n_bytes, cap, n_rows;
         int16_t last[VITAL_MAX];
