@@ -25,10 +25,10 @@
 
 #define WORKERS_MAX  16384u
 #define ENTRIES_MAX  1024u
-#define BEDS_MAX     512u
 #define SHOWN_MAX    64u
 #define BEDS_TOUCHED 16u
 #define SOON_US      (200 * USEC_PER_MSEC)
+#define PACE_US      (50 * USEC_PER_MSEC) /* between two: a long list must not keep alarms waiting */
 #define LOOK_US      (10 * USEC_PER_MIN)
 
 struct DayFeed {
@@ -277,7 +277,7 @@ static uint32_t beds_gather(const DayFeed *f, const Worker *w, DayBed *beds)
         const Registry *r = f->registry;
         uint32_t n = 0;
 
-        for (uint32_t i = 1; i < r->n_residents && n < BEDS_MAX; i++)
+        for (uint32_t i = 1; i < r->n_residents; i++)
                 if (covers(r, w, i))
                         bed_fill(f, i, &beds[n++]);
         qsort(beds, n, sizeof(DayBed), bed_order);
@@ -287,7 +287,7 @@ static uint32_t beds_gather(const DayFeed *f, const Worker *w, DayBed *beds)
 static void take(DayFeed *f, uint32_t worker)
 {
         const Worker *w = registry_worker(f->registry, worker);
-        _cleanup_(freep) DayBed *beds = calloc(BEDS_MAX, sizeof(DayBed));
+        _cleanup_(freep) DayBed *beds = calloc(f->registry->n_residents, sizeof(DayBed));
         DayEntry entries[SHOWN_MAX];
         const char *names[SHOWN_MAX], *addresses[SHOWN_MAX];
         Day day = {.at_us = clock_now().wall_us,
@@ -359,7 +359,7 @@ static uint32_t dirty_next(DayFeed *f)
         return 0;
 }
 
-/* Says what is ready, and takes the next; one each time the loop comes round, so that nothing waits for a long list. */
+/* Takes the next one, and says it when it may be said. */
 static void go_on(DayFeed *f)
 {
         uint32_t worker;
@@ -373,7 +373,7 @@ static void go_on(DayFeed *f)
         if (turn_released(f->turn) >= f->need)
                 say(f);
         f->timed = true;
-        (void)f->host->timer_set(f->timer, 0); /* fails only when the loop has ended */
+        (void)f->host->timer_set(f->timer, PACE_US); /* fails only when the loop has ended */
 }
 
 static void on_timer(void *userdata)

@@ -103,6 +103,21 @@ static void check_maps(const Engine *e, const Incident *in)
         ASSERT(in->overflow == (in->slot >= e->limits.incidents_max));
 }
 
+/* The next visit that is due is the next of all. */
+static void check_visits(const Engine *e)
+{
+        int64_t due = NEVER;
+
+        for (uint32_t id = 1; e->registry && id < e->registry->n_workers && id < WORKERS_MAX; id++) {
+                const OpenVisit *v = &e->workers[id].visit;
+
+                ASSERT(!v->number || (v->number < e->next_seq && v->service < SERVICE_MAX));
+                if (v->number && v->due_us < due)
+                        due = v->due_us;
+        }
+        ASSERT(e->visits_anew || due == e->visit_due);
+}
+
 void engine_check(const Engine *e)
 {
         uint32_t n = 0, open = 0, free = 0, in_heap = 0;
@@ -126,4 +141,5 @@ void engine_check(const Engine *e)
         ASSERT(n == e->n_used && open == e->open && in_heap == e->heap.n);
         ASSERT(n + free == e->high + OVERFLOWS);
         ASSERT(e->keys_n <= e->limits.keys_max);
+        check_visits(e);
 }
