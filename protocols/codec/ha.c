@@ -726,7 +726,7 @@ unsigned ha_read(Ha *h, bool alarms, const char *topic, const void *payload, siz
                         continue;
                 fitted++;
                 if (e->expire_s && n > 0 && !retained)
-                        e->last_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC) | 1;
+                        e->last_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC) + 1; /* 0 is never */
                 if (n > 0 && n <= LIMIT_BODY)
                         entity_read_state(h, e, payload, n, retained, host);
         }

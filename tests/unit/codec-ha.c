@@ -210,13 +210,13 @@ static void test_expire_after(void **state)
         assert_true(e->last_s > 0);
         expired(out);
         assert_string_equal(out, "");
-        e->last_s -= 61;
+        e->last_s -= 70;
         expired(out);
         assert_string_equal(out, "d: status gone");
         expired(out);
         assert_string_equal(out, ""); /* once */
         (void)state_is(false, "d/m", "ON", false);
-        e->last_s -= 61;
+        e->last_s -= 70;
         registry = "esphome"; /* somebody else reads it */
         expired(out);
         assert_string_equal(out, "");
