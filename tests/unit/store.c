@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "store/audit.h"
+#include "store/registry-build.h"
+#include "store/visits.h"
 #include "tests/fault/vfs-fault.h"
 #include "tests/unit/store-world.h"
 
@@ -455,9 +457,62 @@ static void test_auditor(void **state)
         store_free(s);
 }
 
+static void visit(StoreTxn *t, uint64_t seq, JournalKind kind, uint32_t worker, const char *body)
+{
+        store_txn_journal(t, &(JournalRecord){.seq = seq,
+                                     .kind = kind,
+                                     .t_us = 1790000000000000 + (int64_t)seq * (int64_t)USEC_PER_HOUR,
+                                     .tb_us = seq,
+                                     .boot = 1,
+                                     .worker = worker,
+                                     .body = body,
+                                     .body_size = (uint32_t)strlen(body)});
+}
+
+/* What the rows say of visits, and only that; a correction of another's visit changes nothing. */
+static void test_visits(void **state)
+{
+        Registry *registry = registry_make(&(RegistryCounts){1, 1, 2, 1, 1, 0});
+        StoreTxn *t = store_txn_new();
+        StoreStatus status;
+        StoreStart start;
+        Store *s = open_good(&start);
+        Care care;
+
+        registry->residents[1] = (Resident){.code = "r101", .name = "", .birth = "", .phone = "", .notes = ""};
+        registry_finish(registry);
+        cares_from(store_cares(s), 1790000000000000);
+        store_txn_registry(t, registry);
+        registry_unref(registry);
+        visit(t, 1, JOURNAL_VISIT_IN, 1, "{\"resident\":\"r101\",\"service\":\"bath\",\"proof\":true}");
+        visit(t, 2, JOURNAL_VISIT_IN, 2, "{\"resident\":\"r101\",\"service\":\"meals\"}");
+        visit(t, 3, JOURNAL_VISIT_OUT, 1, "{\"resident\":\"r101\",\"visit\":1,\"seconds\":7200,\"counts\":true,\"rating\":4}");
+        visit(t, 4, JOURNAL_VISIT_FORGOTTEN, 2, "{\"resident\":\"r101\",\"visit\":2,\"on\":true}");
+        assert_int_equal(store_run(s), 0);
+        store_submit(s, t);
+        WAIT_UNTIL(s, status, status.committed_seq == 4);
+        assert_true(cares_of(store_cares(s), 1, &care));
+        assert_true(care.visits == 1 && care.seconds == 7200 && care.last_us == 1790000000000000 + (int64_t)USEC_PER_HOUR);
+        assert_int_equal(number("SELECT count(*) FROM visit WHERE n = 1 AND counts = 1 AND proof = 1 AND rating = 4"
+                                " AND in_seq = 1 AND out_seq = 3 AND service = 'bath'"),
+                1);
+        assert_int_equal(number("SELECT until IS NULL FROM visit WHERE n = 2"), 1); /* reminded, still there */
+        t = store_txn_new();
+        visit(t, 5, JOURNAL_VISIT_FORGOTTEN, 2, "{\"resident\":\"r101\",\"visit\":2,\"on\":false}");
+        visit(t, 6, JOURNAL_VISIT_FIXED, 1, "{\"resident\":\"r101\",\"visit\":2,\"seconds\":3600,\"counts\":true}");
+        visit(t, 7, JOURNAL_VISIT_FIXED, 1, "{\"resident\":\"r101\",\"visit\":1,\"seconds\":0,\"counts\":false}");
+        store_submit(s, t);
+        WAIT_UNTIL(s, status, status.committed_seq == 7);
+        assert_int_equal(number("SELECT forgotten = 1 AND counts = 0 AND fix_seq IS NULL FROM visit WHERE n = 2"), 1);
+        assert_int_equal(number("SELECT counts = 0 AND fix_seq = 7 FROM visit WHERE n = 1"), 1);
+        assert_false(cares_of(store_cares(s), 1, &care));
+        store_free(s);
+        check_journal(1, 7);
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {TEST(test_first), TEST(test_all), TEST(test_groups),
+        const struct CMUnitTest tests[] = {TEST(test_first), TEST(test_all), TEST(test_visits), TEST(test_groups),
                 TEST(test_stop), TEST(test_kill), TEST(test_prune), TEST(test_bound), TEST(test_readings),
                 TEST(test_contiguous), TEST(test_numbers), TEST(test_ceilings), TEST(test_auditor)};
 
