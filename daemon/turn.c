@@ -152,7 +152,8 @@ bool turn_is_clean(const Turn *t)
         StoreStatus s;
 
         store_peek(t->store, &s);
-        return !t->look && store_txn_empty(t->txn) && !inbox_first(t->inbox) && s.committed_txns == s.submitted_txns;
+        return !t->look && store_txn_empty(t->txn) && !inbox_first(t->inbox) &&
+               s.committed_txns == s.submitted_txns;
 }
 
 /* What is recorded */
@@ -175,7 +176,8 @@ static void record_journal(Turn *t, const Effect *e, Now now)
                      *to = registry_worker(t->registry, j->to_worker);
         char around[2048];
         Str s = STR_BUFFER(around);
-        bool has = j->kind == JOURNAL_READING && recent_json(t->recent, j->resident, now.wall_us, &s) && !s.full;
+        bool has = j->kind == JOURNAL_READING && recent_json(t->recent, j->resident, now.wall_us, &s) &&
+                   !s.full;
         size_t n;
         int r = record_json(j,
                 &(RecordContext){.device = device ? device->code : NULL,
@@ -323,7 +325,7 @@ static const Port *port_of(const Turn *t, EventVia via)
         return NULL;
 }
 
-static void receipt_send(Turn *t, const Effect *e)
+static void receipt_send(Turn *t, const Effect *e, Now now)
 {
         const Port *p = port_of(t, e->receipt.via);
         char json[512];
@@ -341,6 +343,11 @@ static void receipt_send(Turn *t, const Effect *e)
                                          .seq = e->seq,
                                          .json = json,
                                          .json_size = n});
+        if (!engine_receipted(t->engine, e->incident, e->seq, now))
+                return;
+        if (engine_state_row(t->engine, e->incident, now, &t->row))
+                store_txn_state(t->txn, &t->row);
+        txn_touch(t, false, now.boot_us); /* a figure is in no hurry */
 }
 
 static void reply_send(Turn *t, const Effect *e)
@@ -389,7 +396,7 @@ static void lamp_send(Turn *t, const Effect *e)
 }
 
 /* Sends what may go, keeps the rest in its order. */
-static void calm_release(Turn *t)
+static void calm_release(Turn *t, Now now)
 {
         uint64_t released = turn_released(t);
         uint32_t n = t->calm_n, kept = 0;
@@ -402,7 +409,7 @@ static void calm_release(Turn *t)
                         continue;
                 }
                 if (e->type == EFFECT_RECEIPT)
-                        receipt_send(t, e);
+                        receipt_send(t, e, now);
                 else if (e->type == EFFECT_REPLY)
                         reply_send(t, e);
                 else if (e->type == EFFECT_VIEW)
@@ -487,7 +494,8 @@ static void look_again(Turn *t, Now now)
                 return;
         t->look = false;
         expire(t, now);
-        (void)engine_step(t->engine, &everything, now, &t->list); /* what has no room is due, and comes next */
+        (void)engine_step(
+                t->engine, &everything, now, &t->list); /* what has no room is due, and comes next */
         number_note(t);
         (void)effects_take(t, now);
 }
@@ -579,7 +587,7 @@ void turn_store(Turn *t)
         else
                 degraded_set(t, s.oldest_us && now.boot_us >= s.oldest_us + LIMIT_DEGRADED_US,
                         "the disk does not answer");
-        calm_release(t);
+        calm_release(t, now);
         for (size_t i = 0; i < t->n_ports; i++)
                 if (t->ports[i].ops->committed)
                         t->ports[i].ops->committed(t->ports[i].port, turn_released(t));

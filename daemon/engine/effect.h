@@ -271,6 +271,7 @@ typedef enum Figure {
         FIGURE_ACCEPT,
         FIGURE_ARRIVE,
         FIGURE_RESOLVE, /* the last time, when it was reopened */
+        FIGURE_RECEIPT, /* the device has its receipt: after the commit; the first time */
         FIGURE_MAX
 } Figure;
 

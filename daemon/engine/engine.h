@@ -179,6 +179,8 @@ bool engine_audit(Engine *, Now now, uint64_t outbox_us, EffectList *ret);
 /* CLOCK_BOOTTIME of the next deadline; UINT64_MAX: none. */
 uint64_t engine_deadline(const Engine *);
 
+/* The receipt with this number has left for a device. True: its incident's row has changed, for the figures. */
+bool engine_receipted(Engine *, uint64_t incident, uint64_t seq, Now now);
 /* The incident's row as it is now. False: no such incident in memory. */
 bool engine_state_row(const Engine *, uint64_t incident, Now now, StateRow *ret);
 bool engine_view(const Engine *, uint64_t incident, Now now, IncidentView *ret);

@@ -39,6 +39,21 @@ static void first(const Engine *e, Incident *in, Figure figure)
                 in->figures.ms[figure] = since_opening(e, in);
 }
 
+/* Of the event that opened it: its row stands right before the opening. A device that repeats waits all the while. */
+bool engine_receipted(Engine *e, uint64_t incident, uint64_t seq, Now now)
+{
+        Incident *in = table_get(e, incident);
+        int64_t ms;
+
+        ASSERT(!e->list && seq > 0);
+        if (!in || in->state == STATE_CLOSED || in->reopenings > 0 || seq + 1 != in->opening_seq ||
+                in->figures.ms[FIGURE_RECEIPT] != NO_FIGURE)
+                return false;
+        ms = ((int64_t)now.boot_us - in->opened_us) / 1000;
+        in->figures.ms[FIGURE_RECEIPT] = ms < 0 ? 0 : ms < NO_FIGURE ? (uint32_t)ms : NO_FIGURE - 1;
+        return true;
+}
+
 void kpi_step(Engine *e, Incident *in, JournalKind kind)
 {
         Figures *f = &in->figures;

@@ -14,7 +14,7 @@
 #include <string.h>
 
 #define BLOB_VERSION                                                                                        \
-        5 /* 1: levels of one byte, and not why, score, span and trend. 2: no figures. 3: no signs. 4: requests as others */
+        6 /* 1: levels of one byte, and not why, score, span and trend. 2: no figures. 3: no signs. 4: requests as others. 5: no receipt */
 
 enum {
         FLAG_LATE = 1 << 0,
@@ -152,7 +152,7 @@ static void put_people(Out *o, const Incident *in)
 static void put_figures(Out *o, const Incident *in)
 {
         put(o, (uint64_t)in->opened_us, 8);
-        for (unsigned i = 0; i < FIGURE_MAX; i++)
+        for (unsigned i = 0; i < FIGURE_RECEIPT; i++)
                 put(o, in->figures.ms[i], 4);
         put(o, in->figures.late_ms, 4);
         put(o, in->figures.attempts, 4);
@@ -172,8 +172,9 @@ static void put_signs(Out *o, const Incident *in)
 
 static void put_request(Out *o, const Incident *in)
 {
-        put(o, (in->desk ? REQUEST_DESK : 0) | (in->open_words ? REQUEST_OPEN_WORDS : 0) |
-                       (in->overdue ? REQUEST_OVERDUE : 0),
+        put(o,
+                (in->desk ? REQUEST_DESK : 0) | (in->open_words ? REQUEST_OPEN_WORDS : 0) |
+                        (in->overdue ? REQUEST_OVERDUE : 0),
                 1);
         put(o, in->rating, 1);
         put(o, in->waited_us, 8);
@@ -217,6 +218,7 @@ static uint32_t blob_write(const Incident *in, Now now, uint8_t *blob)
         put_signs(&o, in);
         if (is_request(in))
                 put_request(&o, in);
+        put(&o, in->figures.ms[FIGURE_RECEIPT], 4);
         return o.n;
 }
 
@@ -420,7 +422,7 @@ static void columns_take(Incident *in, const StateRow *row)
 static void get_figures(In *i, Incident *in)
 {
         in->opened_us = (int64_t)get(i, 8);
-        for (unsigned k = 0; k < FIGURE_MAX; k++)
+        for (unsigned k = 0; k < FIGURE_RECEIPT; k++)
                 in->figures.ms[k] = (uint32_t)get(i, 4);
         in->figures.late_ms = (uint32_t)get(i, 4);
         in->figures.attempts = (uint32_t)get(i, 4);
@@ -470,8 +472,8 @@ static void get_request(In *i, Incident *in)
 /* A request of the time when they were called like the others: the limits of its levels begin with its tier. */
 static void request_adopt(Incident *in)
 {
-        static const Timer others[] = {TIMER_RECEIPT, TIMER_OLDER, TIMER_ARRIVE_BY, TIMER_RECONFIRM, TIMER_HANDLE_BY,
-                TIMER_ARRIVE_MAX};
+        static const Timer others[] = {TIMER_RECEIPT, TIMER_OLDER, TIMER_ARRIVE_BY, TIMER_RECONFIRM,
+                TIMER_HANDLE_BY, TIMER_ARRIVE_MAX};
 
         for (unsigned k = 0; k < sizeof(others) / sizeof(others[0]); k++)
                 in->due[others[k]] = NEVER;
@@ -526,6 +528,8 @@ static void blob_read(In *i, Incident *in)
                 get_request(i, in);
         else if (is_request(in))
                 request_adopt(in);
+        if (i->version >= 6)
+                in->figures.ms[FIGURE_RECEIPT] = (uint32_t)get(i, 4);
 }
 
 /* What no incident of ours can be. A row from the disk is input: it is refused, never asserted. */

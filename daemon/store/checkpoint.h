@@ -24,6 +24,8 @@ int checkpoint_newest(sqlite3 *, char ret_note[NOTE_SIZE]);
 /* The incident's row of figures (SEMANTICS.md section 11), from its journal rows, within the transaction that closes it.
  * Applied twice it leaves the same row. */
 int kpi_note(sqlite3 *, uint64_t incident);
+/* What only the CLOSED row with this number says, when it comes behind the incident's own row. */
+int kpi_receipt(sqlite3 *, uint64_t seq);
 
 /*
  * The lawful erasure of what is recorded about one person, within the transaction of the journal row that says so: salt

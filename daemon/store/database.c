@@ -270,6 +270,8 @@ static int apply_journal(Database *d, const OpJournal *op)
                 rc = tree_note(d->db, &d->tree, hash);
         if (rc == SQLITE_OK)
                 rc = visit_note(d->db, &j, d->seq_offset, &d->visits);
+        if (rc == SQLITE_OK && j.kind == JOURNAL_CLOSED)
+                rc = kpi_receipt(d->db, j.seq);
         if (rc != SQLITE_OK)
                 return rc;
         if (d->head.empty)

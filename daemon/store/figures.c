@@ -8,12 +8,13 @@
  * The owner is who has first accepted. All from the journal, so that an auditor can derive the same by himself. Times are milliseconds from receiving
  * (opening), but device_ms: from the device's own event time to receiving, where the device said one that is
  * plausible. NULL: it did not happen, or nobody can know. 10 EVENT, 20 OPENED, 21 TIER, 22 LOOP, 23 NOTIFIED,
- * 25 DELIVERED, 27 ACCEPTED, 30 ARRIVED, 33 RESOLVED, 34 REOPENED, 60 TEST.
+ * 25 DELIVERED, 27 ACCEPTED, 30 ARRIVED, 33 RESOLVED, 34 REOPENED, 35 CLOSED (when the device's receipt left stands in
+ * no row of its own), 60 TEST.
  */
 static const char kpi_sql[] =
         "INSERT OR REPLACE INTO kpi(incident, opened, grid, class, priority, owner, resident, dwelling,"
         " device_ms, call_ms, delivered_ms, accept_ms, arrive_ms, resolve_ms, reopened, tiers, rounds,"
-        " attempts, late_ms, test, outcome)"
+        " attempts, late_ms, test, outcome, receipt_ms)"
         " SELECT i.id, i.opened, i.grid, i.class, i.priority,"
         " coalesce((SELECT worker FROM journal WHERE incident = ?1 AND kind = 27 ORDER BY seq LIMIT 1),"
         " i.owner), i.resident, i.dwelling,"
@@ -23,7 +24,7 @@ static const char kpi_sql[] =
         " (x_accepted - i.opened) / 1000, (x_arrived - i.opened) / 1000,"
         " (x_resolved - i.opened) / 1000, coalesce(x_reopened, 0), coalesce(x_tiers, 0),"
         " coalesce(x_rounds, 0) + 1, coalesce(x_attempts, 0),"
-        " CAST(coalesce(x_late, 0) AS INTEGER), coalesce(x_test, 0), i.outcome"
+        " CAST(coalesce(x_late, 0) AS INTEGER), coalesce(x_test, 0), i.outcome, x_receipt"
         " FROM incident i, (SELECT"
         " min(CASE WHEN kind = 10 THEN json_extract(b, '$.device_time') END) AS x_device,"
         " min(CASE WHEN kind = 23 THEN t END) AS x_called,"
@@ -36,7 +37,8 @@ static const char kpi_sql[] =
         " sum(kind = 23) AS x_attempts,"
         " max(CASE WHEN kind IN (21, 22)"
         " THEN t / 1000.0 - json_extract(b, '$.due') * 1000 END) AS x_late,"
-        " max(kind = 60) AS x_test"
+        " max(kind = 60) AS x_test,"
+        " max(CASE WHEN kind = 35 THEN json_extract(b, '$.figures.receipt_ms') END) AS x_receipt"
         " FROM (SELECT kind, t, CASE WHEN json_valid(body) THEN body END AS b"
         " FROM journal WHERE incident = ?1)) WHERE i.id = ?1";
 
@@ -62,6 +64,18 @@ int kpi_note(sqlite3 *db, uint64_t incident)
         return run(db, kpi_sql, incident, NULL);
 }
 
+int kpi_receipt(sqlite3 *db, uint64_t seq)
+{
+        static const char sql[] = "UPDATE kpi SET receipt_ms = r.ms FROM (SELECT incident, "
+                                  "json_extract(CASE WHEN json_valid(body)"
+                                  " THEN body END, '$.figures.receipt_ms') AS ms FROM journal WHERE seq = "
+                                  "?1 AND kind = 35) AS r"
+                                  " WHERE kpi.incident = r.incident";
+
+        ASSERT(seq > 0 && JOURNAL_CLOSED == 35);
+        return run(db, sql, seq, NULL);
+}
+
 int erase_resident(sqlite3 *db, const char *code)
 {
 #define PERSON "(SELECT id FROM resident WHERE code = ?1)"
@@ -74,7 +88,8 @@ int erase_resident(sqlite3 *db, const char *code)
                 ") AND json_valid(j.body) AND json_extract(j.body, '$.resident') = ?1)";
         static const char registry[] = "UPDATE resident SET name = '', birth = '', phone = '', notes = ''"
                                        " WHERE code = ?1 AND retired = 1";
-        static const char readings[] = "INSERT OR IGNORE INTO erasing(resident) SELECT id FROM resident WHERE code = ?1";
+        static const char readings[] =
+                "INSERT OR IGNORE INTO erasing(resident) SELECT id FROM resident WHERE code = ?1";
         int rc;
 
         ASSERT(code && code[0]);

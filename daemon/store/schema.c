@@ -160,8 +160,11 @@ static const char version_9[] = "CREATE TABLE erasing(resident INTEGER PRIMARY K
 /* Did the gateway's own alarm come home? Two rows in ten minutes, among all the others. */
 static const char version_10[] = "CREATE INDEX journal_canary ON journal(t) WHERE kind = 62;";
 
+/* From receiving to the device's receipt. */
+static const char version_11[] = "ALTER TABLE kpi ADD COLUMN receipt_ms INTEGER;";
+
 const SchemaStep schema_steps[] = {{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4},
-        {5, version_5}, {6, version_6}, {7, version_7}, {8, version_8}, {9, version_9}, {10, version_10}};
+        {5, version_5}, {6, version_6}, {7, version_7}, {8, version_8}, {9, version_9}, {10, version_10}, {11, version_11}};
 const size_t schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static int number_get(sqlite3 *db, const char *sql, int *ret)

@@ -222,7 +222,7 @@ static bool row_has_value(const JournalRow *row)
 static void add_figures(Str *s, const Figures *f)
 {
         static const char *const names[FIGURE_MAX] = {"device_ms", "call_ms", "delivered_ms", "accept_ms",
-                "arrive_ms", "resolve_ms"};
+                "arrive_ms", "resolve_ms", "receipt_ms"};
 
         str_addf(s, "%s\"figures\":{\"attempts\":%" PRIu32 ",\"tiers\":%u,\"rounds\":%" PRIu32
                     ",\"reopened\":%" PRIu32 ",\"late_ms\":%" PRIu32,

@@ -83,6 +83,7 @@ def test_a_closed_incident_has_its_figures(make_site):
     assert row["attempts"] >= 1 and row["accept_s"] >= 0 and row["arrive_s"] >= row["accept_s"]
     month = json.loads(site.daemon.ctl("--json", "kpi", "--by", "worker").stdout)
     assert [(k["who"], k["urgent"], k["in_60s"], k["false_alarm"]) for k in month] == [("w01", 1, 100.0, 100.0)]
+    assert 0 <= month[0]["receipt_p50_ms"] == month[0]["receipt_p99_ms"] < 60000, "from receiving to the receipt"
 
 
 def test_every_way_to_a_name_leaves_a_row(site):

@@ -283,12 +283,22 @@ static void test_a_closed_incident_says_its_figures(void **state_)
 {
         Kit k;
         const Figures *f;
+        uint64_t seq;
         Event ev;
 
         kit_begin(&k);
         ev = device_event(ALARM_SOS, "sos-101", "1");
         ev.device_us = k.now.wall_us - 1500000;
         step(&k, &ev);
+        seq = newest(&k, EFFECT_RECEIPT)->seq;
+        k.now.boot_us += 250000;
+        assert_false(engine_receipted(k.engine, 1, seq + 1, k.now)); /* of another event */
+        assert_true(engine_receipted(k.engine, 1, seq, k.now));
+        k.now.boot_us += 250000;
+        assert_false(engine_receipted(k.engine, 1, seq, k.now)); /* for a repeat */
+        assert_false(engine_receipted(k.engine, 7, seq, k.now)); /* an incident that is over */
+        k.now.boot_us -= 500000;
+        assert_true(engine_state_row(k.engine, 1, k.now, &k.rows[1])); /* as the turn does */
         at(&k, 40);
         kit_restart(&k);
         act(&k, ACTION_ACCEPT, "w02", 1);
@@ -306,6 +316,7 @@ static void test_a_closed_incident_says_its_figures(void **state_)
         assert_non_null(row(&k, JOURNAL_CLOSED));
         f = &row(&k, JOURNAL_CLOSED)->figures;
         assert_int_equal(f->ms[FIGURE_DEVICE], 1500);
+        assert_int_equal(f->ms[FIGURE_RECEIPT], 250);
         assert_int_equal(f->ms[FIGURE_CALL], 0);
         assert_int_equal(f->ms[FIGURE_DELIVERED], 0);
         assert_int_equal(f->ms[FIGURE_ACCEPT], 40000);
@@ -338,6 +349,7 @@ static void test_figures_of_what_never_happened_and_of_downtime(void **state_)
         f = &row(&k, JOURNAL_CLOSED)->figures;
         assert_int_equal(f->ms[FIGURE_DEVICE], NO_FIGURE);
         assert_int_equal(f->ms[FIGURE_ACCEPT], NO_FIGURE);
+        assert_int_equal(f->ms[FIGURE_RECEIPT], NO_FIGURE);
         assert_int_equal(f->ms[FIGURE_ARRIVE], NO_FIGURE);
         assert_int_equal(f->ms[FIGURE_RESOLVE], 70000);
         assert_int_equal(f->late_ms, 20000);

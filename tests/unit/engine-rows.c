@@ -21,8 +21,10 @@ enum {
         BLOB_TIMES = 1 + 8 + 2 + 14 + 8 + 2 + 4 * 4 + 3 * 8 + (1 + 5 * (1 + 8 + 4 + 8) + 7 * 8 + 4),
         BLOB_ARRIVE_BY = BLOB_TIMES - 4 -
                          4 * 8, /* of the plan, and after it handle_by, arrive_max, reopen, outcomes */
-        BLOB_FIGURES = 8 + FIGURE_MAX * 4 + 4 + 4 + 1,
+        BLOB_FIGURES = 8 + FIGURE_RECEIPT * 4 + 4 + 4 + 1,
         BLOB_SIGNS = 42, /* sign, its time; located, when, where, how well */
+        BLOB_REQUEST = 10,
+        BLOB_RECEIPT = 4,
 };
 
 static uint32_t armed_of(const StateRow *row)
@@ -63,8 +65,23 @@ static void toggle(StateRow *row, Timer t)
                 row->blob[BLOB_TIMES + i] = (uint8_t)(armed >> (24 - 8 * i));
 }
 
+static void as_version_5(StateRow *row)
+{
+        row->blob[0] = 5;
+        row->blob_size -= BLOB_RECEIPT;
+}
+
+static void as_version_4(StateRow *row)
+{
+        as_version_5(row);
+        row->blob[0] = 4;
+        if (row->class == CLASS_REQUEST)
+                row->blob_size -= BLOB_REQUEST;
+}
+
 static void as_version_3(StateRow *row)
 {
+        as_version_4(row);
         row->blob[0] = 3;
         row->blob_size -= BLOB_SIGNS;
 }
@@ -139,7 +156,7 @@ static void test_rows_of_older_versions_are_read(void **state_)
 
         a_day(&k);
         memcpy(rows_, k.rows, sizeof(rows_));
-        for (int version = 1; version <= 3; version++) {
+        for (int version = 1; version <= 5; version++) {
                 kit_begin(&old);
                 old.now = k.now;
                 old.unchecked_rows = true;
@@ -150,8 +167,12 @@ static void test_rows_of_older_versions_are_read(void **state_)
                                 as_version_1(&row);
                         else if (version == 2)
                                 as_version_2(&row);
-                        else
+                        else if (version == 3)
                                 as_version_3(&row);
+                        else if (version == 4)
+                                as_version_4(&row);
+                        else
+                                as_version_5(&row);
                         assert_int_equal(engine_restore(old.engine, &row, old.now), 0);
                         assert_true(engine_state_row(old.engine, id, old.now, &again));
                         assert_int_equal(again.state, rows_[id].state);

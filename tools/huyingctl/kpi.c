@@ -22,7 +22,7 @@
 #define JUDGED_US    (180 * (int64_t)USEC_PER_SEC)
 
 typedef struct Row {
-        int64_t opened_us, accept_ms, arrive_ms, resolve_ms; /* KPI_NEVER: not */
+        int64_t opened_us, accept_ms, arrive_ms, resolve_ms, receipt_ms; /* KPI_NEVER: not */
         uint32_t key;
         Class class;
         unsigned priority;
@@ -61,11 +61,14 @@ static void group_values(KpiGroup *g, const Row *r)
                 g->cap = g->cap ? 2 * g->cap : 64;
                 g->accept_ms = realloc(g->accept_ms, g->cap * sizeof(int64_t));
                 g->arrive_ms = realloc(g->arrive_ms, g->cap * sizeof(int64_t));
-                ASSERT(g->accept_ms && g->arrive_ms);
+                g->receipt_ms = realloc(g->receipt_ms, g->cap * sizeof(int64_t));
+                ASSERT(g->accept_ms && g->arrive_ms && g->receipt_ms);
         }
         g->accept_ms[g->n++] = r->accept_ms;
         if (r->arrive_ms != KPI_NEVER)
                 g->arrive_ms[g->n_arrive++] = r->arrive_ms;
+        if (r->receipt_ms != KPI_NEVER) /* no device asked for one, or it is not closed yet */
+                g->receipt_ms[g->n_receipt++] = r->receipt_ms;
 }
 
 /* A fault may last into later months. */
@@ -144,7 +147,8 @@ static bool on_row(void *userdata, const AuditCell *c)
                 .reopened = c[7].number > 0,
                 .test = c[8].number != 0,
                 .open = c[9].number != 0,
-                .false_alarm = c[10].number != 0};
+                .false_alarm = c[10].number != 0,
+                .receipt_ms = or_never(&c[11])};
 
         row_count(userdata, &r);
         return true;
@@ -197,12 +201,12 @@ int kpi_collect(Audit *audit, KpiBy by, const int64_t *months, unsigned n_months
         (void)snprintf(closed, sizeof(closed),
                 "SELECT opened, %s, class, priority, accept_ms + coalesce(device_ms, 0), arrive_ms, "
                 "resolve_ms, reopened,"
-                " test, 0, outcome = 'false_alarm' FROM kpi"
+                " test, 0, outcome = 'false_alarm', receipt_ms FROM kpi"
                 " WHERE incident BETWEEN ?1 AND ?2 AND opened >= ?3 AND opened < ?4",
                 key);
         (void)snprintf(open, sizeof(open),
                 "SELECT opened, %s, class, priority, (accepted - opened) / 1000, (arrived - opened) / 1000,"
-                " (resolved - opened) / 1000, round > 1, 0, 1, outcome = 'false_alarm'"
+                " (resolved - opened) / 1000, round > 1, 0, 1, outcome = 'false_alarm', NULL"
                 " FROM incident INDEXED BY incident_open WHERE closed IS NULL AND opened >= ?1 AND opened < "
                 "?2",
                 key);
@@ -227,6 +231,8 @@ int kpi_collect(Audit *audit, KpiBy by, const int64_t *months, unsigned n_months
                         qsort(g->accept_ms, g->n, sizeof(int64_t), by_value);
                 if (g->n_arrive > 0)
                         qsort(g->arrive_ms, g->n_arrive, sizeof(int64_t), by_value);
+                if (g->n_receipt > 0)
+                        qsort(g->receipt_ms, g->n_receipt, sizeof(int64_t), by_value);
         }
         *ret = k;
         return r;
@@ -237,6 +243,7 @@ void kpi_free(Kpi *k)
         for (unsigned i = 0; i < k->n; i++) {
                 free(k->groups[i].accept_ms);
                 free(k->groups[i].arrive_ms);
+                free(k->groups[i].receipt_ms);
         }
         free(k->groups);
         *k = (Kpi){0};
@@ -288,7 +295,9 @@ static const SheetColumn columns[] = {{"month", "月份", "MONTH", false}, {"who
         {"unprotected_h", "失护小时", "UNPROTECTED H", true}, {"devices", "设备", "DEVICES", true},
         {"available", "设备可用%", "AVAILABLE", true}, {"tests_overdue", "测试逾期", "TESTS OVERDUE", true},
         {"canary", "自检成功%", "CANARY", true}, {"canary_p50_s", "自检中位秒", "CANARY P50", true},
-        {"canary_p99_s", "自检P99秒", "CANARY P99", true}};
+        {"canary_p99_s", "自检P99秒", "CANARY P99", true},
+        {"receipt_p50_ms", "回执中位毫秒", "RECEIPT P50 MS", true},
+        {"receipt_p99_ms", "回执P99毫秒", "RECEIPT P99 MS", true}};
 
 static bool name_row(void *userdata, const AuditCell *cells)
 {
@@ -335,12 +344,19 @@ static void care_fill(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup
         infinite(ctl, ret->p99);
 }
 
+static void milliseconds(int64_t ms, char ret[24])
+{
+        ret[0] = '\0';
+        if (ms >= 0)
+                (void)snprintf(ret, 24, "%" PRId64, ms);
+}
+
 static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *g, const KpiDevices *d, Sheet *sheet)
 {
         static const double percents[] = {50, 90, 97.5, 99};
         const AuditCell id = {.number = g->key};
         char month[20], who[CODE_SIZE] = "", n[9][24], s60[16], s180[16], a15[16], a30[16], wrong[16],
-                        p[4][24], hours[24];
+                        p[4][24], hours[24], r50[24], r99[24];
         const uint64_t numbers[] = {
                 g->n, g->never, g->n - g->attended, g->reopened, g->open, g->all, g->faults};
         Care care;
@@ -359,6 +375,8 @@ static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *
                 kpi_seconds(kpi_percentile(g->accept_ms, g->n, percents[i]), p[i]);
                 infinite(ctl, p[i]);
         }
+        milliseconds(kpi_percentile(g->receipt_ms, g->n_receipt, 50), r50);
+        milliseconds(kpi_percentile(g->receipt_ms, g->n_receipt, 99), r99);
         kpi_share(g->in60, g->n, s60);
         kpi_share(g->in180, g->n, s180);
         kpi_share(g->arrived15, g->n, a15);
@@ -368,7 +386,7 @@ static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *
         care_fill(ctl, audit, k, g, d, &care);
         sheet_row(sheet, (const char *[]){month, who, n[0], s60, s180, n[1], p[0], p[1], p[2], p[3], a15,
                                  a30, n[2], n[3], wrong, n[4], n[5], n[6], hours, care.devices,
-                                 care.available, care.overdue, care.canary, care.p50, care.p99});
+                                 care.available, care.overdue, care.canary, care.p50, care.p99, r50, r99});
 }
 
 /* The months asked for: one, or the last twelve. */

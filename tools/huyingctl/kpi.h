@@ -17,7 +17,8 @@ typedef struct KpiGroup {
         int64_t fault_ms;                         /* how long devices were faulty: somebody unprotected */
         int64_t *accept_ms;                       /* n values, KPI_NEVER for never; sorted by kpi_collect() */
         int64_t *arrive_ms;                       /* n_arrive values, sorted */
-        size_t n_arrive, cap;
+        int64_t *receipt_ms;                      /* n_receipt values: the device has its receipt; sorted */
+        size_t n_arrive, n_receipt, cap;
 } KpiGroup;
 
 typedef enum KpiBy { KPI_BY_ALL, KPI_BY_GRID, KPI_BY_WORKER } KpiBy;
