@@ -717,7 +717,8 @@ Answer request_write(Engine *e, const Event *ev, uint32_t worker, Incident **ret
                 .group = GROUP_REQUEST,
                 .kind = ALARM_REQUEST,
                 .reason = REASON_OPENED,
-                .source = ""};
+                .source = "",
+                .word = ""};
 
         ASSERT(w && ev->type == EVENT_ACTION);
         if (!who || (ev->action.class[0] && !request_class_parse(ev->action.class, &class)))
