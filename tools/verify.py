@@ -7,11 +7,11 @@
     verify.py [--key KEY] --checkpoint OLD --proof PROOF.json    that the journal goes on from OLD
 
 KEY is the verifier key that you got from the gateway's owner at the beginning; without it the key in the export is
-taken, which proves nothing against whoever made the export. Checkpoints that you kept (from MQTT, a phone, the
-district) are the witnesses. Several exports continue one another. Exit code 0: everything fits; 1: something does not.
+taken, which proves nothing against whoever made the export. Checkpoints that you kept (from MQTT, the district, an alert
+on a phone) are the witnesses. Several exports, or archives, continue one another. Exit code 0: everything fits; 1: not.
 
-Formats: the head of tools/huyingctl/prove.c; the record: daemon/store/journal.h; checkpoints: daemon/store/note.h.
-Ed25519 is RFC 8032 section 6, verification only.
+Formats: the head of tools/huyingctl/export.c; the record: daemon/store/journal.h; checkpoints: daemon/store/note.h;
+Ed25519: RFC 8032 section 6.
 """
 import argparse, base64, hashlib, json, struct, sys  # noqa: E401: this file is kept short to be read
 
@@ -20,8 +20,7 @@ L = 2 ** 252 + 27742317777372353535851937790883648493
 D = -121665 * pow(121666, P - 2, P) % P
 ROOT_OF_MINUS_1 = pow(2, (P - 1) // 4, P)
 
-class Bad(Exception):
-    pass
+Bad = type("Bad", (Exception,), {"__doc__": "Something does not fit."})
 
 def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
@@ -51,8 +50,7 @@ def point(raw):
         x = x * ROOT_OF_MINUS_1 % P
     if y >= P or (x * x - square) % P or (x == 0 and sign):
         raise Bad("a key or a signature is no point of the curve")
-    x = P - x if x & 1 != sign else x
-    return x, y, 1, x * y % P
+    return (x := P - x if x & 1 != sign else x), y, 1, x * y % P
 
 BASE = point((4 * pow(5, P - 2, P) % P).to_bytes(32, "little"))
 
@@ -80,6 +78,10 @@ def open_note(note, verifier):
                 raise Bad("a checkpoint of another journal")
             return int(size), base64.b64decode(root), int(first.split()[1]), int(when.split()[1])
     raise Bad("a checkpoint is not signed by this key")
+
+def of_alert(text):  # not signed: who kept the alert is the witness
+    c = json.loads(text)["checkpoint"]
+    return c["size"], base64.b64decode(c["root"]), c["first"], c["time"]
 
 def row_hash(row, prev):
     if row["body"] is not None:
@@ -127,7 +129,7 @@ def check_export(paths, key, witnesses):
                         raise Bad("the tree before the export has another size")
                     prev, last = bytes.fromhex(item["prev"] or "00" * 32), item["from"] - 1
                     for text in witnesses:
-                        size, root, of, _ = open_note(text, key)
+                        size, root, of, _ = of_alert(text) if text[:1] == "{" else open_note(text, key)
                         if of != first or size <= tree.size:
                             raise Bad("a given checkpoint is of another journal or lies before the export")
                         due[size] = root
@@ -150,7 +152,7 @@ def check_export(paths, key, witnesses):
 
 def check_proof(proof, key, witnesses):
     size, root, first, _ = open_note(proof["checkpoint"], key)
-    path = [base64.b64decode(h) for h in proof["path"]]
+    path, sn = [base64.b64decode(h) for h in proof["path"]], size - 1
     if size != proof["size"]:
         raise Bad("the proof is for another checkpoint")
     if proof["huying"] == "proof-1":
@@ -163,7 +165,6 @@ def check_proof(proof, key, witnesses):
             raise Bad("the proof is for another old checkpoint")
         both = r = old if before & before - 1 == 0 else path.pop(0)
         fn = before - 1
-    sn = size - 1
     while both and fn & 1:
         fn, sn = fn >> 1, sn >> 1
     for h in path:
@@ -180,9 +181,9 @@ def check_proof(proof, key, witnesses):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name, more in (("--key", {}), ("--proof", {}), ("--checkpoint", {"action": "append", "default": []})):
-        parser.add_argument(name, **more)
-    parser.add_argument("exports", nargs="*")
+    many = {"--checkpoint": {"action": "append", "default": []}, "exports": {"nargs": "*"}}
+    for name in ("--key", "--proof", *many):
+        parser.add_argument(name, **many.get(name, {}))
     o = parser.parse_args()
     try:
         witnesses = [open(path, encoding="utf-8").read() for path in o.checkpoint]
@@ -193,7 +194,6 @@ def main():
     except (Bad, KeyError, ValueError, TypeError, IndexError, struct.error) as error:
         print(f"BAD: {error!r}" if not isinstance(error, Bad) else f"BAD: {error}")
         return 1
-    return 0
 
 if __name__ == "__main__":
     sys.exit(main())

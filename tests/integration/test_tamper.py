@@ -305,12 +305,13 @@ def test_an_alert_on_a_phone_is_a_witness(forged):
     alert = json.loads(forged.alert.read_text())
     assert alert["checkpoint"]["size"] >= forged.kept and alert["checkpoint"]["first"] == 1
     verdict = forged.verify("--checkpoint", forged.alert)
-    assert verdict["good"] and verdict["witness"]
+    assert verdict["good"] and verdict["witness"] and forged.independent("--checkpoint", forged.alert)
     seq = accepted(forged.db)
     set_body(forged.db, seq, '{"worker":"w02"}')
     rehash(forged.db, seq)
     sign_again(forged, forged.db)
     assert forged.verify()["good"] and not forged.verify("--checkpoint", forged.alert)["good"]
+    assert forged.independent() and not forged.independent("--checkpoint", forged.alert)
     cut(forged, forged.kept - 2)
     assert "cut off" in forged.verify("--checkpoint", forged.alert)["why"]
 
