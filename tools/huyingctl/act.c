@@ -109,7 +109,7 @@ static void member(Str *s, const char *name, const char *value)
 
 Exit act_as(const Ctl *ctl, const char *action, const char *more)
 {
-        char request[1024], nonce[24], actor[CODE_SIZE];
+        char request[4096], nonce[24], actor[CODE_SIZE];
         Str s = STR_BUFFER(request);
         Exit e;
 

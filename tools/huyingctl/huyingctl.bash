@@ -10,14 +10,14 @@ _huyingctl() {
         visit) COMPREPLY=($(compgen -W "in out fix" -- "$word")) && return ;;
         --by) COMPREPLY=($(compgen -W "grid worker resident" -- "$word")) && return ;;
         duty) COMPREPLY=($(compgen -W "on off --all" -- "$word")) && return ;;
-        show | accept | arrived | resolve | decline | release | handoff | reopen)
+        show | accept | arrived | resolve | decline | release | handoff | reopen | assign | start | waiting | done | not-accepted | escalate | rate | reclass)
                 COMPREPLY=($(compgen -W "$(huyingctl --json list 2>/dev/null | grep -o '"incident":[0-9]*' | cut -d: -f2)" -- "$word"))
                 return
                 ;;
         esac
         case $word in
         -*) COMPREPLY=($(compgen -W "$(huyingctl --help | grep -oE '^  --[a-z]+|, --[a-z]+' | tr -d ' ,')" -- "$word")) ;;
-        *) COMPREPLY=($(compgen -W "$(huyingctl --help | sed -nE 's/^  ([a-z]+) .*/\1/p')" -- "$word")) ;;
+        *) COMPREPLY=($(compgen -W "$(huyingctl --help | sed -nE 's/^  ([a-z-]+) .*/\1/p')" -- "$word")) ;;
         esac
 }
 complete -F _huyingctl huyingctl

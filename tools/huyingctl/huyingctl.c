@@ -69,6 +69,19 @@ static const Verb verbs[] = {
         {"handoff", "N AGENCY [REF]", "移交 119、120 或上级（up）",
                 "hands off to 119, 120, up; the ladder goes on", 2, 3, verb_act},
         {"reopen", "N", "重开", "opens it again", 1, 1, verb_act},
+        {"requests", "[--all]", "诉求：待办的；--all 含已评价、不受理", "everyday requests; --all: also closed ones", 0, 0,
+                verb_requests},
+        {"request", "RESIDENT easy|key|hard TEXT", "登记诉求；--public 可上公示墙",
+                "writes down what a resident wants; --public: its words may stand on the wall", 3, 3, verb_request},
+        {"assign", "N WORKER", "指派", "gives a request to somebody", 2, 2, verb_request_act},
+        {"start", "N", "开始办理", "work begins", 1, 1, verb_request_act},
+        {"waiting", "N TIME EVIDENCE", "等待，须有凭据", "waits, with evidence, 5 days in all", 3, 3, verb_request_act},
+        {"done", "N [NOTE]", "办完，待回访", "is done: the resident is to be asked", 1, 2, verb_request_act},
+        {"not-accepted", "N REASON", "不受理，须有理由", "is not accepted, with a reason", 2, 2, verb_request_act},
+        {"escalate", "N REASON", "上报一级", "hands it up one level", 2, 2, verb_request_act},
+        {"rate", "N 1…5 [NOTE]", "回访评价；3 分以下上一级重办", "what the resident says; below 3 it is opened one level up",
+                2, 3, verb_request_act},
+        {"reclass", "N easy|key|hard", "改类别", "changes the class", 2, 2, verb_request_act},
         {"unprotected", "", "设备失效的老人，风险高的在前；超期未测试的设备",
                 "residents whose devices do not work, by risk; devices not tried for too long", 0, 0,
                 verb_unprotected},
@@ -122,7 +135,7 @@ static const Verb verbs[] = {
                 WITH("by", OPTION_BY), WITH("format", OPTION_FORMAT), WITH("output", OPTION_OUTPUT),        \
                 FLAG("no-pager", OPTION_NO_PAGER), FLAG("check", OPTION_CHECK),                             \
                 WITH("archive", OPTION_ARCHIVE), WITH("service", OPTION_SERVICE), WITH("rating", OPTION_RATING), \
-                WITH("day", OPTION_DAY)
+                WITH("day", OPTION_DAY), FLAG("public", OPTION_PUBLIC)
 
 #define VERBS (sizeof(verbs) / sizeof(*verbs))
 
@@ -174,6 +187,7 @@ static void print_help(FILE *f)
                     "  --checkpoint F, --key K, --archive F   外部检查点或警情 JSON；公钥；档案 / a witness's note or a saved\n"
                     "                 alert; the verifier key or its file; an archive to check\n"
                     "  --service S, --rating N   服务、评价 / what a visit is for; by the resident, 1 to 5 (visit)\n"
+                    "  --public       内容可上公示墙 / its words may stand on the wall (request, done, …)\n"
                     "  --check        restore：只核对 / only proves the backup\n\n"
                     "drill DEVICE 以 DEVICE 的名义发一条测试报警（kind "
                     "test）：从网关到记录走一遍，不呼叫任何人。\n"

@@ -57,6 +57,7 @@ typedef enum Option {
         OPTION_SERVICE,
         OPTION_RATING,
         OPTION_DAY,
+        OPTION_PUBLIC,
         OPTION_MAX,
 } Option;
 
@@ -124,6 +125,9 @@ int verb_import(Ctl *, int argc, char **argv);
 int verb_duty(Ctl *, int argc, char **argv);
 int verb_act(Ctl *, int argc, char **argv);
 int verb_drill(Ctl *, int argc, char **argv);
+int verb_request(Ctl *, int argc, char **argv);
+int verb_request_act(Ctl *, int argc, char **argv);
+int verb_requests(Ctl *, int argc, char **argv);
 int verb_visit(Ctl *, int argc, char **argv);
 int verb_visits(Ctl *, int argc, char **argv);
 int verb_audit(Ctl *, int argc, char **argv);

@@ -69,7 +69,7 @@ typedef struct Replay {
         bool started, json;
         int32_t utc_s;
         uint64_t n, same, inputs, notes, unmade, different, states, states_different;
-        uint64_t unmade_kinds[JOURNAL_TEST + 16];
+        uint64_t unmade_kinds[JOURNAL_LAST + 1];
 } Replay;
 
 /* Columns of the query, in this order. */

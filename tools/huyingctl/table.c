@@ -102,6 +102,8 @@ const char *class_zh(const char *class)
                 {"battery", "电量低"},
                 {"system", "网关自身"},
                 {"request", "诉求"},
+                {"request-key", "诉求·重"},
+                {"request-hard", "诉求·难"},
                 {0},
         };
 
