@@ -123,7 +123,7 @@ static void gather_items(BoardFeed *b, Now now)
         for (uint64_t id = engine_next_open(b->engine, 0); id; id = engine_next_open(b->engine, id)) {
                 IncidentView v;
 
-                if (!engine_view(b->engine, id, now, &v) || v.request != REQUEST_STATE_NONE)
+                if (!engine_view_numbers(b->engine, id, now, &v) || v.request != REQUEST_STATE_NONE)
                         continue;
                 board->open++;
                 board->unanswered += v.state == STATE_ALERTING;
@@ -131,8 +131,11 @@ static void gather_items(BoardFeed *b, Now now)
                                   (v.handle_by_us && v.handle_by_us < now.wall_us);
                 item_insert(b, &v);
         }
-        for (uint32_t i = 0; i < board->n_items; i++)
+        for (uint32_t i = 0; i < board->n_items; i++) {
+                ASSERT(engine_view(
+                        b->engine, b->items[i].view.id, now, &b->items[i].view)); /* was there just now */
                 item_fill(b, &b->items[i]);
+        }
 }
 
 /* True: x stands above y on the problem wall. */
@@ -151,7 +154,8 @@ static void problem_insert(BoardFeed *b, const IncidentView *v)
                 return;
         if (b->board.n_problems < BOARD_PROBLEMS_MAX)
                 b->board.n_problems++;
-        memmove(&b->problems[at + 1], &b->problems[at], (b->board.n_problems - 1 - at) * sizeof(BoardProblem));
+        memmove(&b->problems[at + 1], &b->problems[at],
+                (b->board.n_problems - 1 - at) * sizeof(BoardProblem));
         b->problems[at] = (BoardProblem){.view = *v};
 }
 
@@ -164,17 +168,19 @@ static void gather_walls(BoardFeed *b, Now now)
         for (uint64_t id = engine_next_held(b->engine, 0); id; id = engine_next_held(b->engine, id)) {
                 IncidentView v;
 
-                if (!engine_view(b->engine, id, now, &v) || v.request == REQUEST_STATE_NONE)
+                if (!engine_view_numbers(b->engine, id, now, &v) || v.request == REQUEST_STATE_NONE)
                         continue;
                 board->requests++;
                 problem_insert(b, &v);
         }
         for (uint32_t i = 0; i < board->n_problems; i++) {
                 BoardProblem *p = &b->problems[i];
+                bool known = engine_view(b->engine, p->view.id, now, &p->view);
                 const Dwelling *d = registry_dwelling(b->registry, p->view.dwelling);
                 const Grid *g = registry_grid(b->registry, p->view.grid);
                 const Worker *w = registry_worker(b->registry, p->view.owner);
 
+                ASSERT(known); /* it was there just now */
                 p->resident = resident_name(b, p->view.resident);
                 p->building = d ? d->building : NULL;
                 p->grid = g ? g->name : NULL;
@@ -212,18 +218,17 @@ void board_answer(void *board, const TextsAnswer *a)
 
 static void answer_add(BoardFeed *b, const IncidentView *v, Now now)
 {
-        board_answer(b,
-                &(TextsAnswer){.incident = v->id,
-                        .resident = v->resident,
-                        .grid = v->grid,
-                        .class = (uint8_t)v->class,
-                        .tier = v->tier,
-                        .score = v->rating,
-                        .open_words = v->open_words,
-                        .opened_us = v->opened_us,
-                        .resolved_us = v->resolved_us,
-                        .closed_us = now.wall_us,
-                        .words = texts_words(b->texts, v->id)});
+        board_answer(b, &(TextsAnswer){.incident = v->id,
+                                .resident = v->resident,
+                                .grid = v->grid,
+                                .class = (uint8_t)v->class,
+                                .tier = v->tier,
+                                .score = v->rating,
+                                .open_words = v->open_words,
+                                .opened_us = v->opened_us,
+                                .resolved_us = v->resolved_us,
+                                .closed_us = now.wall_us,
+                                .words = texts_words(b->texts, v->id)});
 }
 
 void board_forget(BoardFeed *b, uint32_t resident)

@@ -44,6 +44,7 @@ struct DayFeed {
         bool timed;     /* the timer comes soon */
         uint32_t today; /* yyyymmdd */
         uint8_t dirty[WORKERS_MAX / 8], said[WORKERS_MAX / 8];
+        uint32_t n_dirty;
         uint32_t next; /* where the look for a dirty one goes on */
         uint64_t cares_seen;
         uint32_t touched[BEDS_TOUCHED], n_touched;
@@ -91,6 +92,7 @@ static void dirty(DayFeed *f, uint32_t worker)
 {
         if (worker == 0 || worker >= workers(f) || !has_day(registry_worker(f->registry, worker)))
                 return;
+        f->n_dirty += !bit(f->dirty, worker);
         bit_set(f->dirty, worker, true);
         soon(f);
 }
@@ -352,10 +354,13 @@ static uint32_t dirty_next(DayFeed *f)
 
                 if (bit(f->dirty, i)) {
                         bit_set(f->dirty, i, false);
+                        f->n_dirty--;
                         f->next = i + 1;
                         return i;
                 }
         }
+        memset(f->dirty, 0, sizeof(f->dirty)); /* of people whom a smaller registry has no more */
+        f->n_dirty = 0;
         return 0;
 }
 
@@ -408,9 +413,8 @@ void day_touch(DayFeed *f)
                         dirty_all(f, f->touched[i]);
                 f->n_touched = 0;
         }
-        for (uint32_t i = 0; i < sizeof(f->dirty) && !f->need && !f->timed; i++)
-                if (f->dirty[i])
-                        soon(f);
+        if (f->n_dirty > 0)
+                soon(f);
 }
 
 void day_journaled(DayFeed *f, const Effect *e, Now now)

@@ -96,8 +96,7 @@ struct Gateway {
         char why[128];
         int64_t degraded_from_us;
         uint64_t started_us;
-        uint32_t status_open, status_waiting;
-        bool status_degraded;
+        NotifyStatus status;
 };
 
 /* What adapters ask for */
@@ -158,16 +157,8 @@ static void system_push(Gateway *g, SystemCause cause, bool raise)
 
 static void status_tell(Gateway *g)
 {
-        uint32_t open = engine_open_count(g->engine), waiting = outbox_waiting(g->outbox);
-        bool degraded = turn_is_degraded(g->turn);
-
-        if (open == g->status_open && waiting == g->status_waiting && degraded == g->status_degraded)
-                return;
-        g->status_open = open;
-        g->status_waiting = waiting;
-        g->status_degraded = degraded;
-        notify_manager("STATUS=%" PRIu32 " open, %" PRIu32 " waiting to be sent%s%s", open, waiting,
-                degraded ? ", not recorded: " : "", degraded ? g->why : "");
+        notify_status(&g->status, engine_open_count(g->engine), outbox_waiting(g->outbox),
+                turn_is_degraded(g->turn) ? g->why : NULL, clock_now().boot_us);
 }
 
 /* The newest signed checkpoint, for witnesses: whoever keeps it can later prove what was recorded by then. */
@@ -841,7 +832,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
         g->config = *config;
         g->loop = loop;
         g->started_us = clock_now().boot_us;
-        g->status_open = UINT32_MAX;
+        g->status.open = UINT32_MAX;
         r = open_store(g, &start);
         if (r == 0)
                 r = make_engine(g, &start);

@@ -3,7 +3,9 @@
 #include "notify.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
@@ -31,5 +33,19 @@ void notify_manager(const char *fmt, ...)
         fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd >= 0)
                 (void)sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&to,
-                        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + n)); /* a deaf manager hears later words */
+                        (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
+                                    n)); /* a deaf manager hears later words */
+}
+
+void notify_status(
+        NotifyStatus *s, uint32_t open, uint32_t waiting, const char *not_recorded, uint64_t boot_us)
+{
+        if (open == s->open && waiting == s->waiting && !not_recorded == !s->degraded)
+                return;
+        if (boot_us < s->told_us + USEC_PER_SEC && !not_recorded == !s->degraded)
+                return;
+        *s = (NotifyStatus){
+                .open = open, .waiting = waiting, .degraded = not_recorded != NULL, .told_us = boot_us};
+        notify_manager("STATUS=%" PRIu32 " open, %" PRIu32 " waiting to be sent%s%s", open, waiting,
+                not_recorded ? ", not recorded: " : "", not_recorded ? not_recorded : "");
 }

@@ -558,7 +558,8 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         c.reason = s->reason;
         c.to_phone = w && s->told->channel >= CHANNEL_PERSON ? w->phone : NULL;
         ASSERT(notice_json(v, &c, o->json, sizeof(o->json), &n)); /* fits: NOTICE_JSON_MAX */
-        (void)notice_text(v, &c, o->text, sizeof(o->text));       /* cut at its end, still a line */
+        if (text)
+                (void)notice_text(v, &c, o->text, sizeof(o->text)); /* cut at its end, still a line */
         a = (PortAlert){
                 .incident = v->id,
                 .seq = s->refresh ? s->told->seq : (uint64_t)c.notice_seq, /* of the attempt that it stands for */

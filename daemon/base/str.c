@@ -127,26 +127,53 @@ void str_addf(Str *s, const char *fmt, ...)
         va_end(ap);
 }
 
+void str_u64(Str *s, uint64_t value)
+{
+        char digits[20];
+        size_t i = sizeof(digits);
+
+        do {
+                digits[--i] = (char)('0' + value % 10);
+                value /= 10;
+        } while (value > 0);
+        str_addn(s, digits + i, sizeof(digits) - i);
+}
+
+void str_i64(Str *s, int64_t value)
+{
+        if (value < 0)
+                str_addn(s, "-", 1);
+        str_u64(s, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
 void str_jsonn(Str *s, const char *text, size_t n)
 {
+        size_t plain = 0; /* bytes that stand for themselves, not yet added */
+
         str_addn(s, "\"", 1);
-        while (n > 0 && !s->full) {
-                size_t size = utf8_char(text, n);
-                unsigned char c = (unsigned char)*text;
+        while (plain < n && !s->full) {
+                size_t size = utf8_char(text + plain, n - plain);
+                unsigned char c = (unsigned char)text[plain];
+
+                if (size > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+                        plain += size;
+                        continue;
+                }
+                str_addn(s, text, plain);
                 if (size == 0)
                         str_add(s, "\xef\xbf\xbd");
                 else if (c == '"' || c == '\\')
                         str_addf(s, "\\%c", c);
                 else if (c == '\n')
                         str_addn(s, "\\n", 2);
-                else if (c < 0x20 || c == 0x7f)
-                        str_addf(s, "\\u%04x", c);
                 else
-                        str_addn(s, text, size);
-                size = size ? size : 1;
+                        str_addf(s, "\\u%04x", c);
+                size = plain + (size ? size : 1);
                 text += size;
                 n -= size;
+                plain = 0;
         }
+        str_addn(s, text, plain);
         str_addn(s, "\"", 1);
 }
 
@@ -172,7 +199,12 @@ void str_number(Str *s, double value)
                 micro = 0;
                 whole += 1;
         }
-        str_addf(s, "%s%.0f", value < 0 && (whole > 0 || micro > 0) ? "-" : "", whole);
+        if (value < 0 && (whole > 0 || micro > 0))
+                str_addn(s, "-", 1);
+        if (whole < 1e15)
+                str_u64(s, (uint64_t)whole);
+        else
+                str_addf(s, "%.0f", whole);
         if (micro == 0)
                 return;
         for (; micro % 10 == 0; micro /= 10)

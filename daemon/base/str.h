@@ -18,6 +18,9 @@ void str_add(Str *, const char *text);
 void str_addn(Str *, const char *text, size_t n);
 void str_addf(Str *, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void str_addv(Str *, const char *fmt, va_list ap) __attribute__((format(printf, 2, 0)));
+/* Decimal: for what is written for every message. */
+void str_u64(Str *, uint64_t value);
+void str_i64(Str *, int64_t value);
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. NULL gives null. */
 void str_json(Str *, const char *text);
 void str_jsonn(Str *, const char *text, size_t n);

@@ -184,6 +184,8 @@ bool engine_receipted(Engine *, uint64_t incident, uint64_t seq, Now now);
 /* The incident's row as it is now. False: no such incident in memory. */
 bool engine_state_row(const Engine *, uint64_t incident, Now now, StateRow *ret);
 bool engine_view(const Engine *, uint64_t incident, Now now, IncidentView *ret);
+/* The same without its texts and the other matters of its dwelling: for whoever counts. */
+bool engine_view_numbers(const Engine *, uint64_t incident, Now now, IncidentView *ret);
 /* The n-th person told (from 0); false: there is no n-th. */
 bool engine_recipient(const Engine *, uint64_t incident, uint32_t n, Now now, RecipientView *ret);
 /* The n-th device of the incident whose lamp is to follow it (from 0). NULL: there is no n-th. */

@@ -334,6 +334,9 @@ void people_init(Engine *, char **memory);
 WorkerState *people_state(const Engine *, uint32_t worker); /* NULL: an id beyond the table */
 bool people_on_duty(const Engine *, uint32_t worker);
 bool people_reachable(const Engine *, uint32_t worker);
+/* … at another time than that of the step. */
+bool people_on_duty_at(const Engine *, uint32_t worker, Now now, int64_t at);
+bool people_reachable_at(const Engine *, uint32_t worker, int64_t at);
 void people_own(Engine *, Incident *, uint32_t worker); /* 0: nobody; the only way to set the owner */
 bool people_owns(const Engine *, uint32_t worker, bool p1_only, uint32_t but_dwelling);
 void people_presence(Engine *, const Event *);

@@ -46,7 +46,7 @@ WorkerState *people_state(const Engine *e, uint32_t worker)
 }
 
 /* Somebody else who does the same for the same place, and is there. */
-static bool successor_there(const Engine *e, uint32_t worker)
+static bool successor_there(const Engine *e, uint32_t worker, Now now, int64_t at)
 {
         const Registry *r = e->registry;
         const Worker *before = registry_worker(r, worker);
@@ -59,7 +59,7 @@ static bool successor_there(const Engine *e, uint32_t worker)
                         (w->scope == SCOPE_BUILDING &&
                                 !str_equal(w->scope_building ? w->scope_building : "",
                                         before->scope_building ? before->scope_building : "")) ||
-                        !roster_rostered(r, id, e->now) || !people_reachable(e, id))
+                        !roster_rostered(r, id, now) || !people_reachable_at(e, id, at))
                         continue;
                 if (id >= WORKERS_MAX || e->workers[id].duty >= 0)
                         return true;
@@ -68,19 +68,19 @@ static bool successor_there(const Engine *e, uint32_t worker)
 }
 
 /* By the table, and for an hour beyond it until the successor is there. */
-static bool rostered(const Engine *e, uint32_t worker)
+static bool rostered(const Engine *e, uint32_t worker, Now now, int64_t at)
 {
-        Now before = e->now;
+        Now before = now;
 
-        if (roster_rostered(e->registry, worker, e->now))
+        if (roster_rostered(e->registry, worker, now))
                 return true;
         before.wall_us -= HOLD_OVER_US;
-        return roster_override(e->registry, worker, e->now) == 0 &&
+        return roster_override(e->registry, worker, now) == 0 &&
                roster_override(e->registry, worker, before) == 0 && roster_has_duty(e->registry, worker) &&
-               roster_rostered(e->registry, worker, before) && !successor_there(e, worker);
+               roster_rostered(e->registry, worker, before) && !successor_there(e, worker, now, at);
 }
 
-bool people_on_duty(const Engine *e, uint32_t worker)
+bool people_on_duty_at(const Engine *e, uint32_t worker, Now now, int64_t at)
 {
         const WorkerState *w = people_state(e, worker);
         int64_t age;
@@ -88,14 +88,19 @@ bool people_on_duty(const Engine *e, uint32_t worker)
         if (!registry_worker(e->registry, worker))
                 return false;
         if (!w || w->duty == 0)
-                return rostered(e, worker);
-        age = e->now.wall_us - w->duty_wall_us;
+                return rostered(e, worker, now, at);
+        age = now.wall_us - w->duty_wall_us;
         if (roster_has_duty(e->registry, worker) && (age < 0 || age > DUTY_HOLDS_US))
-                return rostered(e, worker);
+                return rostered(e, worker, now, at);
         return w->duty > 0;
 }
 
-bool people_reachable(const Engine *e, uint32_t worker)
+bool people_on_duty(const Engine *e, uint32_t worker)
+{
+        return people_on_duty_at(e, worker, e->now, e->at);
+}
+
+bool people_reachable_at(const Engine *e, uint32_t worker, int64_t at)
 {
         const Worker *who = registry_worker(e->registry, worker);
         const WorkerState *w = people_state(e, worker);
@@ -104,7 +109,12 @@ bool people_reachable(const Engine *e, uint32_t worker)
                 return false;
         if (who->client != CLIENT_APP || !w)
                 return true;
-        return w->seen ? !w->lost : e->at < e->grace_until;
+        return w->seen ? !w->lost : at < e->grace_until;
+}
+
+bool people_reachable(const Engine *e, uint32_t worker)
+{
+        return people_reachable_at(e, worker, e->at);
 }
 
 static Incident *slot_of(const Engine *e, uint32_t slot_plus_1)

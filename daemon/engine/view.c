@@ -47,14 +47,10 @@ static bool calls_everybody(const Incident *in)
                ((in->plan.arrive_max_us && in->due[TIMER_ARRIVE_MAX] == NEVER) || in->fire119 == 2);
 }
 
-bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
+static void view_numbers(const Incident *in, Now now, IncidentView *ret)
 {
-        const Incident *in = table_get(e, incident);
         uint8_t tiers = 0;
 
-        ASSERT(ret);
-        if (!in)
-                return false;
         for (unsigned i = 0; i < TIERS_MAX; i++)
                 tiers += in->plan.tiers[i].present;
         *ret = (IncidentView){.id = in->id,
@@ -75,7 +71,6 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .cancel_req = in->cancel_req,
                 .exhausted = in->exhausted,
                 .unknown_source = in->unknown_source,
-                .others = others_of(e, in),
                 .device = in->device,
                 .resident = in->resident,
                 .dwelling = in->dwelling,
@@ -108,7 +103,29 @@ bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
                 .by_desk = in->desk,
                 .rating = in->rating};
         view_times(in, now, ret);
+}
+
+bool engine_view(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
+{
+        const Incident *in = table_get(e, incident);
+
+        ASSERT(ret);
+        if (!in)
+                return false;
+        view_numbers(in, now, ret);
         view_texts(in, ret);
+        ret->others = others_of(e, in);
+        return true;
+}
+
+bool engine_view_numbers(const Engine *e, uint64_t incident, Now now, IncidentView *ret)
+{
+        const Incident *in = table_get(e, incident);
+
+        ASSERT(ret);
+        if (!in)
+                return false;
+        view_numbers(in, now, ret);
         return true;
 }
 
@@ -175,11 +192,9 @@ uint32_t engine_open_count(const Engine *e)
 
 bool engine_worker_on(const Engine *e, uint32_t worker, Now now)
 {
-        Engine at = *e; /* as it would be then */
+        int64_t at = (int64_t)now.boot_us > e->at ? (int64_t)now.boot_us : e->at;
 
-        at.now = now;
-        at.at = (int64_t)now.boot_us > e->at ? (int64_t)now.boot_us : e->at;
-        return people_on_duty(&at, worker) && people_reachable(&at, worker);
+        return people_on_duty_at(e, worker, now, at) && people_reachable_at(e, worker, at);
 }
 
 bool engine_state_row(const Engine *e, uint64_t incident, Now now, StateRow *ret)

@@ -30,18 +30,36 @@
 
 /* ---- pieces ---- */
 
+/* One printf() a notice costs more than the rest of it: what stands in every notice is put together by hand. */
+static void add_count(Str *s, const char *before, uint64_t n, const char *after)
+{
+        str_add(s, before);
+        str_u64(s, n);
+        str_add(s, after);
+}
+
+static void add_word(Str *s, const char *before, const char *word, const char *after)
+{
+        str_add(s, before);
+        str_add(s, word);
+        str_add(s, after);
+}
+
 /* Unix seconds with up to three decimals. */
 void notice_time(Str *s, int64_t us)
 {
         int64_t ms = (us > 0 ? us : 0) / 1000;
-        unsigned part = (unsigned)(ms % 1000), digits = 3;
+        unsigned part = (unsigned)(ms % 1000);
+        char digits[] = {
+                '.', (char)('0' + part / 100), (char)('0' + part / 10 % 10), (char)('0' + part % 10)};
+        size_t n = sizeof(digits);
 
-        str_addf(s, "%" PRId64, ms / 1000);
+        str_i64(s, ms / 1000);
         if (part == 0)
                 return;
-        for (; part % 10 == 0; part /= 10)
-                digits--;
-        str_addf(s, ".%0*u", (int)digits, part);
+        while (digits[n - 1] == '0')
+                n--;
+        str_addn(s, digits, n);
 }
 
 /* A name and a text; null when there is none. */
@@ -50,7 +68,7 @@ static void add_member(Str *s, const char *name, const char *text, size_t max)
         char cut[CUT_LONG + 1];
 
         ASSERT(max < sizeof(cut));
-        str_addf(s, ",\"%s\":", name);
+        add_word(s, ",\"", name, "\":");
         if (text)
                 (void)str_copy(cut, max + 1, text); /* cut is what we want */
         str_json(s, text ? cut : NULL);
@@ -81,13 +99,13 @@ void notice_span(Str *s, int64_t us)
         int64_t seconds = us > 0 ? us / S_US : 0;
 
         if (seconds < 120)
-                str_addf(s, "%" PRId64 "秒", seconds);
+                add_count(s, "", (uint64_t)seconds, "秒");
         else if (seconds < 120 * 60)
-                str_addf(s, "%" PRId64 "分钟", seconds / 60);
+                add_count(s, "", (uint64_t)(seconds / 60), "分钟");
         else if (seconds < 48 * 3600)
-                str_addf(s, "%" PRId64 "小时", seconds / 3600);
+                add_count(s, "", (uint64_t)(seconds / 3600), "小时");
         else
-                str_addf(s, "%" PRId64 "天", seconds / 86400);
+                add_count(s, "", (uint64_t)(seconds / 86400), "天");
 }
 
 static bool is_vital(const IncidentView *view)
@@ -220,7 +238,8 @@ static void what_alarm(Str *s, const IncidentView *view, bool english)
         if (view->kind == ALARM_UNKNOWN)
                 notice_piece(s, view->word, WORD_SIZE);
         else if (view->kind == ALARM_UNPARSED) /* the word of a CoAP path, whose body was garbage */
-                notice_piece(s, alarm_kind_parse(view->word, &meant) ? words_alarm(meant, english) : view->word,
+                notice_piece(s,
+                        alarm_kind_parse(view->word, &meant) ? words_alarm(meant, english) : view->word,
                         CUT_SHORT);
 }
 
@@ -333,7 +352,7 @@ static void text_state(Str *s, const IncidentView *view, const NoticeContext *co
         case STATE_MAX: break;
         }
         if (view->presses > 1)
-                str_addf(s, " 已按%" PRIu32 "次", view->presses);
+                add_count(s, " 已按", view->presses, "次");
         if (view->group == GROUP_FIRE && view->condition == CONDITION_CLEARED)
                 str_add(s, " 探测器已恢复, 仍需核实");
         if (view->sign_us >= view->opened_us && view->sign_us > 0 && view->group != GROUP_FIRE) {
@@ -407,7 +426,7 @@ bool notice_text(const IncidentView *view, const NoticeContext *context, char *r
         str_add(&s, what);
         text_where(&s, view, context);
         text_state(&s, view, context);
-        str_addf(&s, " 编号%" PRIu64, view->id);
+        add_count(&s, " 编号", view->id, "");
         text_ask(&s, view, context);
         return !s.full;
 }
@@ -439,10 +458,12 @@ static void json_place(Str *s, const IncidentView *view)
 
 static void json_what(Str *s, const IncidentView *view)
 {
-        str_addf(s, "\"incident\":%" PRIu64 ",\"kind\":", view->id);
+        add_count(s, "\"incident\":", view->id, ",\"kind\":");
         str_json(s, notice_kind(view));
-        str_addf(s, ",\"priority\":%u,\"state\":\"%s\",\"tier\":%u,\"round\":%" PRIu32 ",\"opened\":",
-                view->priority, state_word(view->state), view->tier, view->round);
+        add_count(s, ",\"priority\":", view->priority, ",\"state\":\"");
+        str_add(s, state_word(view->state));
+        add_count(s, "\",\"tier\":", view->tier, "");
+        add_count(s, ",\"round\":", view->round, ",\"opened\":");
         notice_time(s, view->opened_us);
         if (view->condition != CONDITION_NONE)
                 str_addf(s, ",\"condition\":\"%s\"", condition_word(view->condition));
@@ -492,10 +513,10 @@ static void json_where(Str *s, const IncidentView *view, const NoticeContext *co
 
         add_member(s, "device", device[0] != '\0' ? device : NULL, CODE_SIZE);
         add_member(s, "event", view->event_id[0] != '\0' ? view->event_id : NULL, EVENT_ID_SIZE);
-        str_addf(s, ",\"presses\":%" PRIu32, view->presses);
+        add_count(s, ",\"presses\":", view->presses, "");
         add_member(s, "name", context->resident, CUT_SHORT);
         if (age >= 0)
-                str_addf(s, ",\"age\":%d", age);
+                add_count(s, ",\"age\":", (uint64_t)age, "");
         add_member(s, "address", context->address, CUT_LONG);
         add_member(s, "grid", context->grid, CUT_SHORT);
         add_member(s, "phone", context->phone, CUT_SHORT);
@@ -521,7 +542,8 @@ static void json_limits(Str *s, const IncidentView *view)
         for (size_t i = 0; i < sizeof(limits) / sizeof(*limits); i++) {
                 if (limits[i].us <= 0)
                         continue;
-                str_addf(s, "%s\"%s\":", comma, limits[i].name);
+                str_add(s, comma);
+                add_word(s, "\"", limits[i].name, "\":");
                 notice_time(s, limits[i].us);
                 comma = ",";
         }
@@ -532,8 +554,8 @@ static void json_contacts(Str *s, const NoticeContext *context)
 {
         ASSERT(context->n_contacts <= NOTICE_CONTACTS_MAX);
         for (uint32_t i = 0; i < context->n_contacts; i++) {
-                str_addf(s, "%s{\"role\":\"%s\"", i > 0 ? "," : ",\"contacts\":[",
-                        role_word(context->contacts[i].role));
+                add_word(s, i > 0 ? ",{\"role\":\"" : ",\"contacts\":[{\"role\":\"",
+                        role_word(context->contacts[i].role), "\"");
                 add_member(s, "name", context->contacts[i].name, 64);
                 add_member(s, "phone", context->contacts[i].phone, 40);
                 str_add(s, "}");
@@ -548,7 +570,8 @@ static void json_told(Str *s, const NoticeContext *context)
         for (uint32_t i = 0; i < context->n_told; i++) {
                 const char *name = context->told[i].name;
 
-                str_addf(s, "%s{\"state\":\"%s\"", i > 0 ? "," : ",\"told\":[", context->told[i].state);
+                add_word(s, i > 0 ? ",{\"state\":\"" : ",\"told\":[{\"state\":\"", context->told[i].state,
+                        "\"");
                 add_member(s, "name", name && name[0] != '\0' ? name : context->told[i].code, 64);
                 str_add(s, "}");
         }
@@ -581,10 +604,12 @@ bool notice_json(
         json_limits(&s, view);
         if (view->request != REQUEST_STATE_NONE)
                 request_json(&s, view, &context->words);
-        str_addf(&s, ",\"links\":%u", view->others);
+        add_count(&s, ",\"links\":", view->others, "");
         add_member(&s, "reason", reason_word(reason), WORD_SIZE);
-        str_addf(&s, ",\"late\":%s,\"test\":%s,\"recorded\":%s,\"seq\":%" PRId64, flag(view->late),
-                flag(view->test), flag(context->recorded), context->notice_seq);
+        add_word(&s, ",\"late\":", flag(view->late), "");
+        add_word(&s, ",\"test\":", flag(view->test), "");
+        add_word(&s, ",\"recorded\":", flag(context->recorded), ",\"seq\":");
+        str_i64(&s, context->notice_seq);
         str_add(&s, ",\"sent\":");
         notice_time(&s, context->now_us);
         if (context->checkpoint)
@@ -627,8 +652,8 @@ bool receipt_json(const char *event_id, ReceiptResult result, uint64_t incident,
 }
 
 /* The answer as a person reads it who typed a word command. */
-static void reply_text(ReplyResult result, State state, RequestState request, Reason reason, uint64_t incident,
-        char *ret, size_t cap)
+static void reply_text(ReplyResult result, State state, RequestState request, Reason reason,
+        uint64_t incident, char *ret, size_t cap)
 {
         Str s = {.p = ret, .cap = cap};
 
@@ -643,7 +668,9 @@ static void reply_text(ReplyResult result, State state, RequestState request, Re
         if (incident > 0)
                 str_addf(&s, " 编号%" PRIu64, incident);
         if (incident > 0 && state != STATE_NONE)
-                str_addf(&s, " %s", request != REQUEST_STATE_NONE ? words_request(request, false) : words_state(state, false));
+                str_addf(&s, " %s",
+                        request != REQUEST_STATE_NONE ? words_request(request, false)
+                                                      : words_state(state, false));
 }
 
 static void reply_write(Str *s, const char *nonce, ReplyResult result, State state, RequestState request,
@@ -673,7 +700,8 @@ static void reply_write(Str *s, const char *nonce, ReplyResult result, State sta
 }
 
 bool reply_json(const char *nonce, ReplyResult result, State state, Reason reason, const char *owner,
-        uint64_t incident, uint64_t seq, bool recorded, RequestState request, char *ret, size_t cap, size_t *ret_size)
+        uint64_t incident, uint64_t seq, bool recorded, RequestState request, char *ret, size_t cap,
+        size_t *ret_size)
 {
         Str s = {.p = ret, .cap = cap}, before;
         char text[256];

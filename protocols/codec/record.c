@@ -23,30 +23,41 @@
 /* Without the payload: codes at 6 bytes a byte at worst, words, numbers. Held by a test. */
 #define RECORD_FIXED_MAX 8192u
 
+static void add_name(Str *s, const char *name)
+{
+        str_add(s, s->n > 1 ? ",\"" : "\"");
+        str_add(s, name);
+        str_add(s, "\":");
+}
+
 static void add_text(Str *s, const char *name, const char *text)
 {
         if (!text || text[0] == '\0')
                 return;
-        str_addf(s, "%s\"%s\":", s->n > 1 ? "," : "", name);
+        add_name(s, name);
         str_jsonn(s, text, strnlen(text, CODE_SIZE)); /* no code, id or word is longer */
 }
 
 static void add_number(Str *s, const char *name, uint64_t value)
 {
-        if (value > 0)
-                str_addf(s, "%s\"%s\":%" PRIu64, s->n > 1 ? "," : "", name, value);
+        if (value == 0)
+                return;
+        add_name(s, name);
+        str_u64(s, value);
 }
 
 static void add_real(Str *s, const char *name, double value)
 {
-        str_addf(s, "%s\"%s\":", s->n > 1 ? "," : "", name);
+        add_name(s, name);
         str_number(s, value);
 }
 
 static void add_true(Str *s, const char *name, bool value)
 {
-        if (value)
-                str_addf(s, "%s\"%s\":true", s->n > 1 ? "," : "", name);
+        if (!value)
+                return;
+        add_name(s, name);
+        str_add(s, "true");
 }
 
 /* Unix seconds to the microsecond. */
@@ -224,8 +235,9 @@ static void add_figures(Str *s, const Figures *f)
         static const char *const names[FIGURE_MAX] = {"device_ms", "call_ms", "delivered_ms", "accept_ms",
                 "arrive_ms", "resolve_ms", "receipt_ms"};
 
-        str_addf(s, "%s\"figures\":{\"attempts\":%" PRIu32 ",\"tiers\":%u,\"rounds\":%" PRIu32
-                    ",\"reopened\":%" PRIu32 ",\"late_ms\":%" PRIu32,
+        str_addf(s,
+                "%s\"figures\":{\"attempts\":%" PRIu32 ",\"tiers\":%u,\"rounds\":%" PRIu32
+                ",\"reopened\":%" PRIu32 ",\"late_ms\":%" PRIu32,
                 s->n > 1 ? "," : "", f->attempts, f->tiers, f->rounds, f->reopened, f->late_ms);
         for (unsigned i = 0; i < FIGURE_MAX; i++)
                 if (f->ms[i] != NO_FIGURE)

@@ -8,6 +8,7 @@
 #include "base/assert.h"
 #include "base/cleanup.h"
 #include "base/error.h"
+#include "base/idmap.h"
 #include "base/str.h"
 
 #include <errno.h>
@@ -21,6 +22,7 @@ typedef struct Line {
         char *text; /* waits; NULL: none does */
         uint32_t count, next;
         int64_t said_count; /* by this connection; below zero: nothing yet */
+        uint64_t said_hash; /* of the text; 0: nothing yet */
         bool queued;
 } Line;
 
@@ -78,6 +80,7 @@ static Line *line_of(Lines *l, uint32_t worker, const char *code)
         if (!str_equal(l->all[worker]->code, code)) { /* the registry has been imported anew */
                 (void)str_copy(l->all[worker]->code, CODE_SIZE, code); /* a code: it fits */
                 l->all[worker]->said_count = -1;
+                l->all[worker]->said_hash = 0;
         }
         return l->all[worker];
 }
@@ -92,7 +95,7 @@ void lines_note(Lines *l, const PortAlert *a)
         line->count = a->count;
         if (text) {
                 free(line->text);
-                line->text = strdup(text);
+                line->text = idmap_hash(text, strlen(text)) != line->said_hash ? strdup(text) : NULL;
         }
         if (line->queued || (!line->text && line->said_count == line->count))
                 return;
@@ -103,6 +106,18 @@ void lines_note(Lines *l, const PortAlert *a)
         else
                 l->all[l->last]->next = a->worker;
         l->last = a->worker;
+}
+
+void lines_forget(Lines *l, uint32_t worker)
+{
+        Line *line = worker < l->n_all ? l->all[worker] : NULL;
+
+        if (!line)
+                return;
+        free(line->text);
+        line->text = NULL;
+        line->said_hash = 0;
+        line->said_count = -1;
 }
 
 bool lines_next(Lines *l, const char **ret_code, const char **ret_text, int64_t *ret_count)
@@ -124,6 +139,8 @@ bool lines_next(Lines *l, const char **ret_code, const char **ret_text, int64_t 
         *ret_text = l->said;
         *ret_count = line->said_count == line->count ? -1 : (int64_t)line->count;
         line->said_count = line->count;
+        if (l->said)
+                line->said_hash = idmap_hash(l->said, strlen(l->said));
         return true;
 }
 
@@ -135,6 +152,8 @@ void lines_reset(Lines *l)
         while (lines_next(l, &code, &text, &count))
                 ;
         for (uint32_t i = 0; i < l->n_all; i++)
-                if (l->all[i])
+                if (l->all[i]) {
                         l->all[i]->said_count = -1;
+                        l->all[i]->said_hash = 0;
+                }
 }

@@ -13,6 +13,8 @@ Lines *lines_free(Lines *);
 
 /* The text and count that come with an alert, to be said when their turn comes. */
 void lines_note(Lines *, const PortAlert *);
+/* Something newer has been said to this person by another way. */
+void lines_forget(Lines *, uint32_t worker);
 /* The first that waits; false: none does. ret_text: NULL: as it was; ret_count: below zero: as it was. Valid until the
  * next call; said by that. */
 bool lines_next(Lines *, const char **ret_code, const char **ret_text, int64_t *ret_count);

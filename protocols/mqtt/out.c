@@ -179,9 +179,10 @@ int out_alert(Out *o, const PortAlert *a)
                 link_flush(o->link); /* before the rest is written: its bytes are the first on the wire */
         /* What plain clients read. Retained, so that a phone which comes later has the newest; gone with the
          * last. To a person whose app knows nothing else, it is the call; and one without an id is nobody of ours. */
-        if (a->worker == 0 || (a->raise && a->channel == CHANNEL_PLAIN && a->text))
+        if (a->worker == 0 || (a->raise && a->channel == CHANNEL_PLAIN && a->text)) {
                 line_say(o, a->worker_code, a->count == 0 ? "" : a->text, (int64_t)a->count);
-        else
+                lines_forget(o->lines, a->worker);
+        } else
                 lines_note(o->lines, a);
         return 0;
 }
