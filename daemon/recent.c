@@ -8,10 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ROWS   20u
-#define SPAN_S 630 /* ten minutes, and the one before */
-#define NEAR_S                                                                                              \
-        20 /* of three rows within this time the middle one goes: a fast device has its ten minutes too */
+/* Of three rows within NEAR_S the middle one goes: a fast device has its ten minutes too. */
+#define ROWS    20u
+#define SPAN_S  630 /* ten minutes, and the one before */
+#define AHEAD_S 300 /* a device's clock may be so much ahead */
+#define NEAR_S  20
 
 typedef struct Row {
         uint16_t after_s; /* after the base */
@@ -72,8 +73,8 @@ static void person_advance(Person *p, int64_t t_s)
 {
         uint32_t drop = 0;
 
-        if (p->n > 0 && t_s < p->base_s) /* a clock went backwards, or it comes late: begin again */
-                p->n = 0;
+        if (p->n > 0 && t_s < p->base_s) /* older than all */
+                return;
         while (drop < p->n && p->base_s + p->rows[drop].after_s < t_s - SPAN_S)
                 drop++;
         if (drop == 0 && p->n == ROWS)
@@ -91,18 +92,20 @@ static void person_advance(Person *p, int64_t t_s)
         }
 }
 
-void recent_add(Recent *r, uint32_t resident, int64_t wall_us, const VitalsEvent *v)
+void recent_add(Recent *r, uint32_t resident, int64_t wall_us, int64_t now_us, const VitalsEvent *v)
 {
         Person *p = person_of(r, resident);
-        int64_t t_s = wall_us / (int64_t)USEC_PER_SEC;
+        int64_t t_s = wall_us / (int64_t)USEC_PER_SEC, now_s = now_us / (int64_t)USEC_PER_SEC;
         Row row = {.has = (uint8_t)(v->has & ((1u << VITAL_MAX) - 1))};
 
-        if (!p)
-                return;
+        if (!p || t_s < now_s - SPAN_S)
+                return; /* what a device had kept for later is in the store */
+        if (p->n > 0 && p->base_s + p->rows[p->n - 1].after_s > now_s + AHEAD_S)
+                p->n = 0; /* the clock went backwards */
         person_advance(p, t_s);
+        if (t_s < p->base_s || (p->n > 0 && t_s - p->base_s < p->rows[p->n - 1].after_s))
+                return; /* out of order: the store has it */
         row.after_s = (uint16_t)(t_s - p->base_s);
-        if (p->n > 0 && row.after_s < p->rows[p->n - 1].after_s)
-                return; /* older than the newest, and late: the store has it */
         for (unsigned i = 0; i < VITAL_MAX; i++)
                 if (row.has & 1u << i) {
                         if (!(fabs(v->value[i]) < 3000))

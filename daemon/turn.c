@@ -291,7 +291,8 @@ static uint64_t effects_take(Turn *t, Now now)
                 case EFFECT_READING:
                         store_txn_reading(t->txn, e->reading.device, e->reading.resident, e->reading.wall_us,
                                 &e->reading.vitals);
-                        recent_add(t->recent, e->reading.resident, e->reading.wall_us, &e->reading.vitals);
+                        recent_add(t->recent, e->reading.resident, e->reading.wall_us, now.wall_us,
+                                &e->reading.vitals);
                         txn_touch(t, false, now.boot_us);
                         break;
                 case EFFECT_MARK:

@@ -73,6 +73,7 @@ struct Store {
         bool erasing_due;     /* whose readings are to be erased is to be read again */
         bool legacy;          /* the database may still have a table of readings, which move to files */
         uint64_t legacy_us;   /* next step of that; CLOCK_BOOTTIME */
+        int64_t legacy_last, legacy_t, legacy_device; /* of the hour at work; 0: none. Where in it */
         int64_t legacy_until; /* wall_us: what is older is in memory or in a file */
         uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
 };

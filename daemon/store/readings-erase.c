@@ -297,8 +297,12 @@ bool erase_step(Readings *r)
         Erase *e = &r->erase;
         int error;
 
-        if (e->n == 0 || r->directory < 0 || e->n_done == RESIDENTS || e->not_before_us > r->now_us)
+        if (e->n == 0 || e->not_before_us > r->now_us)
                 return false;
+        if (e->n_done == RESIDENTS || !readings_folder(r)) {
+                e->not_before_us = r->now_us + RETRY_US;
+                return false;
+        }
         if (!e->active) {
                 file_close(e);
                 memory_erase(r, e->residents[0]);

@@ -73,6 +73,8 @@ static inline size_t chunk_weight(const Chunk *c)
         return sizeof(Chunk) + 32 + c->cap; /* with what malloc() takes for the two of them */
 }
 
+/* The folder is open; opens it, or makes it. */
+bool readings_folder(Readings *);
 /* Says why, until something has been written again. */
 void readings_fail(Readings *, const char *what, int r);
 

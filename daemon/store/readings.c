@@ -45,7 +45,7 @@ static uint64_t interval(const Readings *r)
         return r->config.chunk_us - (margin < MARGIN_US ? margin : MARGIN_US);
 }
 
-static bool folder_open(Readings *r)
+bool readings_folder(Readings *r)
 {
         if (r->directory >= 0)
                 return true;
@@ -281,7 +281,7 @@ static bool segment_open(Readings *r)
         int32_t day = day_of(r->closed[r->at]->first_s);
         int error = 0;
 
-        if (!folder_open(r)) {
+        if (!readings_folder(r)) {
                 flush_fail(r, "the folder", -errno);
                 return false;
         }
@@ -398,12 +398,12 @@ void readings_run(Readings *r, Now now)
         r->now_us = now.boot_us;
         if ((r->flushing || r->flush_us <= now.boot_us) && !erasing)
                 flush_step(r);
-        else if (!r->writing && folder_open(r) && erase_step(r))
+        else if (!r->writing && erase_step(r))
                 ;
         else if (r->roll.active)
                 (void)roll_step(r); /* done or given up: either way there is the next look */
         else if (r->keep_us <= now.boot_us)
-                r->keep_us = folder_open(r) && keep_step(r, now) ? now.boot_us : now.boot_us + KEEP_US;
+                r->keep_us = readings_folder(r) && keep_step(r, now) ? now.boot_us : now.boot_us + KEEP_US;
         r->step_us = clock_now().boot_us + STEP_US;
 }
 
@@ -420,7 +420,7 @@ void readings_end(Readings *r, uint64_t until_us)
 
 void readings_look(Readings *r, ReadingsLook *look, uint32_t resident, Series *series)
 {
-        (void)folder_open(r); /* else there are no files */
+        (void)readings_folder(r); /* else there are no files */
         look_begin(look, r->directory, resident, series);
         /* A segment that is being written shows up in the file only when its chunks are gone from memory. */
         for (uint32_t i = 0; r->writing && i < look->n_files; i++)

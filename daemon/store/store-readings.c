@@ -150,29 +150,36 @@ static void legacy_row(Store *s, sqlite3_stmt *q)
                 &row);
 }
 
-/* An hour of it into memory. */
-static int legacy_take(Store *s, int64_t from)
+/* Up to LEGACY_ROWS of an hour into memory; at its end they go into a file. */
+static int legacy_take(Store *s)
 {
         static const char sql[] = "SELECT t, device, resident, hr, spo2, sys, dia, temp, resp FROM reading"
-                                  " WHERE t BETWEEN ?1 AND ?2 ORDER BY t";
+                                  " WHERE (t, device) > (?1, ?2) AND t <= ?3 ORDER BY t, device LIMIT ?4";
         sqlite3_stmt *q = NULL;
-        int64_t last = from - from % LEGACY_SPAN_US + LEGACY_SPAN_US - 1;
-        int rc = sqlite3_prepare_v2(s->db.db, sql, -1, &q, NULL);
+        int rc = sqlite3_prepare_v2(s->db.db, sql, -1, &q, NULL), n = 0;
 
         if (rc == SQLITE_OK)
-                rc = sqlite3_bind_int64(q, 1, from);
+                rc = sqlite3_bind_int64(q, 1, s->legacy_t);
         if (rc == SQLITE_OK)
-                rc = sqlite3_bind_int64(q, 2, last);
+                rc = sqlite3_bind_int64(q, 2, s->legacy_device);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(q, 3, s->legacy_last);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(q, 4, LEGACY_ROWS);
         while (rc == SQLITE_OK && (rc = sqlite3_step(q)) == SQLITE_ROW) {
                 legacy_row(s, q);
+                s->legacy_t = sqlite3_column_int64(q, 0);
+                s->legacy_device = sqlite3_column_int64(q, 1);
+                n++;
                 rc = SQLITE_OK;
         }
         (void)sqlite3_finalize(q); /* repeats the error of the step */
-        if (rc != SQLITE_DONE)
-                return rc;
-        s->legacy_until = last + 1;
-        readings_flush(s->readings);
-        return SQLITE_OK;
+        if (rc == SQLITE_DONE && n < LEGACY_ROWS) {
+                s->legacy_until = s->legacy_last + 1;
+                s->legacy_last = 0;
+                readings_flush(s->readings);
+        }
+        return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 /* False: there is no such table any more, or nothing can be done now. */
@@ -181,6 +188,8 @@ static bool legacy_step(Store *s)
         int64_t first = INT64_MAX;
         int rc;
 
+        if (s->legacy_last > 0)
+                return legacy_take(s) == SQLITE_OK;
         if (s->legacy_until > 0 && !readings_settled(s->readings))
                 return false; /* its hour is not in a file yet */
         rc = legacy_first(s, &first);
@@ -198,7 +207,12 @@ static bool legacy_step(Store *s)
                         "?1"
                         " ORDER BY t LIMIT ?2)",
                         s->legacy_until, LEGACY_ROWS);
-        return legacy_take(s, first) == SQLITE_OK;
+        s->legacy_last = first - first % LEGACY_SPAN_US + LEGACY_SPAN_US - 1;
+        if (s->legacy_last < 1)
+                s->legacy_last = 1; /* a clock before 1970: all of that at once */
+        s->legacy_t = first - 1;
+        s->legacy_device = 0;
+        return legacy_take(s) == SQLITE_OK;
 }
 
 /* Looks */

@@ -115,7 +115,8 @@ static void slot(Readings *r, Recent *recent, Person *persons, uint32_t n, int64
                         measure(&persons[i], (double)(second % 86400) / 3600, &v);
                         reading_row(&row, second * (int64_t)USEC_PER_SEC, &v);
                         readings_add(r, i + 1, i + 1, &row);
-                        recent_add(recent, i + 1, second * (int64_t)USEC_PER_SEC, &v);
+                        recent_add(recent, i + 1, second * (int64_t)USEC_PER_SEC,
+                                second * (int64_t)USEC_PER_SEC, &v);
                         ret->readings += 5;
                 }
         ret->open_kb = resident_kb() - base_kb > ret->open_kb ? resident_kb() - base_kb : ret->open_kb;

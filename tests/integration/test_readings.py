@@ -115,5 +115,10 @@ def test_an_erasure_reaches_the_files(make_site):
     assert "erase" in acts
     wait_for(lambda: "readings_erased" in site.daemon.ctl("--jsonl", "audit", "--access").stdout, what="a row that says so")
     assert site.daemon.ctl("verify").returncode == 0
+    # a day whose time is over goes by itself, and the journal says so
+    (folder / "20200101.day").write_bytes(b"long ago")
+    wait_for(lambda: not (folder / "20200101.day").exists(), what="the end of an old day")
     site.daemon.restart()
     assert known(vitals(site))[0] == 0
+    rows = site.daemon.ctl("--jsonl", "audit", "--events", "--kind", "storage").stdout.splitlines()
+    assert len(rows) == 1

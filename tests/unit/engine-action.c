@@ -693,9 +693,52 @@ static void test_desk_words_through_the_control_socket_are_answered_there(void *
         kit_end(&k);
 }
 
+/* Whoever was called may look, nobody else; it stops nothing, counts as nothing, and is a row before it is shown. */
+static void test_who_was_called_may_look(void **state_)
+{
+        Kit k;
+        Event ev;
+        uint64_t last;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        last = view(&k, 1).last_seq;
+        forget(&k);
+        act(&k, ACTION_VITALS, "w01", 1);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        assert_int_equal(rows(&k, JOURNAL_VIEWED), 1);
+        assert_int_equal(row(&k, JOURNAL_VIEWED)->worker, kit_worker(&k, "w01"));
+        assert_int_equal(newest(&k, EFFECT_VIEW)->view.what, ACTION_VITALS);
+        assert_int_equal(newest(&k, EFFECT_VIEW)->view.resident, 1);
+        assert_string_equal(newest(&k, EFFECT_VIEW)->view.worker, "w01");
+        assert_int_equal(newest(&k, EFFECT_VIEW)->incident, 1);
+        assert_int_equal(newest(&k, EFFECT_VIEW)->seq, engine_next_seq(k.engine) - 1);
+        assert_int_equal(view(&k, 1).last_seq, last);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        assert_int_equal(count(&k, EFFECT_ALERT), 0);
+        forget(&k);
+        act(&k, ACTION_TIMELINE, "w02", 1); /* his tier has not been reached */
+        expect_reply(&k, REPLY_REFUSED, REASON_NOT_YOURS);
+        act(&k, ACTION_TIMELINE, "w01", 99);
+        expect_reply(&k, REPLY_REFUSED, REASON_NO_INCIDENT);
+        ev = action_of(ACTION_TIMELINE, "w01", 1, NULL);
+        ev.retained = true;
+        step(&k, &ev);
+        expect_reply(&k, REPLY_REFUSED, REASON_RETAINED);
+        assert_int_equal(count(&k, EFFECT_VIEW), 0);
+        assert_int_equal(rows(&k, JOURNAL_REFUSED), 3);
+        at(&k, 31);
+        forget(&k);
+        act(&k, ACTION_TIMELINE, "w02", 1);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        assert_int_equal(newest(&k, EFFECT_VIEW)->view.what, ACTION_TIMELINE);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_who_was_called_may_look),
                 cmocka_unit_test(test_accept_arrive_resolve),
                 cmocka_unit_test(test_who_may_accept),
                 cmocka_unit_test(test_the_same_nonce_gets_the_same_reply),
