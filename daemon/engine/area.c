@@ -176,11 +176,13 @@ bool area_takes(Engine *e, uint32_t device)
 void area_back(Engine *e, uint32_t device)
 {
         DeviceState *d = supervision_of(e, device);
-        Area *a = d && d->area ? area_of(e, device) : NULL;
+        Area *a;
         Place p;
 
-        if (!d || !d->area)
+        ASSERT(d);
+        if (!d->area)
                 return;
+        a = area_of(e, device);
         d->area = false;
         device_place(e, registry_device(e->registry, device)->code, &p);
         device_row(e, NULL, JOURNAL_DEVICE, &p, REASON_CONDITION);
@@ -266,22 +268,15 @@ void area_expire(Engine *e)
                         a = &e->sup.areas[i];
         ASSERT(a && a->due_us <= e->at);
         ASSERT(e->registry);
-        switch ((AreaPhase)a->phase) {
-        case AREA_FREE: break;
-        case AREA_FOLD:
+        if (a->phase == AREA_FOLD) {
                 if (!fold_one(e, a))
                         a->phase = AREA_HOLD;
-                return;
-        case AREA_HOLD:
+        } else if (a->phase == AREA_HOLD) {
                 if (is_over(e, a))
                         over(e, a);
                 else
                         a->due_us = min_due(e->at + AREA_LOOK_US, a->end_us);
-                return;
-        case AREA_RETURN:
-                if (!return_one(e, a))
-                        *a = (Area){0};
-                return;
+        } else if (!return_one(e, a)) {
+                *a = (Area){0};
         }
-        ASSERT(a->phase != AREA_FREE);
 }

@@ -23,11 +23,11 @@ static void check_timers(const Incident *in)
                         !armed(in, TIMER_RENOTIFY) && !armed(in, TIMER_OLDER));
         if (ladder && in->plan.renotify_us && in->plan.renotify_us < in->plan.loop_us)
                 ASSERT(armed(in, TIMER_RENOTIFY));
-        if (in->state == STATE_ACCEPTED && in->plan.arrive_by_us)
+        if (in->state == STATE_ACCEPTED && !is_request(in))
                 ASSERT(armed(in, TIMER_ARRIVE_BY));
         if (in->state != STATE_ACCEPTED)
                 ASSERT(!armed(in, TIMER_ARRIVE_BY) && !armed(in, TIMER_REMIND));
-        if (in->state == STATE_ON_SCENE && in->plan.handle_by_us)
+        if (in->state == STATE_ON_SCENE && !is_request(in))
                 ASSERT(armed(in, TIMER_HANDLE_BY));
         if (in->state != STATE_ON_SCENE)
                 ASSERT(!armed(in, TIMER_HANDLE_BY));

@@ -193,15 +193,20 @@ bool gaps_look(Engine *e, int64_t wall_us)
 
 _Static_assert(CLASS_MAX <= (int)ROLE_MAX, "a set of roles for each class");
 
-/* Somebody of these roles, who is there at that hour, and serves this place. */
+/* Somebody of these roles, who may accept and serves this place. */
+static bool is_target(const Registry *r, const Worker *w, uint32_t roles, uint32_t grid)
+{
+        return w && (roles & BIT(w->role)) && (role_rights(w->role) & RIGHT_ACCEPT) &&
+               (w->scope == SCOPE_SITE || w->scope == SCOPE_GRID) && roster_covers(r, w, grid, 0, 0);
+}
+
+/* … who is there at that hour. */
 static bool target_at(const Registry *r, uint32_t roles, uint32_t grid, Now at)
 {
         for (uint32_t id = 1; id < r->n_workers; id++) {
                 const Worker *w = registry_worker(r, id);
 
-                if (w && (roles & BIT(w->role)) && (role_rights(w->role) & RIGHT_ACCEPT) &&
-                        (w->scope == SCOPE_SITE || w->scope == SCOPE_GRID) &&
-                        roster_covers(r, w, grid, 0, 0) && roster_rostered(r, id, at))
+                if (is_target(r, w, roles, grid) && roster_rostered(r, id, at))
                         return true;
         }
         return false;
@@ -215,9 +220,7 @@ static bool hour_without(const Registry *r, uint32_t roles, uint32_t grid, Now n
         for (uint32_t id = 1; id < r->n_workers && !always; id++) {
                 const Worker *w = registry_worker(r, id);
 
-                always = w && (roles & BIT(w->role)) && (role_rights(w->role) & RIGHT_ACCEPT) &&
-                         (w->scope == SCOPE_SITE || w->scope == SCOPE_GRID) &&
-                         roster_covers(r, w, grid, 0, 0) && !roster_has_duty(r, id) && !r->n_overrides;
+                always = is_target(r, w, roles, grid) && !roster_has_duty(r, id) && !r->n_overrides;
         }
         for (unsigned hour = 0; !always && hour < CHECK_HOURS; hour++) {
                 Now at = now;

@@ -185,6 +185,180 @@ static void test_after_a_restart_the_silent_are_not_forgotten(void **state_)
         kit_end(&k);
 }
 
+/* A town of many devices: number i belongs to the i-th resident's dwelling as `place` says. */
+enum { TOWN = 400 };
+static Device town_devices[TOWN];
+static Dwelling town_homes[TOWN];
+static Grid town_grids[TOWN];
+static char town_codes[TOWN][16];
+
+static void town_name(uint32_t i)
+{
+        town_codes[i][0] = 'n';
+        town_codes[i][1] = (char)('a' + i / 26);
+        town_codes[i][2] = (char)('a' + i % 26);
+}
+
+/* `n` devices; device i in home i; home i in grid and building as given. Beat: a minute for those below `quick`. */
+static void town(Kit *k, uint32_t n, uint32_t quick, uint32_t per_grid, uint32_t per_building)
+{
+        begin(k);
+        for (uint32_t i = 1; i < TOWN; i++)
+                town_name(i);
+        for (uint32_t i = 1; i <= n; i++) {
+                town_grids[i] = (Grid){town_codes[i], "", 0};
+                town_homes[i] = (Dwelling){.code = town_codes[i],
+                        .building = per_building ? town_codes[1 + (i - 1) / per_building] : "",
+                        .grid = 1 + (i - 1) / per_grid};
+                town_devices[i] = (Device){.code = town_codes[i],
+                        .class = DEVICE_BUTTON,
+                        .dwelling = i,
+                        .beat_us = i <= quick ? 60 * USEC_PER_SEC : 300 * USEC_PER_DAY};
+        }
+        k->registry.grids = town_grids;
+        k->registry.dwellings = town_homes;
+        k->registry.devices = town_devices;
+        k->registry.n_grids = k->registry.n_dwellings = k->registry.n_devices = n + 1;
+        k->unchecked_rows = true;
+        kit_index(k);
+        engine_registry_set(k->engine, &k->registry);
+        roster_changed(k);
+        forget(k);
+}
+
+static uint32_t areas(const Kit *k)
+{
+        uint32_t n = 0;
+
+        for (uint64_t id = engine_next_open(k->engine, 0); id; id = engine_next_open(k->engine, id))
+                n += view(k, id).area;
+        return n;
+}
+
+/* Six of forty are no outage of the grid; all six of one building are one of the building. */
+static void test_a_dark_building_in_a_lit_grid(void **state_)
+{
+        Kit k;
+
+        town(&k, 40, 6, 40, 6);
+        at(&k, 200);
+        assert_int_equal(areas(&k), 1);
+        assert_int_equal(faults(&k), 0);
+        assert_true(view(&k, area(&k)).dwelling > 0);
+        for (uint32_t i = 1; i <= 6; i++)
+                status(&k, town_codes[i]);
+        at(&k, 320);
+        assert_int_equal(view(&k, area(&k)).condition, CONDITION_CLEARED);
+        kit_end(&k);
+
+        town(&k, 40, 6, 40, 0); /* the same, where no building has a name: six faults */
+        at(&k, 200);
+        assert_int_equal(areas(&k), 0);
+        assert_int_equal(faults(&k), 6);
+        kit_end(&k);
+
+        town(&k, 40, 6, 40, 40); /* one building of forty: six are too few for it, too */
+        at(&k, 200);
+        assert_int_equal(areas(&k), 0);
+        kit_end(&k);
+}
+
+/* Outages of more grids than are remembered: those beyond are faults, one by one. */
+static void test_more_dark_grids_than_are_remembered(void **state_)
+{
+        Kit k;
+
+        town(&k, 66 * 5, 66 * 5, 5, 0);
+        k.limits.incidents_max = 512;
+        kit_end(&k);
+        {
+                Kit big;
+
+                kit_begin_with(&big, 1024, 64);
+                big.registry = k.registry;
+                big.registry.workers = NULL;
+                big.registry.n_workers = 0;
+                big.unchecked_rows = true;
+                kit_index(&big);
+                engine_registry_set(big.engine, &big.registry);
+                roster_changed(&big);
+                at(&big, 200);
+                assert_int_equal(areas(&big), 64);
+                assert_int_equal(faults(&big), 2 * 5);
+                kit_end(&big);
+        }
+}
+
+/* Devices that are bound to nobody, and homes that are in no grid, have no neighbours. */
+static void test_who_lives_nowhere_is_no_neighbour(void **state_)
+{
+        Kit k;
+
+        town(&k, 12, 12, 12, 0);
+        for (uint32_t i = 1; i <= 6; i++)
+                town_devices[i].dwelling = 0;
+        town_devices[7].resident = 99;
+        town_devices[7].dwelling = 0;
+        town_homes[8].grid = 0;
+        at(&k, 200);
+        assert_int_equal(areas(&k), 0);
+        assert_int_equal(faults(&k), 12);
+        kit_end(&k);
+}
+
+/* Six lost over the day are six faults: an outage is sudden. And who was lost long before is none of it. */
+static void test_slowly_lost_is_no_outage(void **state_)
+{
+        Kit k;
+
+        town(&k, 12, 12, 12, 0);
+        for (uint32_t i = 1; i <= 12; i++)
+                town_devices[i].beat_us = (i <= 6 ? 5 * i : 60) * USEC_PER_MIN;
+        roster_changed(&k);
+        at(&k, 24 * 3600);
+        assert_true(faults(&k) >= 6);
+        kit_end(&k);
+}
+
+/* A device, its home or its matter may be gone when its turn comes. */
+static void test_what_is_gone_when_an_outage_ends(void **state_)
+{
+        const char *code;
+        Kit k;
+
+        town(&k, 12, 8, 12, 0);
+        at(&k, 100);
+        status(&k, town_codes[8]); /* lost later than the others */
+        {
+                Event ev = action_of(ACTION_SHELVE, "d01", 0, NULL);
+
+                (void)str_copy(ev.action.target, CODE_SIZE, town_codes[1]); /* its loss is nobody's matter */
+                k.registry.workers[kit_worker(&k, "d01")].scope = SCOPE_SITE;
+                ev.action.span_us = USEC_PER_HOUR;
+                step(&k, &ev);
+        }
+        {
+                StatusEvent s = nothing_said();
+
+                s.tamper = 1;
+                status_says(&k, town_codes[2], s); /* and this one is broken in another way as well */
+        }
+        at(&k, 300);
+        assert_int_equal(areas(&k), 1);
+        code = town_homes[3].code;
+        town_homes[3].code = NULL;
+        kit_index(&k);
+        status(&k, town_codes[3]); /* back, from a home that is in no grid any more */
+        town_devices[4].code = NULL;
+        kit_index(&k);
+        at(&k, 3 * 3600);
+        assert_int_equal(areas(&k), 1);
+        assert_int_equal(view(&k, area(&k)).condition, CONDITION_CLEARED);
+        assert_true(faults(&k) > 0);
+        town_homes[3].code = code;
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -197,6 +371,11 @@ int main(void)
                 cmocka_unit_test(test_who_is_on_the_way_keeps_his_own),
                 cmocka_unit_test(test_a_press_from_a_dark_area_is_as_urgent_as_ever),
                 cmocka_unit_test(test_after_a_restart_the_silent_are_not_forgotten),
+                cmocka_unit_test(test_a_dark_building_in_a_lit_grid),
+                cmocka_unit_test(test_more_dark_grids_than_are_remembered),
+                cmocka_unit_test(test_who_lives_nowhere_is_no_neighbour),
+                cmocka_unit_test(test_slowly_lost_is_no_outage),
+                cmocka_unit_test(test_what_is_gone_when_an_outage_ends),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -356,6 +356,176 @@ static void test_figures_of_what_never_happened_and_of_downtime(void **state_)
         kit_end(&k);
 }
 
+/* w01 until 11:00, w03 from 11:00: does w01 stay on until somebody like him is there? Minutes after 10:00. */
+static bool stays(Kit *k, double minutes)
+{
+        at(k, minutes * 60);
+        return engine_worker_on(k->engine, kit_worker(k, "w01"), k->now);
+}
+
+static void test_who_is_a_successor(void **state_)
+{
+        static const struct {
+                const char *before, *after; /* buildings */
+                bool same;
+        } cases[] = {{"1", "1", true}, {"1", "2", false}, {NULL, "2", false}, {"1", NULL, false},
+                {NULL, NULL, true}};
+        Duty d[2];
+        Kit k;
+
+        for (unsigned i = 0; i < 5; i++) {
+                Worker *before, *after;
+
+                kit_begin(&k);
+                shifts(&k, d);
+                before = &k.registry.workers[kit_worker(&k, "w01")];
+                after = &k.registry.workers[kit_worker(&k, "w03")];
+                before->role = after->role = ROLE_BUILDING_HEAD;
+                before->scope = after->scope = SCOPE_BUILDING;
+                before->scope_id = after->scope_id = 0;
+                before->scope_building = cases[i].before;
+                after->scope_building = cases[i].after;
+                kit_index(&k);
+                roster_changed(&k);
+                assert_int_equal(stays(&k, 61), !cases[i].same);
+                kit_end(&k);
+        }
+        for (int way = 0; way < 4; way++) {
+                kit_begin(&k);
+                shifts(&k, d);
+                if (way == 0)
+                        d[1].from_minute = 12 * 60; /* not yet on duty */
+                if (way == 1) {
+                        presence(&k, "w03", true); /* and then never again */
+                        k.registry.workers[kit_worker(&k, "w01")].client = CLIENT_PLAIN;
+                }
+                if (way == 2)
+                        k.registry.workers[kit_worker(&k, "w03")].scope =
+                                SCOPE_SITE; /* somebody else's place */
+                if (way == 3)
+                        kit_remove_worker(&k, "w03");
+                roster_changed(&k);
+                assert_true(stays(&k, 65));
+                kit_end(&k);
+        }
+}
+
+/* Whoever was told otherwise by an override does not stay on, and what was an override does not go on. */
+static void test_an_override_is_not_outstayed(void **state_)
+{
+        const LocalStamp day = (LocalStamp)20251128 * 1440;
+        Duty d[2];
+        Override o;
+        Kit k;
+
+        for (int way = 0; way < 2; way++) {
+                kit_begin(&k);
+                shifts(&k, d);
+                d[1].from_minute = 13 * 60;
+                o = way == 0 ? (Override){kit_worker(&k, "w01"), false, day + 11 * 60, day + 12 * 60}
+                             : (Override){kit_worker(&k, "w01"), true, day + 10 * 60, day + 11 * 60};
+                overrides(&k, &o, 1);
+                assert_false(stays(&k, 65));
+                k.registry.n_duties = 0;
+                roster_changed(&k);
+                kit_end(&k);
+        }
+}
+
+/* A word from the future (a clock that was wrong) holds no longer than the table says. */
+static void test_a_word_of_tomorrow(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        a_day_shift(&k);
+        engine_restore_duty(
+                k.engine, kit_worker(&k, "w01"), false, k.start_wall_us + (int64_t)USEC_PER_HOUR);
+        assert_true(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        act(&k, ACTION_ON, "w02", 0);  /* for whom there is no table: for good */
+        act(&k, ACTION_OFF, "w01", 0); /* two words, of which one ends first */
+        act(&k, ACTION_ON, "d01", 0);
+        at(&k, 17 * 3600);
+        act(&k, ACTION_ON, "w01", 0);
+        {
+                Event ev = {.type = EVENT_ROSTER};
+
+                (void)engine_step(k.engine, &ev, k.now, &k.list);
+                k.next_seq = engine_next_seq(k.engine);
+                k.unchecked_rows = true;
+                act(&k, ACTION_OFF, "w01", 0); /* the table is looked at anew in the same moment */
+        }
+        kit_end(&k);
+}
+
+/* Before anybody was heard: who acts is there, a will from him who was never heard says nothing new. */
+static void test_signs_of_life_around_the_grace(void **state_)
+{
+        Event ev = {.type = EVENT_SYSTEM, .system = {.cause = SYSTEM_BROKER, .raise = false}};
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.presence_grace_us = 60 * USEC_PER_SEC;
+        kit_policy(&k);
+        step(&k, &ev); /* back: the grace begins */
+        act(&k, ACTION_ON, "w01", 0);
+        presence(&k, "w01", true); /* and beats, too */
+        at(&k, 61);
+        forget(&k);
+        presence(&k, "w02", false); /* gone, which we knew */
+        assert_int_equal(rows(&k, JOURNAL_PRESENCE), 0);
+        assert_false(engine_worker_on(k.engine, kit_worker(&k, "w02"), k.now));
+        engine_registry_set(k.engine, NULL);
+        k.unchecked_rows = true;
+        step(&k, &ev);
+        at(&k, 200);
+        ev.system.raise = true;
+        step(&k, &ev);
+        kit_end(&k);
+}
+
+/* Lost, and the table changes, in one sleep: each in its time. */
+static void test_the_table_before_the_loss(void **state_)
+{
+        Duty d[2];
+        Kit k;
+
+        kit_begin(&k);
+        shifts(&k, d);
+        at(&k, 3500);
+        presence(&k, "w02", true);
+        sleep_until(&k, 4000);
+        assert_false(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        assert_false(engine_worker_on(k.engine, kit_worker(&k, "w02"), k.now));
+        kit_end(&k);
+}
+
+/* Who counts as the end of a ladder: of the role, with the right, for the grid or the site. */
+static void test_who_ends_a_ladder(void **state_)
+{
+        RosterProblem p;
+        Worker *c;
+        Kit k;
+
+        kit_begin(&k);
+        c = &k.registry.workers[kit_worker(&k, "c01")];
+        c->scope = SCOPE_BUILDING;
+        assert_false(roster_check(&k.registry, &k.policy, k.now, &p));
+        c->scope = SCOPE_GRID;
+        c->scope_id = 3;
+        assert_false(roster_check(&k.registry, &k.policy, k.now, &p));
+        assert_int_equal(p.grid, 2);
+        c->scope_id = 1;
+        assert_true(roster_check(&k.registry, &k.policy, k.now, &p));
+        k.policy.classes[CLASS_SOS].tiers[4].roles = 1u << ROLE_FAMILY;
+        k.policy.classes[CLASS_GAS].tiers[4].roles = 1u << ROLE_STREET;
+        assert_false(roster_check(&k.registry, &k.policy, k.now, &p));
+        assert_int_equal(p.roles, 1u << ROLE_FAMILY); /* helpers end no ladder */
+        k.policy.classes[CLASS_SOS].tiers[4].roles = 1u << ROLE_DISTRICT;
+        assert_true(roster_check(&k.registry, &k.policy, k.now, &p));
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -373,6 +543,12 @@ int main(void)
                 cmocka_unit_test(test_a_ladder_must_end_with_somebody_at_every_hour),
                 cmocka_unit_test(test_a_closed_incident_says_its_figures),
                 cmocka_unit_test(test_figures_of_what_never_happened_and_of_downtime),
+                cmocka_unit_test(test_who_is_a_successor),
+                cmocka_unit_test(test_an_override_is_not_outstayed),
+                cmocka_unit_test(test_a_word_of_tomorrow),
+                cmocka_unit_test(test_signs_of_life_around_the_grace),
+                cmocka_unit_test(test_the_table_before_the_loss),
+                cmocka_unit_test(test_who_ends_a_ladder),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,6 +342,26 @@ static void test_a_worker_beyond_the_table(void **state_)
         free(d);
 }
 
+/* The chart of the Royal College of Physicians, at its edges. */
+static void test_news2_points(void **state_)
+{
+        static const struct {
+                Vital vital;
+                double value;
+                unsigned points;
+        } cases[] = {{VITAL_RESP, 8, 3}, {VITAL_RESP, 9, 1}, {VITAL_RESP, 11, 1}, {VITAL_RESP, 12, 0},
+                {VITAL_RESP, 20, 0}, {VITAL_RESP, 21, 2}, {VITAL_RESP, 24, 2}, {VITAL_RESP, 25, 3},
+                {VITAL_SPO2, 91, 3}, {VITAL_SPO2, 92, 2}, {VITAL_SPO2, 94, 1}, {VITAL_SPO2, 96, 0},
+                {VITAL_SYS, 90, 3}, {VITAL_SYS, 91, 2}, {VITAL_SYS, 101, 1}, {VITAL_SYS, 111, 0},
+                {VITAL_SYS, 219, 0}, {VITAL_SYS, 220, 3}, {VITAL_HR, 40, 3}, {VITAL_HR, 41, 1},
+                {VITAL_HR, 51, 0}, {VITAL_HR, 90, 0}, {VITAL_HR, 91, 1}, {VITAL_HR, 111, 2},
+                {VITAL_HR, 131, 3}, {VITAL_TEMP, 35, 3}, {VITAL_TEMP, 36, 1}, {VITAL_TEMP, 37, 0},
+                {VITAL_TEMP, 38.1, 1}, {VITAL_TEMP, 39.1, 2}, {VITAL_DIA, 200, 0}};
+
+        for (unsigned i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+                assert_int_equal(news2_points(cases[i].vital, cases[i].value), cases[i].points);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -353,6 +373,7 @@ int main(void)
                 cmocka_unit_test(test_gaps_of_many_grids),
                 cmocka_unit_test(test_a_gap_that_was_closed_and_comes),
                 cmocka_unit_test(test_a_worker_beyond_the_table),
+                cmocka_unit_test(test_news2_points),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -492,6 +492,77 @@ static void test_what_a_channel_may_say(void **state_)
         kit_end(&k);
 }
 
+static void test_who_may_reopen_and_confirm_a_test(void **state_)
+{
+        Event ev;
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 31);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        resolve(&k, "w01", 1, "helped");
+        act_is(&k, ACTION_REOPEN, "f101", 1, REPLY_REFUSED, REASON_NOT_YOURS);
+        act_is(&k, ACTION_REOPEN, "w03", 1, REPLY_REFUSED, REASON_NOT_YOURS);
+        at(&k, 940);
+        assert_int_equal(state(&k, 1), STATE_CLOSED);
+        act_is(&k, ACTION_ACCEPT, "w01", 1, REPLY_STALE, REASON_WRONG_STATE);
+        at(&k, 1100); /* buried */
+        act_is(&k, ACTION_ACCEPT, "w01", 1, REPLY_STALE, REASON_WRONG_STATE);
+        act_is(&k, ACTION_ACCEPT, "w01", 77, REPLY_REFUSED, REASON_NO_INCIDENT);
+        ev = action_of(ACTION_TEST, "w03", 0, NULL);
+        (void)str_copy(ev.action.target, CODE_SIZE, "sos-201");
+        step(&k, &ev);
+        press(&k, "sos-201", "1");
+        act_is(&k, ACTION_TEST_CONFIRM, "d01", 2, REPLY_REFUSED, REASON_NOT_YOURS); /* of another grid */
+        kit_end(&k);
+}
+
+/* A bare word of the owner, the retained copy of "on", and a failure that is nobody's concern any more. */
+static void test_small_words(void **state_)
+{
+        Event ev;
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.channels[0] = (PersonChannel){
+                .name = "sms", .personal = true, .roles = 1u << ROLE_WORKER, .priority = 2, .receipt_us = 1};
+        kit_policy(&k);
+        ev = action_of(ACTION_ON, "w01", 0, NULL);
+        ev.retained = true;
+        reply_is(&k, ev, REPLY_REFUSED, REASON_RETAINED);
+        press(&k, "sos-101", "1");
+        at(&k, 31);
+        act(&k, ACTION_ACCEPT, "w02", 1);
+        ev = action_of(ACTION_ARRIVED, "w02", 0, NULL);
+        ev.action.bare = true;
+        reply_is(&k, ev, REPLY_OK, REASON_NONE);
+        forget(&k);
+        ev = attempted(1, kit_worker(&k, "w01"), CHANNEL_APP, false);
+        step(&k, &ev);
+        expect_nobody(&k);
+        kit_end(&k);
+}
+
+/* A backup is being called, and the resident presses three times, or the owner does not answer: one tier more. */
+static void test_a_second_reason_for_a_backup_calls_the_next_tier(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_BACKUP, "w01", 1);
+        forget(&k);
+        for (int i = 1; i <= 3; i++) {
+                at(&k, 3 * i);
+                press(&k, "sos-101", NULL);
+        }
+        assert_true(notified(&k, "d01") > 0); /* the owner was all of tier 1, so that 2 has been called */
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -513,6 +584,9 @@ int main(void)
                 cmocka_unit_test(test_what_is_answered),
                 cmocka_unit_test(test_how_long_a_nonce_holds),
                 cmocka_unit_test(test_what_a_channel_may_say),
+                cmocka_unit_test(test_who_may_reopen_and_confirm_a_test),
+                cmocka_unit_test(test_small_words),
+                cmocka_unit_test(test_a_second_reason_for_a_backup_calls_the_next_tier),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
