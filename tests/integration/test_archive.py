@@ -57,6 +57,11 @@ def test_a_year_leaves_the_machine_and_stays_verifiable(history, tmp_path):
     assert "not written again" in subprocess.run([str(CTL), "--config", str(history / "huyingd.conf"), "archive", str(last)],
                                                  capture_output=True, text=True, check=False).stderr
     ctl(history, "archive", this, code=3)  # it is not over
+    ctl(history, "archive", last, "--pseudonymise", "--output", tmp_path)
+    nameless = json.loads(ctl(history, "--json", "verify", "--archive", tmp_path / files[1].name))
+    assert nameless["good"] and nameless["erased"] == nameless["rows"] == verdict["rows"]
+    assert independent(history, tmp_path / files[1].name).returncode == 0
+    assert files[1].stat().st_mode & 0o077 == 0, "people are named in it"
     lines = files[1].read_text(encoding="utf-8").splitlines(keepends=True)
     row = next(n for n, line in enumerate(lines) if '"kind":27' in line)
     forged = tmp_path / "forged.jsonl"
