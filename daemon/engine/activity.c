@@ -87,7 +87,7 @@ Activity *activity_of(const Engine *e, uint32_t resident)
 }
 
 /* False: nobody of this number lives here any more. */
-static bool place_of(const Engine *e, uint32_t slot, Place *ret)
+bool activity_place(const Engine *e, uint32_t slot, Place *ret)
 {
         uint32_t resident = slot < e->act.n ? slot : 0;
         const Resident *who = registry_resident(e->registry, resident);
@@ -220,13 +220,16 @@ static int64_t next_due(const Engine *e, const Activity *a, const Place *p)
                 due = min_due(due, quiet_due(e, a, p, q));
         if (due < a->retry_us)
                 due = a->retry_us;
+        due = min_due(due, a->fall_due ? a->fall_due : NEVER);
         return min_due(due, a->outside_due ? a->outside_due : NEVER);
 }
 
 void activity_touch(Engine *e, uint32_t slot)
 {
         Place p;
-        int64_t due = place_of(e, slot, &p) ? next_due(e, &e->act.subjects[slot], &p) : NEVER;
+        int64_t due = activity_place(e, slot, &p)      ? next_due(e, &e->act.subjects[slot], &p)
+                      : e->act.subjects[slot].fall_due ? e->act.subjects[slot].fall_due
+                                                       : NEVER;
 
         if (due == NEVER)
                 heap_unset(&e->act.due, slot);
@@ -326,6 +329,8 @@ void activity_arm(Engine *e)
         for (uint32_t slot = next_slot(e, 0); is_slot(e, slot); slot = next_slot(e, slot)) {
                 Activity *a = &e->act.subjects[slot];
 
+                if (slot < e->act.n && !e->act.armed)
+                        fall_arm(e, slot);
                 if (a->kinds && !e->act.armed)
                         resume(e, a, known);
                 if (a->kinds)
@@ -593,7 +598,9 @@ static void subject_expire(Engine *e, uint32_t slot)
         unsigned first;
         Place p;
 
-        if (!place_of(e, slot, &p)) {
+        if (a->fall_due && a->fall_due <= e->at)
+                fall_expire(e, slot);
+        if (!activity_place(e, slot, &p)) {
                 *a = (Activity){0};
                 heap_unset(&e->act.due, slot);
                 return;

@@ -33,6 +33,9 @@ typedef struct Activity {
         uint32_t marked_s[SIGN_MAX];
         uint8_t kinds; /* bit SignKind: such a sensor has spoken */
         uint8_t bed;   /* SignSaid */
+        /* A fall that waits for its wearer (residents only). */
+        int64_t fall_due, fall_wall; /* 0: none */
+        uint32_t fall_device, fall_wait_s;
         /* The circle (residents only). */
         uint8_t outside;     /* positions outside of it in a row: 1; 2 believed, and called for */
         int64_t outside_us;  /* the first of them; then when it was called for */

@@ -193,6 +193,8 @@ static Incident *device_calm(Engine *e, const Event *ev, uint64_t *ret_seq)
         Place p;
 
         device_place(e, ev->source, &p);
+        if (kind == ALARM_CANCEL && !ev->retained)
+                (void)fall_cancelled(e, &p); /* then it is open, and cancelled like any other */
         if (kind != ALARM_TEST)
                 in = held(e, &p, kind == ALARM_CANCEL ? GROUP_HELP : GROUP_FIRE);
         if (!in) {
@@ -316,7 +318,10 @@ void device_alarm(Engine *e, const Event *ev)
 
                 matter_of_alarm(e, ev, &m);
                 device_flood(e, &m);
-                in = incident_alarm(e, &m, &seq);
+                if (m.group == GROUP_HELP && fall_waits(e, &m, &seq))
+                        in = NULL;
+                else
+                        in = incident_alarm(e, &m, &seq);
                 if (m.group == GROUP_REQUEST && !m.quiet && request_urgent(e, ev->alarm.text))
                         in = request_emergency(e, &m);
         }

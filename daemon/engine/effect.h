@@ -173,6 +173,7 @@ typedef enum Reason {
         REASON_NO_TEXT,        /* refused: what it is about, the evidence, the reason is missing */
         REASON_TOO_LONG,       /* refused: waiting has its limit */
         REASON_TOP_LEVEL,      /* refused: there is nobody further up */
+        REASON_HELD,           /* waits for the resident to say that it was nothing */
         REASON_MAX,
 } Reason;
 
@@ -343,6 +344,7 @@ typedef enum MarkKind {
         MARK_DOOR = 11,
         MARK_BUTTON = 12,
         MARK_ALIVE = 13,   /* 1: we were listening at wall_us; worker: seconds, of all times, in which we were not */
+        MARK_FALL = 14,    /* resident: a fall at wall_us waits `worker` seconds for its wearer; value the device */
         MARK_KIND_MAX,
 } MarkKind;
 

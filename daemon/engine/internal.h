@@ -500,12 +500,21 @@ void activity_deaf(Engine *, bool deaf);
 void activity_from_now(Engine *, uint32_t resident); /* he goes, or is back */
 int64_t activity_due(const Engine *);
 void activity_expire(Engine *); /* one step of what is due */
+bool activity_place(const Engine *, uint32_t slot, Place *ret); /* false: nobody of this number lives here any more */
 void activity_touch(Engine *, uint32_t slot); /* a resident's id is his slot */
 Activity *activity_of(const Engine *, uint32_t resident); /* NULL: beyond the table */
 
 /* geofence.c */
 void geofence_position(Engine *, const Event *, const Place *);
 void geofence_expire(Engine *, const Place *);
+
+/* fall.c */
+struct Matter;
+bool fall_waits(Engine *, const struct Matter *, uint64_t *ret_seq); /* an alarm; true: recorded, and that is all for now */
+Incident *fall_cancelled(Engine *, const Place *); /* the one that waited, open now; NULL: none did */
+void fall_expire(Engine *, uint32_t resident);
+void fall_restore(Engine *, const MarkRow *);
+void fall_arm(Engine *, uint32_t resident);
 
 /* vitals.c */
 void vitals_event(Engine *, const Event *);

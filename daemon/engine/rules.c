@@ -83,6 +83,8 @@ static const struct {
                 "degrees north, east and a radius, as 34.27110 108.94020 500m; 50m to 50000m, or off"},
         [RULE_GEOFENCE_DELAY] = {"geofence_delay", RULE_DURATION, false, 0, H(1), {MIN(2)},
                 "a duration from 0 to 1h"},
+        [RULE_FALL_CONFIRM] = {"fall_confirm", RULE_DURATION, true, 5e6, 120e6, {0},
+                "a duration from 5s to 2min, or off"},
 };
 
 const char *rule_word(RuleName name)

@@ -29,6 +29,7 @@ typedef enum RuleName {
         RULE_NOT_WORN,       /* the wristband may be off so long; no default: [Supervision] NotWorn= */
         RULE_GEOFENCE,       /* "34.27110 108.94020 500m": the circle around home, WGS 84; no default */
         RULE_GEOFENCE_DELAY, /* one position outside is believed after */
+        RULE_FALL_CONFIRM,   /* a fall waits so long for its wearer to cancel it; off: people are called at once */
         RULE_MAX,
 } RuleName;
 

@@ -665,6 +665,8 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
                 activity_restore(e, row);
                 return;
         }
+        if (row->kind == MARK_FALL)
+                fall_restore(e, row);
         if (!d)
                 return; /* residents have the same room */
         switch (row->kind) {
@@ -687,6 +689,7 @@ void engine_restore_mark(Engine *e, const MarkRow *row)
         case MARK_DOOR:
         case MARK_BUTTON:
         case MARK_ALIVE:
+        case MARK_FALL:
         case MARK_KIND_MAX: return;
         }
 }

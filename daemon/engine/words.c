@@ -319,6 +319,7 @@ static const char *const reason_words[REASON_MAX] = {
         [REASON_NO_DOOR] = "no_door",
         [REASON_IN_BED] = "in_bed",
         [REASON_LEFT] = "left_home",
+        [REASON_HELD] = "held",
         [REASON_ASSIGNED] = "assigned",
         [REASON_STARTED] = "started",
         [REASON_ASSIGN_LATE] = "assign_late",

@@ -266,6 +266,7 @@ static const struct {
         [REASON_NO_WATER] = {"长时间未用水", "no water used for long"},
         [REASON_NO_DOOR] = {"长时间未开门", "the door was not opened for long"},
         [REASON_IN_BED] = {"到点仍未起床", "still in bed"},
+        [REASON_HELD] = {"等待本人取消", "waits for the resident to cancel it"},
         [REASON_LEFT] = {"离开安全范围", "has left the circle around home"},
         [REASON_ASSIGNED] = {"指派给您", "assigned to you"},
         [REASON_STARTED] = {"开始办理", "work has begun"},

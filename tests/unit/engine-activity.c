@@ -513,6 +513,128 @@ static void test_whether_he_moves_after_a_fall(void **state_)
         kit_end(&k);
 }
 
+/* A fall that waits for its wearer, where the registry says so. */
+static void test_a_fall_that_waits(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 30e6, 0, 0);
+        alarm(&k, ALARM_FALL, "pend-102a", "f1"); /* somebody else's does not */
+        assert_int_equal(open_now(&k), 1);
+        forget(&k);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        assert_int_equal(open_now(&k), 1);
+        assert_int_equal(row(&k, JOURNAL_EVENT)->reason, REASON_HELD);
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->receipt.result, RECEIPT_RECORDED);
+        at(&k, 29);
+        assert_int_equal(open_now(&k), 1);
+        at(&k, 31);
+        assert_int_equal(view(&k, 2).class, CLASS_FALL);
+        assert_string_equal(view(&k, 2).source, "band-101");
+        assert_true(view(&k, 2).opened_us == k.start_wall_us);
+        assert_true(notified(&k, "w01") > 0);
+        alarm(&k, ALARM_FALL, "band-101", "f2"); /* it is open: nothing waits */
+        assert_int_equal(view(&k, 2).presses, 2);
+        kit_end(&k);
+}
+
+static void test_a_fall_that_is_cancelled_is_confirmed_by_people(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 30e6, 0, 0);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        at(&k, 10);
+        forget(&k);
+        alarm(&k, ALARM_CANCEL, "sos-101", "c1");
+        assert_int_equal(open_now(&k), 1);
+        assert_true(view(&k, 1).cancel_req);
+        assert_true(notified(&k, "w01") > 0);
+        at(&k, 60);
+        assert_int_equal(view(&k, 1).presses, 1);
+        kit_end(&k);
+}
+
+static void test_a_second_fall_or_a_call_waits_for_nothing(void **state_)
+{
+        Event ev = device_event(ALARM_FALL, "band-101", "f9");
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 30e6, 0, 0);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        at(&k, 10);
+        alarm(&k, ALARM_FALL, "band-101", "f2");
+        assert_int_equal(view(&k, 1).class, CLASS_FALL);
+        at(&k, 60);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 30e6, 0, 0);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        at(&k, 10);
+        press(&k, "sos-101", "p1");
+        assert_int_equal(view(&k, 1).class, CLASS_SOS);
+        at(&k, 60);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 30e6, 0, 0);
+        ev.retained = true; /* an old one is a check call */
+        step(&k, &ev);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+static void test_a_fall_that_waits_outlives_a_restart(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 60e6, 0, 0);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        at(&k, 10);
+        kit_restart(&k);
+        roster_changed(&k);
+        at(&k, 59);
+        assert_int_equal(open_now(&k), 0);
+        at(&k, 61);
+        assert_int_equal(view(&k, 1).class, CLASS_FALL);
+        kit_restart(&k);
+        roster_changed(&k);
+        assert_int_equal(open_now(&k), 1); /* once */
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 60e6, 0, 0);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        at(&k, 10);
+        kit_reboot(&k, 5, false); /* nobody knows how long */
+        roster_changed(&k);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 60e6, 0, 0);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        devices[kit_device(&k, "band-101")].code = NULL; /* taken out in this minute */
+        kit_index(&k);
+        roster_changed(&k);
+        at(&k, 61);
+        assert_int_equal(view(&k, 1).resident, 1);
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_FALL_CONFIRM, 60e6, 0, 0);
+        alarm(&k, ALARM_FALL, "band-101", "f1");
+        devices[kit_device(&k, "band-101")].code = NULL;
+        k.registry.n_residents = 1; /* and nobody lives there */
+        kit_index(&k);
+        roster_changed(&k);
+        at(&k, 61);
+        assert_int_equal(view(&k, 1).class, CLASS_FALL);
+        kit_end(&k);
+}
+
 /* The circle */
 
 static void located(Kit *k, double metres_north, float accuracy)
@@ -708,6 +830,10 @@ int main(void)
                 cmocka_unit_test(test_two_in_a_dwelling),
                 cmocka_unit_test(test_what_is_gone_from_the_registry_is_not_watched),
                 cmocka_unit_test(test_whether_he_moves_after_a_fall),
+                cmocka_unit_test(test_a_fall_that_waits),
+                cmocka_unit_test(test_a_fall_that_is_cancelled_is_confirmed_by_people),
+                cmocka_unit_test(test_a_second_fall_or_a_call_waits_for_nothing),
+                cmocka_unit_test(test_a_fall_that_waits_outlives_a_restart),
                 cmocka_unit_test(test_leaving_the_circle),
                 cmocka_unit_test(test_one_position_jumps),
                 cmocka_unit_test(test_outside_again_when_somebody_has_dealt_with_it),
