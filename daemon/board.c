@@ -21,11 +21,14 @@
 #include "base/str.h"
 #include "protocols/codec/board.h"
 #include "protocols/codec/codec.h"
+#include "report.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define BEAT_US         (30 * USEC_PER_SEC) /* said again, so that a wall knows that we live */
+#define BEAT_US (30 * USEC_PER_SEC) /* said again, so that a wall knows that we live */
+#define BARE_US                                                                                             \
+        (60 * USEC_PER_SEC) /* looking at every device is work, and nobody's device dies in a minute */
 #define EVENTS_HELD_MAX 64
 
 typedef struct BoardEvent {
@@ -53,6 +56,9 @@ struct BoardFeed {
         const Texts *texts;
         BoardProblem problems[BOARD_PROBLEMS_MAX];
         BoardAnswer answers[BOARD_ANSWERS_MAX];
+        BoardBare bare[BOARD_BARE_MAX];
+        uint32_t bare_ids[BOARD_BARE_MAX]; /* as looked up at bare_us; 0: not yet */
+        uint64_t bare_us;
         uint32_t day; /* yyyymmdd of the figures */
         bool events;
         BoardEvent steps[EVENTS_HELD_MAX]; /* that wait for the disk, oldest first */
@@ -242,6 +248,27 @@ void board_forget(BoardFeed *b, uint32_t resident)
         b->board.n_answers = kept;
 }
 
+static void gather_bare(BoardFeed *b, Now now)
+{
+        const Report rp = {.engine = b->engine, .registry = b->registry};
+        Board *board = &b->board;
+
+        if (b->bare_us == 0 || now.boot_us - b->bare_us >= BARE_US) {
+                board->unprotected = report_unprotected_people(&rp, now, b->bare_ids, BOARD_BARE_MAX);
+                b->bare_us = now.boot_us;
+        }
+        board->n_bare = board->unprotected < BOARD_BARE_MAX ? board->unprotected : BOARD_BARE_MAX;
+        for (uint32_t i = 0; i < board->n_bare; i++) {
+                const Resident *r = registry_resident(b->registry, b->bare_ids[i]);
+                const Dwelling *d = registry_dwelling(b->registry, r ? r->dwelling : 0);
+                const Grid *g = registry_grid(b->registry, d ? d->grid : 0);
+
+                b->bare[i] = (BoardBare){.resident = r ? r->name : NULL,
+                        .building = d ? d->building : NULL,
+                        .grid = g ? g->name : NULL};
+        }
+}
+
 /* Who is on duty, and which grids have nobody. */
 static void gather_duty(BoardFeed *b, Now now)
 {
@@ -345,6 +372,7 @@ static void take(BoardFeed *b)
         gather_items(b, now);
         gather_duty(b, now);
         gather_walls(b, now);
+        gather_bare(b, now);
         b->board.at_us = now.wall_us;
         b->board.seq = b->said_seq = engine_next_seq(b->engine) - 1;
         b->board.degraded = turn_is_degraded(b->turn);
@@ -465,6 +493,8 @@ void board_registry_set(BoardFeed *b, const Registry *registry)
 {
         ASSERT(registry);
         b->registry = registry;
+        b->bare_us = 0;
+        b->board.n_bare = 0;
         for (uint32_t i = 0; i < b->board.n_echoes; i++)
                 b->echoes[i].resident = NULL; /* pointed into the old one */
         for (uint32_t i = 0; i < b->board.n_items; i++)
@@ -512,6 +542,7 @@ int board_new(BoardFeed **ret, PortHost *host, const Engine *engine, const Turn 
         b->board.items = b->items;
         b->board.echoes = b->echoes;
         b->board.problems = b->problems;
+        b->board.bare = b->bare;
         b->board.answers = b->answers;
         r = host->timer(host, &b->timer, PORT_PRIORITY_VITALS, on_timer, b);
         if (r < 0) {

@@ -61,3 +61,6 @@ int report_workers(const Report *, Now, char **ret_json);
  * "unprotected":…,"risk":…,"working":…,"down":[{"device":…,"class":…,"why":…,"since":…}]}],"proof_overdue":[{"device":…,
  * "dwelling":…,"grid":…,"tried":…}]} */
 int report_unprotected(const Report *, Now, char **ret_json);
+/* Registry ids of residents none of whose call devices works, by risk. Returns how many there are, also beyond cap;
+ * 0 without memory. Only engine and registry are looked at. */
+uint32_t report_unprotected_people(const Report *, Now, uint32_t *ret, uint32_t cap);

@@ -218,19 +218,44 @@ static uint32_t choose(const Report *rp, Now now, Person *people)
         return n;
 }
 
+/* False: no memory; the list is to be cleared in any case. */
+static bool list_make(const Report *rp, Now now, List *l)
+{
+        *l = (List){.people = calloc((size_t)rp->registry->n_residents + 1, sizeof(Person)),
+                .home_first = calloc((size_t)rp->registry->n_dwellings + 1, sizeof(uint32_t)),
+                .home_next = calloc((size_t)rp->registry->n_residents + 1, sizeof(uint32_t))};
+        return l->people && l->home_first && l->home_next && count(rp, now, l);
+}
+
+uint32_t report_unprotected_people(const Report *rp, Now now, uint32_t *ret, uint32_t cap)
+{
+        _cleanup_(list_clear) List l = {0};
+        uint32_t n, bare = 0;
+
+        ASSERT(ret || cap == 0);
+        if (!list_make(rp, now, &l))
+                return 0;
+        n = choose(rp, now, l.people);
+        for (uint32_t i = 0; i < n; i++) { /* by risk: those without protection first */
+                if (l.people[i].call_ok)
+                        continue;
+                if (bare < cap)
+                        ret[bare] = l.people[i].resident;
+                bare++;
+        }
+        return bare;
+}
+
 int report_unprotected(const Report *rp, Now now, char **ret_json)
 {
-        _cleanup_(list_clear)
-                List l = {.people = calloc((size_t)rp->registry->n_residents + 1, sizeof(Person)),
-                        .home_first = calloc((size_t)rp->registry->n_dwellings + 1, sizeof(uint32_t)),
-                        .home_next = calloc((size_t)rp->registry->n_residents + 1, sizeof(uint32_t))};
+        _cleanup_(list_clear) List l = {0};
         char *json = NULL;
         size_t size;
         uint32_t n;
         FILE *f;
 
         ASSERT(ret_json);
-        if (!l.people || !l.home_first || !l.home_next || !count(rp, now, &l))
+        if (!list_make(rp, now, &l))
                 return error_origin(-ENOMEM);
         f = open_memstream(&json, &size);
         if (!f)

@@ -123,7 +123,10 @@ static void add_words(Str *s, const char *name, const char *text)
 
         if (!text || text[0] == '\0')
                 return;
-        (void)str_copy(cut, sizeof(cut), text); /* cut is what we want; without control characters already */
+        (void)str_copy(cut, sizeof(cut), text); /* cut is what we want */
+        for (char *p = cut; *p; p++)
+                if ((unsigned char)*p < ' ')
+                        *p = ' '; /* six bytes each in JSON, and nothing on a wall */
         str_addf(s, ",\"%s\":", name);
         str_json(s, cut);
 }
@@ -132,9 +135,11 @@ static void add_problem(Str *s, const BoardProblem *p)
 {
         const IncidentView *v = &p->view;
 
-        str_addf(s, "{\"incident\":%" PRIu64 ",\"class\":\"%s\",\"level\":\"%s\",\"state\":\"%s\",\"overdue\":%s",
-                v->id, request_class_word(v->class), request_level_word(v->tier), request_state_word(v->request),
-                v->overdue ? "true" : "false");
+        str_addf(s,
+                "{\"incident\":%" PRIu64
+                ",\"class\":\"%s\",\"level\":\"%s\",\"state\":\"%s\",\"overdue\":%s",
+                v->id, request_class_word(v->class), request_level_word(v->tier),
+                request_state_word(v->request), v->overdue ? "true" : "false");
         add_time(s, "opened", v->opened_us);
         add_time(s, "due", v->due_us);
         add_time(s, "waiting_until", v->waiting_us);
@@ -149,7 +154,9 @@ static void add_problem(Str *s, const BoardProblem *p)
 
 static void add_answer(Str *s, const BoardAnswer *a)
 {
-        str_addf(s, "{\"incident\":%" PRIu64 ",\"class\":\"%s\",\"level\":\"%s\",\"result\":\"rated\",\"score\":%u",
+        str_addf(s,
+                "{\"incident\":%" PRIu64
+                ",\"class\":\"%s\",\"level\":\"%s\",\"result\":\"rated\",\"score\":%u",
                 a->incident, request_class_word((Class)a->class), request_level_word(a->tier), a->score);
         add_masked(s, "name", a->resident);
         add_words(s, "question", a->question);
@@ -171,6 +178,20 @@ static void add_walls(Str *s, const Board *b)
         for (uint32_t i = 0; i < b->n_answers; i++) {
                 str_add(s, i > 0 ? "," : "");
                 add_answer(s, &b->answers[i]);
+        }
+        str_add(s, "]");
+}
+
+static void add_bare(Str *s, const Board *b)
+{
+        str_addf(s, ",\"unprotected_count\":%" PRIu32 ",\"unprotected\":[", b->unprotected);
+        for (uint32_t i = 0; i < b->n_bare; i++) {
+                str_add(s, i > 0 ? ",{" : "{");
+                str_addf(s, "\"rank\":%" PRIu32, i + 1);
+                add_masked(s, "name", b->bare[i].resident);
+                add_text(s, "building", b->bare[i].building);
+                add_text(s, "grid", b->bare[i].grid);
+                str_add(s, "}");
         }
         str_add(s, "]");
 }
@@ -225,6 +246,7 @@ bool board_json(const Board *b, char *ret, size_t cap, size_t *ret_size)
         }
         str_add(&s, "]");
         add_walls(&s, b);
+        add_bare(&s, b);
         str_add(&s, "}");
         if (s.full)
                 return false;

@@ -8,11 +8,12 @@
 
 #include <stddef.h>
 
-#define BOARD_ITEMS_MAX  50
-#define BOARD_ECHOES_MAX 12
-#define BOARD_GAPS_MAX   16
-#define BOARD_PROBLEMS_MAX 16
-#define BOARD_ANSWERS_MAX  8
+#define BOARD_ITEMS_MAX    50
+#define BOARD_ECHOES_MAX   12
+#define BOARD_BARE_MAX     8
+#define BOARD_GAPS_MAX     16
+#define BOARD_PROBLEMS_MAX 10
+#define BOARD_ANSWERS_MAX  6
 #define BOARD_WORDS_SIZE   160
 #define BOARD_JSON_MAX     61440 /* always suffices; below the broker's max_packet_size */
 
@@ -32,6 +33,11 @@ typedef struct BoardEcho {
         const char *resident;
         int64_t opened_us, accepted_us, resolved_us; /* accepted 0: by nobody */
 } BoardEcho;
+
+/* Somebody none of whose call devices works. */
+typedef struct BoardBare {
+        const char *resident, *building, *grid;
+} BoardBare;
 
 /* The problem wall: one request that is not closed. */
 typedef struct BoardProblem {
@@ -70,6 +76,9 @@ typedef struct Board {
         uint32_t n_problems;
         const BoardAnswer *answers; /* newest first */
         uint32_t n_answers;
+        uint32_t unprotected;  /* residents */
+        const BoardBare *bare; /* the first of them, those at the highest risk first */
+        uint32_t n_bare;
 } Board;
 
 /* One line of JSON. False: did not fit (never with BOARD_JSON_MAX). */

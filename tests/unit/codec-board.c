@@ -91,7 +91,18 @@ static void test_a_full_board_fits(void **state)
         static char huge[8000];
         static BoardItem items[BOARD_ITEMS_MAX];
         static BoardEcho echoes[BOARD_ECHOES_MAX];
+        static BoardProblem problems[BOARD_PROBLEMS_MAX];
+        static BoardAnswer answers[BOARD_ANSWERS_MAX];
+        static BoardBare bare[BOARD_BARE_MAX];
         Board board = {.site = "demo",
+                .requests = UINT32_MAX,
+                .problems = problems,
+                .n_problems = BOARD_PROBLEMS_MAX,
+                .answers = answers,
+                .n_answers = BOARD_ANSWERS_MAX,
+                .unprotected = UINT32_MAX,
+                .bare = bare,
+                .n_bare = BOARD_BARE_MAX,
                 .at_us = INT64_MAX,
                 .seq = UINT64_MAX,
                 .degraded = true,
@@ -138,8 +149,37 @@ static void test_a_full_board_fits(void **state)
                                 .opened_us = T,
                                 .accepted_us = T,
                                 .resolved_us = T};
+                for (uint32_t i = 0; i < BOARD_PROBLEMS_MAX; i++)
+                        problems[i] = (BoardProblem){.view = {.id = UINT64_MAX,
+                                                             .class = CLASS_REQUEST,
+                                                             .tier = 3,
+                                                             .request = REQUEST_STATE_WAITING,
+                                                             .open_words = true,
+                                                             .opened_us = T,
+                                                             .due_us = T,
+                                                             .waiting_us = T},
+                                .resident = huge,
+                                .building = huge,
+                                .grid = huge,
+                                .owner = huge,
+                                .text = huge};
+                for (uint32_t i = 0; i < BOARD_ANSWERS_MAX; i++) {
+                        answers[i] = (BoardAnswer){.incident = UINT64_MAX,
+                                .class = CLASS_REQUEST,
+                                .tier = 3,
+                                .score = 5,
+                                .resident = huge,
+                                .opened_us = T,
+                                .resolved_us = T,
+                                .closed_us = T};
+                        (void)str_copy(answers[i].question, sizeof(answers[i].question), huge);
+                        (void)str_copy(answers[i].note, sizeof(answers[i].note), huge);
+                }
+                for (uint32_t i = 0; i < BOARD_BARE_MAX; i++)
+                        bare[i] = (BoardBare){.resident = huge, .building = huge, .grid = huge};
                 assert_true(board_json(&board, json, sizeof(json), &n));
                 assert_true(is_json(json, n));
+                print_message("%zu of %u bytes\n", n, BOARD_JSON_MAX);
         }
         n = 7;
         assert_false(board_json(&board, json, 100, &n));

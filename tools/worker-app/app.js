@@ -243,13 +243,13 @@
     return m.declined === a.round || H.link.pending(a.incident).some(function (p) { return p.action === 'accept' || p.action === 'decline'; });
   };
   app.calling = function () {
-    return app.list().filter(function (a) { return a.needs === 'accept' && !app.calm(a); }).length;
+    return app.list().filter(function (a) { return a.needs === 'accept' && !app.calm(a) && !H.is_request(a); }).length;
   };
   function ring() {
     let level = 0;
     if (app.duty && app.screen !== 'test')
       app.list().forEach(function (a) {
-        if (a.needs === 'accept' && !app.calm(a) && a.priority <= 3)
+        if (a.needs === 'accept' && !app.calm(a) && a.priority <= 3 && !H.is_request(a))
           level = level ? Math.min(level, a.priority) : a.priority;
       });
     H.bell.ring(level);

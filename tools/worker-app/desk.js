@@ -41,7 +41,7 @@
   function side(b) {
     if (!b)
       return h('aside', {class: 'side'}, h('p', {class: 'quiet'}, t('board_wait')));
-    const bare = b.unprotected || [];
+    const bare = b.unprotected || []; // the first of them, those at the highest risk first
     const faults = (b.items || []).filter(function (i) { return i.group === 'fault'; });
     const on = Object.keys(b.on_duty || {});
     return h('aside', {class: 'side', tabindex: '0', 'data-scroll': 'side', 'aria-label': t('figures')}, H.board_age(b),
@@ -50,7 +50,7 @@
       h('h2', {}, t('roster')), h('ul', {class: 'plain-list'}, on.map(function (r) { return h('li', {}, H.role(r), h('strong', {}, ' ' + b.on_duty[r])); })),
       h('h2', {}, t('gaps')), (b.gaps || []).length ?
         h('ul', {class: 'plain-list bad'}, b.gaps.map(function (g) { return h('li', {}, t('gap_grid', g)); })) : h('p', {}, t('gap_none')),
-      h('h2', {}, t('unprotected') + (bare.length ? ' ' + bare.length : '')), bare.length ?
+      h('h2', {}, t('unprotected') + (b.unprotected_count ? ' ' + b.unprotected_count : '')), bare.length ?
         h('ul', {class: 'plain-list'}, bare.map(function (p) { return h('li', {}, [p.name, p.building, p.grid].filter(Boolean).join(' ')); })) :
         h('p', {}, t('unprotected_none')),
       h('h2', {}, t('faults')), faults.length ?
@@ -66,7 +66,7 @@
 
   // Of the echo wall: what was asked, what was done, what the resident said of it.
   H.answer = function (q) {
-    return h('li', {}, h('strong', {}, q.text || H.kind('request')), ' ' + [q.name, q.building].filter(Boolean).join(' ') + ' · ' + (q.done || t('q_state_done')) + ' ',
+    return h('li', {}, h('strong', {}, q.question || H.kind('request')), ' ' + [q.name, q.building].filter(Boolean).join(' ') + ' · ' + (q.done || t('q_state_done')) + ' ',
       h('span', {class: 'quiet'}, q.score ? t('q_score_' + q.score) + ' ' + t('q_score', q.score) : t('q_state_done')));
   };
 

@@ -216,13 +216,14 @@
       const wrong = h('p', {class: 'bad', role: 'alert'});
       const who = h('input', {id: 'q-who', autocomplete: 'off', autocapitalize: 'off', value: ''});
       const text = h('textarea', {id: 'q-text', rows: '3', maxlength: '300'});
+      const open = h('input', {type: 'checkbox'});
       return [h('label', {for: 'q-who'}, t('q_resident')), who, h('label', {for: 'q-text'}, t('q_what')), text,
-        radio_row('class', t('q_class'), CLASSES, function (c) { return t('q_' + c); }, kind, function (c) { kind = c; }), wrong,
+        radio_row('class', t('q_class'), CLASSES, function (c) { return t('q_' + c); }, kind, function (c) { kind = c; }), h('label', {class: 'check'}, open, t('q_public')), wrong,
         h('div', {class: 'row'}, H.button(t('cancel'), '', close), H.button(t('q_new'), 'primary grow', function () {
           if (!who.value.trim()) { wrong.textContent = t('q_resident') + '?'; who.focus(); return; }
           if (!text.value.trim()) { wrong.textContent = t('q_what') + '?'; text.focus(); return; }
           close();
-          H.app.act({action: 'request', resident: who.value.trim(), class: kind, text: text.value.trim()});
+          H.app.act({action: 'request', resident: who.value.trim(), class: kind, text: text.value.trim(), public: open.checked});
         }))];
     });
   };
