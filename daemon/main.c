@@ -18,6 +18,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <malloc.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -220,6 +221,13 @@ int main(int argc, char **argv)
                 }
         if (optind < argc)
                 return usage(stderr, 2);
+        /*
+         * Set once, these no longer move: else what is large and short-lived (the registry as it is read and written)
+         * would be taken from the heap after the first time, and stay a hole in it. Large tables come as pages that
+         * cost nothing until they are used.
+         */
+        (void)mallopt(M_MMAP_THRESHOLD, 64 * 1024); /* what it refuses, it only does less well */
+        (void)mallopt(M_TRIM_THRESHOLD, 128 * 1024);
         umask(0077);
         (void)signal(
                 SIGPIPE, SIG_IGN); /* a broker or a program that goes away is an error code, not our end */
