@@ -4,6 +4,8 @@
 import json
 import time
 
+import pytest
+
 from net import wait_for
 
 FAST = {"Readings": {"Chunk": "2s"}}
@@ -26,6 +28,7 @@ def send(site, band, values, **more):
                      {"hr": hr, "temp": 36.5, "ts": int(time.time()) - 20 * (len(values) - i), **more})
 
 
+@pytest.mark.sanitized
 def test_who_was_called_sees_the_curve_and_what_has_happened(site):
     w01, w02 = listen(site, "w01"), listen(site, "w02")
     band = site.device("band-101")

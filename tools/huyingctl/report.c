@@ -359,7 +359,9 @@ static void devices(Work *w)
 static void notes_journal(Work *w)
 {
         int64_t storage = number(w,
-                "SELECT count(*) FROM journal WHERE kind = 6 AND t >= ?1 AND t < ?2 AND seq >="
+                /* the end of an old day's readings is a row of this kind too, and no fault */
+                "SELECT count(*) FROM journal WHERE kind = 6 AND json_extract(body, '$.readings') IS NULL"
+                " AND t >= ?1 AND t < ?2 AND seq >="
                 " coalesce((SELECT first_seq FROM day WHERE day >= ?1 / 86400000000 - 1 LIMIT 1), 0)");
         int64_t starts = number(w,
                 "SELECT count(*) FROM journal WHERE kind = 1 AND t >= ?1 AND t < ?2 AND seq >="
