@@ -74,7 +74,8 @@ int week_days(Reader *r, const char *key, char *value, WorkHours *hours)
                         *dash = '\0';
                 good = day_find(word, &from) && day_find(dash ? dash + 1 : word, &to);
                 if (!good)
-                        return reader_fail(r, "%s: \"%.32s\": write days as in \"mon-fri\" or \"mon wed sat\"", key, word);
+                        return reader_fail(r,
+                                "%s: \"%.32s\": write days as in \"mon-fri\" or \"mon wed sat\"", key, word);
                 for (days |= (uint16_t)(1u << from); from != to; days |= (uint16_t)(1u << from))
                         from = (from + 1) % 7;
         }

@@ -180,15 +180,18 @@ NoticeWords texts_words(const Texts *t, uint64_t incident)
 /* From the journal */
 
 #define ABOUT "j.kind IN (10, 27, 33, 80, 81, 82, 83, 84, 85) AND j.body IS NOT NULL"
-#define WORDS "SELECT j.incident, j.kind, j.body->'$.payload', j.body->>'$.payload_base64' FROM journal j WHERE j.incident"
+#define WORDS                                                                                               \
+        "SELECT j.incident, j.kind, j.body->'$.payload', j.body->>'$.payload_base64' FROM journal j WHERE " \
+        "j.incident"
 
-static const char open_query[] =
-        WORDS " IN (SELECT id FROM incident WHERE closed IS NULL AND \"group\" = 6) AND " ABOUT " ORDER BY j.seq";
+static const char open_query[] = WORDS
+        " IN (SELECT id FROM incident WHERE closed IS NULL AND \"group\" = 6) AND " ABOUT " ORDER BY j.seq";
 static const char closed_query[] = WORDS " = ?1 AND " ABOUT " ORDER BY j.seq";
-static const char answers_query[] =
-        "SELECT id, resident, grid, class, tier, opened, resolved, closed, CAST(substr(outcome, 7) AS INTEGER)"
-        " FROM incident WHERE opened >= ?1 AND \"group\" = 6 AND closed IS NOT NULL AND outcome LIKE 'rated\\__' ESCAPE"
-        " '\\' ORDER BY closed DESC LIMIT ?2";
+static const char answers_query[] = "SELECT id, resident, grid, class, tier, opened, resolved, closed, "
+                                    "CAST(substr(outcome, 7) AS INTEGER)"
+                                    " FROM incident WHERE opened >= ?1 AND \"group\" = 6 AND closed IS NOT "
+                                    "NULL AND outcome LIKE 'rated\\__' ESCAPE"
+                                    " '\\' ORDER BY closed DESC LIMIT ?2";
 
 typedef struct Load {
         Texts *texts;
@@ -222,7 +225,8 @@ static bool words_row(void *userdata, const AuditCell *cells)
                 memcpy(body, json->text, json->n);
                 n = (int)json->n;
         } else if (!coded->null && coded->n > 0) {
-                n = EVP_DecodeBlock((unsigned char *)body, (const unsigned char *)coded->text, (int)coded->n);
+                n = EVP_DecodeBlock(
+                        (unsigned char *)body, (const unsigned char *)coded->text, (int)coded->n);
                 for (size_t i = coded->n; n > 0 && i > 0 && coded->text[i - 1] == '='; i--)
                         n--;
         }
@@ -254,7 +258,8 @@ static bool answer_row(void *userdata, const AuditCell *c)
 }
 
 /* Texts of a closed one are read, shown, and let go. */
-static void answer_tell(Load *l, Audit *audit, TextsAnswer *a, void (*answer)(void *, const TextsAnswer *), void *userdata)
+static void answer_tell(
+        Load *l, Audit *audit, TextsAnswer *a, void (*answer)(void *, const TextsAnswer *), void *userdata)
 {
         const AuditCell id = {.number = (int64_t)a->incident};
         const Entry *e;

@@ -35,7 +35,8 @@ static bool day_pass(const WorkHours *hours, bool whole_days, int64_t now, int64
         if (whole_days || hours->n == 0)
                 return span_pass(0, (int64_t)USEC_PER_DAY, now, left, ret_end);
         for (unsigned i = 0; i < hours->n; i++)
-                if (span_pass(hours->spans[i].from * minute, hours->spans[i].to * minute, now, left, ret_end))
+                if (span_pass(
+                            hours->spans[i].from * minute, hours->spans[i].to * minute, now, left, ret_end))
                         return true;
         return false;
 }

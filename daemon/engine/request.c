@@ -25,7 +25,7 @@
 
 #include <string.h>
 
-#define SATISFIED        3 /* of 5; below, it is opened again */
+#define SATISFIED        3                              /* of 5; below, it is opened again */
 #define REQUEST_PRESS_US ((int64_t)(10 * USEC_PER_MIN)) /* between two calls because of presses */
 
 RequestState request_state(const Incident *in)
@@ -39,7 +39,7 @@ RequestState request_state(const Incident *in)
         case STATE_RESOLVED: return REQUEST_STATE_DONE;
         case STATE_CLOSED:
                 return str_equal(in->outcome, reason_word(REASON_NOT_ACCEPTED)) ? REQUEST_STATE_NOT_ACCEPTED
-                                                                                 : REQUEST_STATE_RATED;
+                                                                                : REQUEST_STATE_RATED;
         case STATE_NONE:
         case STATE_MAX: break;
         }
@@ -57,12 +57,14 @@ static int64_t limit_end(const Engine *e, int64_t at, uint64_t span_us, bool wor
         then.wall_us = now_wall_of(e, at);
         if (!working)
                 return at + (int64_t)span_us;
-        return at + calendar_after(e->registry, &e->policy.requests.hours, then, span_us, whole_days) - then.wall_us;
+        return at + calendar_after(e->registry, &e->policy.requests.hours, then, span_us, whole_days) -
+               then.wall_us;
 }
 
 static int64_t level_end(const Engine *e, const Incident *in, int64_t at)
 {
-        return limit_end(e, at, (uint64_t)ladder_distance(in, in->tier), e->policy.requests.working_days, true);
+        return limit_end(
+                e, at, (uint64_t)ladder_distance(in, in->tier), e->policy.requests.working_days, true);
 }
 
 static int64_t assign_end(const Engine *e, const Incident *in, int64_t at)
@@ -208,7 +210,8 @@ static void level_due(Engine *e, Incident *in, int64_t due)
                 return;
         }
         in->overdue = true;
-        timer_set(e, in, TIMER_LEVEL, again > e->at ? again : ladder_by_day(e, in, e->at + (int64_t)in->plan.loop_us));
+        timer_set(e, in, TIMER_LEVEL,
+                again > e->at ? again : ladder_by_day(e, in, e->at + (int64_t)in->plan.loop_us));
         if (in->state == STATE_ALERTING)
                 return; /* everybody is called again by the ladder's own loop */
         row_timed(e, in, JOURNAL_REMINDED, due, REASON_LEVEL_LATE);
@@ -270,7 +273,8 @@ bool request_contradicts(const Incident *in)
 
         if (!is_request(in))
                 return level || is_waiting(in);
-        return level != open || (is_waiting(in) && in->state != STATE_ACCEPTED && in->state != STATE_ON_SCENE) ||
+        return level != open ||
+               (is_waiting(in) && in->state != STATE_ACCEPTED && in->state != STATE_ON_SCENE) ||
                in->rating > 5;
 }
 
@@ -327,7 +331,9 @@ void request_link(Engine *e, Incident *sos)
 
         ASSERT(sos->group == GROUP_HELP);
         for (Incident *in = place_first(e, sos->dwelling); in && n < COVERS_MAX; in = place_next(e, in))
-                if (is_request(in) && state_open(in->state) && in->resident == sos->resident) {
+                if (is_request(in) && state_open(in->state) && in->resident == sos->resident &&
+                        in->reason != REASON_EMERGENCY) {
+                        in->reason = REASON_EMERGENCY;
                         emit_journal(e, in, JOURNAL_LINKED)->reason = REASON_EMERGENCY;
                         emit_alert(e, in);
                         n++;
@@ -343,6 +349,7 @@ Incident *request_emergency(Engine *e, const Matter *m)
                 .reason = REASON_EMERGENCY,
                 .source = m->source ? m->source : m->event->source,
                 .word = alarm_kind_word(ALARM_SOS)};
+        Incident *in;
         uint64_t seq;
 
         ASSERT(m->group == GROUP_REQUEST);
@@ -350,7 +357,10 @@ Incident *request_emergency(Engine *e, const Matter *m)
                 sos.place.key_type = KEY_RESIDENT;
                 sos.place.key_id = sos.place.resident;
         }
-        return incident_alarm(e, &sos, &seq);
+        in = incident_alarm(e, &sos, &seq);
+        if (in->presses > 1) /* it was there before */
+                request_link(e, in);
+        return in;
 }
 
 /* People */
@@ -509,7 +519,8 @@ static Answer act_done(Engine *e, const Act *a)
 {
         Incident *in = a->in;
 
-        if (!can(a, RIGHT_RESOLVE) || !(a->owner || a->helper || supervises(a) || (!in->owner && a->entitled)))
+        if (!can(a, RIGHT_RESOLVE) ||
+                !(a->owner || a->helper || supervises(a) || (!in->owner && a->entitled)))
                 return refused(REASON_NOT_YOURS);
         in->open_words = in->open_words || a->action->open;
         wait_end(e, in);
@@ -647,7 +658,7 @@ static Answer act_release(Engine *e, const Act *a)
                 return refused(REASON_NOT_YOURS);
         action_row(e, a, JOURNAL_RELEASED);
         if (!a->owner) {
-                a->told->flags &= (uint8_t)~(TOLD_HELPER | TOLD_ON_SITE);
+                a->told->flags &= (uint8_t) ~(TOLD_HELPER | TOLD_ON_SITE);
         } else {
                 give_back(e, in, e->at, REASON_RELEASED);
                 open_arm(e, in, e->at);

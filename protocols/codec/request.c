@@ -35,7 +35,8 @@ void request_text_ask(Str *s, const IncidentView *view, const NoticeContext *con
 {
         static const struct {
                 const char *needs, *text;
-        } asks[] = {{"accept", "请受理或指派"}, {"start", "请办理"}, {"done", "办完请报完成"}, {"rate", "请回访并评价"}};
+        } asks[] = {{"accept", "请受理或指派"}, {"start", "请办理"}, {"done", "办完请报完成"},
+                {"rate", "请回访并评价"}};
         const char *needs = context->needs ? context->needs : "";
 
         ASSERT(view->request != REQUEST_STATE_NONE);
@@ -62,8 +63,8 @@ void request_json(Str *s, const IncidentView *view, const NoticeWords *words)
 {
         ASSERT(view->request != REQUEST_STATE_NONE && view->request < REQUEST_STATE_MAX);
         str_addf(s, ",\"request\":{\"class\":\"%s\",\"state\":\"%s\",\"level\":\"%s\",\"by\":\"%s\"",
-                request_class_word(view->class), request_state_word(view->request), request_level_word(view->tier),
-                view->by_desk ? "desk" : "device");
+                request_class_word(view->class), request_state_word(view->request),
+                request_level_word(view->tier), view->by_desk ? "desk" : "device");
         if (view->due_us > 0) {
                 str_add(s, ",\"due\":");
                 notice_time(s, view->due_us);

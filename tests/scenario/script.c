@@ -114,9 +114,22 @@ static uint32_t person_of(const char *code)
         return PEOPLE_MAX;
 }
 
+/* " = assigned at the street" of an everyday request; "" else. */
+static void request_said(const char *json, char *ret, size_t cap)
+{
+        const char *request = strstr(json, "\"request\":{");
+        char state[16], level[16];
+
+        if (!request)
+                return;
+        (void)member(request, "state", state, sizeof(state));
+        (void)member(request, "level", level, sizeof(level));
+        snprintf(ret, cap, " = %s at the %s", state, level);
+}
+
 void people_alert(const PortAlert *a)
 {
-        char state[16], needs[16], owner[CODE_SIZE], reason[32], what[192];
+        char state[16], needs[16], owner[CODE_SIZE], reason[32], request[48] = "", what[192];
         const char *who = a->channel == CHANNEL_EXEC ? "siren" : a->worker_code;
         uint32_t person = person_of(a->worker_code);
         bool late;
@@ -131,7 +144,8 @@ void people_alert(const PortAlert *a)
         (void)member(a->json, "owner", owner, sizeof(owner));
         (void)member(a->json, "reason", reason, sizeof(reason));
         late = strstr(a->json, "\"late\":true") != NULL;
-        snprintf(what, sizeof(what), "%s%s%s%s%s", state, owner[0] ? " by " : "", owner,
+        request_said(a->json, request, sizeof(request));
+        snprintf(what, sizeof(what), "%s%s%s%s%s%s", state, request, owner[0] ? " by " : "", owner,
                 needs[0] ? ", asks " : "", needs);
         if (a->raise) {
                 (void)sees_anew(a->incident, a->worker, what);
@@ -146,12 +160,13 @@ void people_alert(const PortAlert *a)
 
 void people_reply(const char *worker, const char *json)
 {
-        char result[16], state[16], reason[32];
+        char result[16], state[16], reason[32], request[16] = "";
 
         (void)member(json, "result", result, sizeof(result));
         (void)member(json, "state", state, sizeof(state));
         (void)member(json, "reason", reason, sizeof(reason));
-        output("%s is answered %s%s%s%s%s%s", worker, result, state[0] ? " " : "", state,
+        (void)member(json, "request", request, sizeof(request));
+        output("%s is answered %s%s%s%s%s%s%s%s", worker, result, state[0] ? " " : "", state, request[0] ? " = " : "", request,
                 reason[0] ? ": " : "", reason, strstr(json, "\"recorded\":false") ? ", not recorded" : "");
 }
 
@@ -289,7 +304,7 @@ static bool person_does(const Words *w, const char *line)
                 str_addf(&s, ",\"incident\":%s", w->word[i++]);
         for (; i + 1 < w->n; i += 2) {
                 bool bare = str_equal(w->word[i], "eta") || str_equal(w->word[i], "seq") ||
-                            str_equal(w->word[i], "for") || str_equal(w->word[i], "rating") ||
+                            str_equal(w->word[i], "for") || str_equal(w->word[i], "rating") || str_equal(w->word[i], "score") ||
                             str_equal(w->word[i + 1], "true") || str_equal(w->word[i + 1], "false");
 
                 if (str_equal(w->word[i], "nonce")) {
@@ -313,6 +328,14 @@ static void clock_by(int64_t us)
         daemon_clock_stepped();
 }
 
+/* For scripts of days: every device is heard, so that none is a matter of its own. */
+static void devices_live(uint64_t arg)
+{
+        for (uint32_t i = 0; device_code(i); i++)
+                (void)daemon_status(device_code(i), "{}"); /* lost when the gateway is down */
+        later(20 * USEC_PER_MIN, devices_live, arg);
+}
+
 static bool gateway_does(const Words *w)
 {
         const char *a = w->word[0], *b = w->n > 1 ? w->word[1] : "";
@@ -321,6 +344,8 @@ static bool gateway_does(const Words *w)
         if (str_equal(a, "crash")) {
                 if (world.alive)
                         daemon_die();
+        } else if (str_equal(a, "devices") && str_equal(b, "live")) {
+                devices_live(0);
         } else if (str_equal(a, "start")) {
                 daemon_wake(0);
         } else if (str_equal(a, "reboot")) {

@@ -28,6 +28,7 @@ typedef struct Watch {
         uint64_t id, last_seq, mark_seq, deadline_us, called_us, since_us, mark_us, tier_us, callable_us,
                 burst_us, entered_us, pressed_us; /* a press is to be heard by then; 0: none */
         uint64_t arrive_us, max_us;               /* owner on site, anybody on site, at the latest */
+        uint64_t level_us;                        /* a request: the end of this level's limit */
         uint64_t delay[TIERS_MAX], loop_us;
         uint32_t roles[TIERS_MAX], round, burst;
         bool present[TIERS_MAX], slow, jumped, human, resync, dirty, owned, may_hand;
@@ -220,11 +221,11 @@ static void accepted(Watch *w, const JournalRow *j)
                 broken("only a human stops the ladder", "incident %" PRIu64, w->id);
         if (!who || !(role_rights(who->role) & RIGHT_ACCEPT))
                 broken("only who answers for it takes it", "incident %" PRIu64 " by %u", w->id, j->worker);
-        if (w->owned && !w->resync && !w->may_hand)
+        if (w->owned && !w->resync && !w->may_hand && j->reason != REASON_ASSIGNED)
                 broken("nobody takes a matter that somebody else owns", "incident %" PRIu64 " by %u", w->id,
                         j->worker);
         w->owned = true;
-        if (w->state == STATE_ALERTING)
+        if (w->state == STATE_ALERTING || j->reason == REASON_ASSIGNED)
                 w->state = STATE_ACCEPTED;
         w->deadline_us = NONE_DUE;
         expect_arrival(w);
@@ -240,10 +241,28 @@ static void resumed(Watch *w, const JournalRow *j)
         expect_step(w, world.now_us);
 }
 
+/* A request is at no level for longer than its limit and what it was allowed to wait, whoever has it. */
+static void level_begins(Watch *w)
+{
+        w->level_us = tier_after(w, w->tier) ? world.now_us + distance(w, w->tier) : NONE_DUE;
+}
+
+static void judge_level(const Watch *w, const IncidentView *v)
+{
+        if (v->request == REQUEST_STATE_NONE || v->state == STATE_RESOLVED || world.clocks_wrong)
+                return;
+        checks++;
+        if (!v->due_us)
+                broken("I2: every open incident has the timers of its state", "request %" PRIu64, w->id);
+        if (w->level_us != NONE_DUE && world.now_us > w->level_us + SLACK_US)
+                broken("a request is at no level for longer than its limit", "incident %" PRIu64 " at level %u", w->id,
+                        v->tier);
+}
+
 static void closed(Watch *w, const JournalRow *j)
 {
         bool named = (j->reason == REASON_AREA && (w->class == CLASS_FAULT || w->class == CLASS_BATTERY)) ||
-                     (j->reason == REASON_TEST && j->worker);
+                     ((j->reason == REASON_TEST || j->reason == REASON_NOT_ACCEPTED) && j->worker);
         IncidentView v;
 
         if (engine_view(daemon_engine(), w->id, clock_now(), &v) && v.group == GROUP_FIRE &&
@@ -323,9 +342,13 @@ static bool is_press(const JournalRow *j)
 static void step(Watch *w, const JournalRow *j)
 {
         switch ((int)j->kind) {
-        case JOURNAL_OPENED: opened(w, j, false); return;
-        case JOURNAL_REOPENED: opened(w, j, true); return;
-        case JOURNAL_TIER: tier_reached(w, j); return;
+        case JOURNAL_OPENED: opened(w, j, false); level_begins(w); return;
+        case JOURNAL_REOPENED: opened(w, j, true); level_begins(w); return;
+        case JOURNAL_TIER: tier_reached(w, j); level_begins(w); return;
+        case JOURNAL_WAITING:
+                if (j->on && w->level_us != NONE_DUE)
+                        w->level_us += j->event->action.span_us;
+                return;
         case JOURNAL_LOOP:
                 if (w->state != STATE_ALERTING)
                         return;
@@ -735,7 +758,7 @@ static void resync(Watch *w, const IncidentView *v)
         expect_arrival(w);
         w->max_us = NONE_DUE; /* it may have been and gone */
         w->arrive_us += (w->arrive_us - world.now_us) / 2;
-        w->deadline_us = NONE_DUE;
+        w->deadline_us = w->level_us = NONE_DUE;
         if (v->state == STATE_ALERTING) {
                 uint64_t most = w->loop_us;
 
@@ -771,6 +794,7 @@ void watch_turn(void)
                         broken("I1: every step has its row", "incident %" PRIu64 " is %s, its rows say %s",
                                 id, state_word(v.state), state_word((State)w->state));
                 judge_promises(w, &v);
+                judge_level(w, &v);
                 if (v.state == STATE_ALERTING)
                         judge_alerting(w, &v, now);
         }

@@ -149,7 +149,9 @@ static void says_oddly(uint32_t i, const Alert *a)
                 {"handoff", ",\"agency\":\"up\""}, {"confirm", ",\"ref\":\"r1\""},
                 {"fire119", ",\"yes\":true"}, {"fire119", ",\"yes\":false"}, {"reopen", ""}, {"seen", ""},
                 {"resolve", ",\"outcome\":\"helped\",\"note\":\"spoke to the resident\""}, {"arrived", ""},
-                {"decline", ""}, {"test_confirm", ""}, {"dance", ""}};
+                {"decline", ""}, {"test_confirm", ""}, {"assign", ",\"to\":\"w02\""},
+                {"escalate", ",\"reason\":\"too much\""}, {"not_accepted", ",\"reason\":\"elsewhere\""},
+                {"reclass", ",\"class\":\"hard\""}, {"dance", ""}};
         uint64_t w = rnd(STREAM_PERSON + i) % (sizeof(words) / sizeof(words[0]));
         static const char *const texts[] = {"接单", "accept", "到达", "办结", "resolve"};
 
@@ -165,6 +167,8 @@ static bool request_acts(uint32_t i, const Alert *a)
 {
         if (str_equal(a->needs, "start"))
                 act(i, a->incident, a->seq, fault(FAULT_RELEASE, 0.3) ? "release" : "start", "");
+        else if (str_equal(a->needs, "done") && fault(FAULT_FORGET, 0.3))
+                act(i, a->incident, a->seq, "waiting", ",\"for\":3600,\"evidence\":\"ordered\"");
         else if (str_equal(a->needs, "done"))
                 act(i, a->incident, a->seq, "done", ",\"note\":\"mended\"");
         else if (str_equal(a->needs, "rate"))

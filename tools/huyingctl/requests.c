@@ -10,10 +10,10 @@
 
 static const char *zh(const char *word)
 {
-        static const char *const words[][2] = {{"open", "待受理"}, {"assigned", "已指派"}, {"in_progress", "办理中"},
-                {"waiting", "等待中"}, {"done", "待回访"}, {"rated", "已评价"}, {"not_accepted", "不受理"},
-                {"community", "社区"}, {"street", "街道"}, {"district", "区"}, {"easy", "易"}, {"key", "重"},
-                {"hard", "难"}};
+        static const char *const words[][2] = {{"open", "待受理"}, {"assigned", "已指派"},
+                {"in_progress", "办理中"}, {"waiting", "等待中"}, {"done", "待回访"}, {"rated", "已评价"},
+                {"not_accepted", "不受理"}, {"community", "社区"}, {"street", "街道"}, {"district", "区"},
+                {"easy", "易"}, {"key", "重"}, {"hard", "难"}};
 
         for (size_t i = 0; word && i < sizeof(words) / sizeof(*words); i++)
                 if (str_equal(words[i][0], word))
@@ -102,11 +102,11 @@ int verb_request_act(Ctl *ctl, int argc, char **argv)
 
 /* ---- requests ---- */
 
-static const char *const titles[] = {">编号 N", "类别 CLASS", "状态 STATE", "层级 LEVEL", "立案 OPENED", "限时 DUE",
-        "住处 HOME", "承办 OWNER", ">评价 SCORE", NULL};
+static const char *const titles[] = {">编号 N", "类别 CLASS", "状态 STATE", "层级 LEVEL", "立案 OPENED",
+        "限时 DUE", "住处 HOME", "承办 OWNER", ">评价 SCORE", NULL};
 
-static void row_add(Table *t, const char *n, const char *class, const char *state, const char *level, const char *opened,
-        const char *due, const char *home, const char *owner, const char *score)
+static void row_add(Table *t, const char *n, const char *class, const char *state, const char *level,
+        const char *opened, const char *due, const char *home, const char *owner, const char *score)
 {
         char texts[3][64];
         const char *const words[3] = {class, state, level};
@@ -150,15 +150,17 @@ static bool on_closed(void *userdata, const AuditCell *c)
         clock_format_local(c[4].number, closed);
         (void)snprintf(number, sizeof(number), "%" PRId64, c[0].number);
         if (l->table)
-                row_add(l->table, number, request_class_word((Class)c[1].number), rated ? "rated" : "not_accepted",
-                        request_level_word((uint8_t)c[2].number), opened, closed, c[6].null ? "" : c[6].text, "",
-                        rated ? c[5].text + 6 : "");
+                row_add(l->table, number, request_class_word((Class)c[1].number),
+                        rated ? "rated" : "not_accepted", request_level_word((uint8_t)c[2].number), opened,
+                        closed, c[6].null ? "" : c[6].text, "", rated ? c[5].text + 6 : "");
         else
-                (void)printf("%s{\"incident\":%s,\"group\":\"request\",\"state\":\"closed\",\"opened\":%.3f,\"closed\":%.3f,"
+                (void)printf("%s{\"incident\":%s,\"group\":\"request\",\"state\":\"closed\",\"opened\":%.3f,"
+                             "\"closed\":%.3f,"
                              "\"request\":{\"class\":\"%s\",\"state\":\"%s\",\"level\":\"%s\"%s%s}}",
                         l->n > 1 ? "," : "", number, (double)c[3].number / 1e6, (double)c[4].number / 1e6,
                         request_class_word((Class)c[1].number), rated ? "rated" : "not_accepted",
-                        request_level_word((uint8_t)c[2].number), rated ? ",\"rating\":" : "", rated ? c[5].text + 6 : "");
+                        request_level_word((uint8_t)c[2].number), rated ? ",\"rating\":" : "",
+                        rated ? c[5].text + 6 : "");
         return true;
 }
 
@@ -172,7 +174,8 @@ static Exit closed_list(const Ctl *ctl, List *l)
         if (e != EXIT_OK)
                 return e;
         r = audit_query(audit,
-                "SELECT i.id, i.class, i.tier, i.opened, i.closed, i.outcome, d.code FROM incident i LEFT JOIN dwelling d"
+                "SELECT i.id, i.class, i.tier, i.opened, i.closed, i.outcome, d.code FROM incident i LEFT "
+                "JOIN dwelling d"
                 " ON d.id = i.dwelling WHERE i.\"group\" = 6 AND i.closed IS NOT NULL ORDER BY i.id",
                 NULL, 0, on_closed, l);
         return r < 0 ? EXIT_ERROR : EXIT_OK;
@@ -180,8 +183,9 @@ static Exit closed_list(const Ctl *ctl, List *l)
 
 int verb_requests(Ctl *ctl, int argc, char **argv)
 {
-        static const char *const members[] = {"$.incident", "$.request.class", "$.request.state", "$.request.level",
-                "$.opened", "$.request.due", "$.dwelling", "$.owner", "$.request.rating", "$", "$.request.overdue"};
+        static const char *const members[] = {"$.incident", "$.request.class", "$.request.state",
+                "$.request.level", "$.opened", "$.request.due", "$.dwelling", "$.owner", "$.request.rating",
+                "$", "$.request.overdue"};
         _cleanup_(freep) char *json = NULL;
         List l = {0};
         Exit e = bus_ask(ctl, &json, "List", "b", true);
