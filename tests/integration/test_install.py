@@ -49,6 +49,18 @@ def test_from_nothing_to_a_call_that_was_seen(box):
     assert box.run("stat", "-c", "%a %G", Path(box.config).parent / "registry").strip() == "750 huying"
     listed = box.run(box.ctl, "--config", box.config, "--json", "list", "--all")
     assert "resolved" in listed or "closed" in listed, listed
+    # over TLS: phones' proxy and devices get a certificate that the site's authority has signed, and the broker takes it
+    certs, ca = "/etc/mosquitto/certs", Path(box.config).parent / "credentials" / "ca"
+    assert box.run("stat", "-c", "%a %U", ca / "ca.key").strip() == "600 root"
+    assert box.run("stat", "-c", "%a %U", f"{certs}/server.key").strip() == "600 mosquitto"
+    box.run(box.ctl, "--config", box.config, "--output", "/root", "enroll", "device", "sos-101", "--cert")
+    hello = ["mosquitto_pub", "-h", "localhost", "-p", "8883", "--cafile", f"{certs}/ca.crt", "--cert", "/root/sos-101.crt", "--key",
+             "/root/sos-101.key", "-i", "sos-101", "-q", "1", "-t", "huying/garden/up/sos-101/status", "-m", "{}"]
+    box.run(*hello)
+    box.run(box.ctl, "--config", box.config, "revoke", "sos-101")
+    box.run("systemctl", "restart", "mosquitto")
+    assert box.run(*hello, check=False).returncode != 0, "revoked"
+    assert f"{Path(box.config).parent}/tls/server.crt" in box.run("cat", Path(box.config).parent / "nginx-huying.conf")
     # as an installer's next steps: the doctor knows what is missing, and nothing else
     told = box.run(box.ctl, "--config", box.config, "doctor", check=False)
     assert "✓ 消息服务器设置正确" in told.stdout, told.stdout
@@ -59,8 +71,10 @@ def test_from_nothing_to_a_call_that_was_seen(box):
 def test_again_keeps_what_is_there(box):
     secret = Path(box.config).parent / "credentials" / "mqtt-password"
     before = box.run("cat", secret)
+    authority = box.run("cat", Path(box.config).parent / "credentials" / "ca" / "ca.key")
     install(box, "--site", "garden")
     assert box.run("cat", secret) == before
+    assert box.run("cat", Path(box.config).parent / "credentials" / "ca" / "ca.key") == authority
 
 
 def test_uninstall_leaves_the_record(box):

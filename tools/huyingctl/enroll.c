@@ -7,10 +7,13 @@
  * Both files are replaced in one step, with the owner and the mode that they had, so that the broker never reads half
  * of one. To take effect the broker has to be told: systemctl reload mosquitto.
  *
+ * With --cert a device gets a key and a certificate (certificate.c) instead of a password: two files, and no secret is
+ * shown.
+ *
  * The name in the broker is the code in the registry, and what the ACL gives a name stands on its being either a device
  * or a worker, never both: a code that is the other kind already is refused.
  */
-#include "tools/huyingctl/huyingctl.h"
+#include "tools/huyingctl/certificate.h"
 
 #include "base/cleanup.h"
 #include "base/str.h"
@@ -27,7 +30,6 @@
 #include <unistd.h>
 
 #define ACCOUNTS_DEFAULT "/etc/mosquitto/passwd"
-#define KEYS_DEFAULT     "/etc/huyingd/credentials/coap-psk"
 #define SECRET_BYTES     24
 #define KEY_BYTES        32
 #define SALT_BYTES       12
@@ -148,9 +150,11 @@ static const char *accounts(const Ctl *ctl)
 /* The file of keys for DTLS, where this site has one. */
 static const char *keys(const Ctl *ctl)
 {
+        static char path[600];
+
         if (ctl->keys)
                 return ctl->keys;
-        return access(KEYS_DEFAULT, F_OK) == 0 ? KEYS_DEFAULT : NULL;
+        return access(credential_path(ctl, "coap-psk", path), F_OK) == 0 ? path : NULL;
 }
 
 static Exit file_failed(const char *path, int r)
@@ -276,6 +280,61 @@ static void show(const Ctl *ctl, bool worker, const char *code, const char *secr
         explicit_bzero(text, sizeof(text));
 }
 
+/* The file of keys gets a new one. 0, or a negative errno after a complaint. */
+static int key_set(const char *key_file, const char *code, char key[static 2 * KEY_BYTES + 1])
+{
+        char line[CODE_SIZE + 256];
+        Str s = STR_BUFFER(line);
+        bool was;
+        int r;
+
+        if (!secret_new(key, KEY_BYTES)) {
+                complain("没有随机数", "no random numbers: %s", strerror(errno));
+                return -EIO;
+        }
+        str_addf(&s, "%s:%s", code, key);
+        r = line_set(key_file, code, line, &was);
+        explicit_bzero(line, sizeof(line));
+        return r < 0 ? (file_failed(key_file, r), r) : 0;
+}
+
+static Exit enroll_certificate(Ctl *ctl, const char *code)
+{
+        const char *key_file = keys(ctl);
+        char key[2 * KEY_BYTES + 1] = "", host[256], link[1024];
+        Issued issued;
+        bool was;
+        int r;
+
+        if (certificate_issue(ctl, code, &issued) < 0 || (key_file && key_set(key_file, code, key) < 0))
+                return EXIT_ERROR;
+        r = line_set(accounts(ctl), code, NULL, &was); /* a password that it had would still open the door */
+        if (r < 0 && r != -ENOENT)
+                return file_failed(accounts(ctl), r);
+        host_name(host);
+        (void)snprintf(link, sizeof(link), "mqtts://%s:8883/huying/%s/up/%s/alarm", host, ctl->config.site, code); /* fits */
+        if (ctl->json) {
+                (void)printf("{\"code\":\"%s\",\"certificate\":\"%s\",\"key\":\"%s\",\"authority\":\"%s/ca.crt\"",
+                        code, issued.certificate, issued.key, certificate_folder(ctl));
+                if (key_file)
+                        (void)printf(",\"psk\":\"%s\"", key);
+                (void)printf(",\"link\":\"%s\"}\n", link);
+                return EXIT_OK;
+        }
+        (void)printf("证书 certificate  %s\n私钥 private key  %s\n信任 trusts       %s/ca.crt\n", issued.certificate, issued.key,
+                certificate_folder(ctl));
+        if (key_file)
+                (void)printf("DTLS 密钥 key     %s  (身份 identity %s)\n", key, code);
+        (void)printf("链接 link         %s\n\n", link);
+        qr_print(link);
+        (void)printf("私钥装入设备后请删除该文件；重发即吊销旧证书。 / Delete the private key once the device has it; enrolling "
+                     "again revokes this one.\n"
+                     "生效 to take effect: systemctl restart mosquitto%s\n",
+                key_file ? " huyingd" : "");
+        explicit_bzero(key, sizeof(key));
+        return EXIT_OK;
+}
+
 int verb_enroll(Ctl *ctl, int argc, char **argv)
 {
         bool worker = str_equal(argv[1], "worker"), was;
@@ -286,22 +345,21 @@ int verb_enroll(Ctl *ctl, int argc, char **argv)
 
         if (e != EXIT_OK)
                 return e;
-        if (!secret_new(secret, SECRET_BYTES) || !secret_new(key, KEY_BYTES) ||
-                !account_line(code, secret, line, sizeof(line))) {
+        if (ctl->cert && worker) {
+                complain("人员用密码登录", "a worker's app has a password; certificates are for devices");
+                return EXIT_USAGE;
+        }
+        if (ctl->cert)
+                return enroll_certificate(ctl, code);
+        if (!secret_new(secret, SECRET_BYTES) || !account_line(code, secret, line, sizeof(line))) {
                 complain("没有随机数", "no random numbers: %s", strerror(errno));
                 return EXIT_ERROR;
         }
         r = line_set(accounts(ctl), code, line, &was);
         if (r < 0)
                 return file_failed(accounts(ctl), r);
-        if (key_file) {
-                Str s = STR_BUFFER(line);
-
-                str_addf(&s, "%s:%s", code, key);
-                r = line_set(key_file, code, line, &was);
-                if (r < 0)
-                        return file_failed(key_file, r);
-        }
+        if (key_file && key_set(key_file, code, key) < 0)
+                return EXIT_ERROR;
         show(ctl, worker, code, secret, key_file ? key : NULL);
         explicit_bzero(secret, sizeof(secret));
         explicit_bzero(key, sizeof(key));
@@ -312,7 +370,7 @@ int verb_enroll(Ctl *ctl, int argc, char **argv)
 int verb_revoke(Ctl *ctl, int argc, char **argv)
 {
         const char *code = argv[1], *key_file = keys(ctl);
-        bool account = false, key = false;
+        bool account = false, key = false, certificate = false;
         int r;
 
         if (!str_code(code) || str_starts(code, "huying-")) {
@@ -321,18 +379,21 @@ int verb_revoke(Ctl *ctl, int argc, char **argv)
                 return EXIT_USAGE;
         }
         r = line_set(accounts(ctl), code, NULL, &account);
-        if (r < 0)
+        if (r < 0 && r != -ENOENT)
                 return file_failed(accounts(ctl), r);
         if (key_file) {
                 r = line_set(key_file, code, NULL, &key);
                 if (r < 0)
                         return file_failed(key_file, r);
         }
-        if (!account && !key) {
+        if (certificate_revoke(ctl, code, &certificate) < 0)
+                return EXIT_ERROR;
+        if (!account && !key && !certificate) {
                 complain("此代码没有凭证", "%s has no credential", code);
                 return EXIT_ERROR;
         }
-        (void)printf("%s 的凭证已撤销 / revoked. 生效 to take effect: systemctl reload mosquitto%s\n", code,
+        (void)printf("%s 的凭证已撤销 / revoked. 生效 to take effect: systemctl %s mosquitto%s\n", code,
+                certificate ? "restart" : "reload", /* a reload does not end connections that have a certificate */
                 key ? "; systemctl restart huyingd (密钥 key)" : "");
         return EXIT_OK;
 }

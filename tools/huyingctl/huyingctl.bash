@@ -4,7 +4,7 @@
 _huyingctl() {
         local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
         case $before in
-        --config | --accounts | --keys | --checkpoint | --archive | --output | import | backup | salvage | --check) COMPREPLY=($(compgen -f -- "$word")) && return ;;
+        --config | --accounts | --keys | --authority | --crl | --checkpoint | --archive | --output | import | backup | salvage | --check) COMPREPLY=($(compgen -f -- "$word")) && return ;;
         enroll) COMPREPLY=($(compgen -W "device worker" -- "$word")) && return ;;
         report) COMPREPLY=($(compgen -W "day week month visits list" -- "$word")) && return ;;
         visit) COMPREPLY=($(compgen -W "in out fix" -- "$word")) && return ;;

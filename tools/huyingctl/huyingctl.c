@@ -101,8 +101,8 @@ static const Verb verbs[] = {
                 "devices that were heard and are not registered", 0, 0, verb_devices},
         {"bind", "DEVICE HOME [CLASS [PROFILE]]", "登记设备到住户或老人",
                 "registers a device with a dwelling or a resident", 2, 4, verb_bind},
-        {"enroll", "device|worker CODE", "发凭证：密码、链接、二维码",
-                "gives a credential: password, link, QR code", 2, 2, verb_enroll},
+        {"enroll", "device|worker CODE", "发凭证：密码或证书（--cert）、链接、二维码",
+                "gives a credential: password or certificate (--cert), link, QR code", 2, 2, verb_enroll},
         {"revoke", "CODE", "撤销凭证", "takes the credential away", 1, 1, verb_revoke},
         {"doctor", "", "体检：说明哪里不妥、该怎么办", "looks for what is wrong, and says what to do", 0, 0,
                 verb_doctor},
@@ -170,6 +170,11 @@ static void print_help(FILE *f)
                     "where there "
                     "is one]\n"
                     "  --app URL      App 网址，用于链接 / where the workers' app is, for the link\n"
+                    "  --cert         发证书而非密码 / a certificate instead of a password (enroll device), into --output "
+                    "[.]\n"
+                    "  --authority F  签发证书的目录 / folder of the site's authority "
+                    "[/etc/huyingd/credentials/ca]\n"
+                    "  --crl F        吊销列表 / list of revoked certificates [/etc/mosquitto/certs/ca.crl]\n"
                     "  --json         原样输出 JSON / JSON as it comes\n"
                     "  --all          全部 / everything (list, duty)\n"
                     "  --version, --help\n\n"
@@ -249,6 +254,9 @@ int main(int argc, char **argv)
                 {"accounts", required_argument, NULL, 'A'},
                 {"keys", required_argument, NULL, 'K'},
                 {"app", required_argument, NULL, 'L'},
+                {"cert", no_argument, NULL, 'X'},
+                {"authority", required_argument, NULL, 'B'},
+                {"crl", required_argument, NULL, 'R'},
                 {"json", no_argument, NULL, 'j'},
                 {"all", no_argument, NULL, 'a'},
                 {"yes", no_argument, NULL, 'y'},
@@ -270,6 +278,9 @@ int main(int argc, char **argv)
                 case 'A': ctl.accounts = optarg; break;
                 case 'K': ctl.keys = optarg; break;
                 case 'L': ctl.app = optarg; break;
+                case 'X': ctl.cert = true; break;
+                case 'B': ctl.authority = optarg; break;
+                case 'R': ctl.crl = optarg; break;
                 case 'j': ctl.json = true; break;
                 case 'a': ctl.all = true; break;
                 case 'y': ctl.yes = true; break;

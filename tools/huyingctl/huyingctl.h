@@ -69,6 +69,8 @@ typedef struct Ctl {
         uint64_t answer_us;             /* how long to wait for the gateway's answer; 0: as usual */
         bool unmasked;                  /* names may be shown: journaled by unmask() */
         const char *accounts, *keys, *app; /* enroll, revoke; NULL: not said */
+        const char *authority, *crl;       /* the same, for certificates */
+        bool cert;                         /* enroll: a certificate, no password */
         bool json, all, yes, call, unclaimed;
 } Ctl;
 
