@@ -86,6 +86,68 @@ static void test_an_open_matter_on_the_wall(void **state)
         assert_null(strstr(json, "张虚构"));
 }
 
+static void full_matters(BoardItem *items, BoardEcho *echoes, const char *huge)
+{
+        for (uint32_t i = 0; i < BOARD_ITEMS_MAX; i++)
+                items[i] = (BoardItem){.view = {.id = UINT64_MAX,
+                                               .group = GROUP_VITAL,
+                                               .priority = 5,
+                                               .state = STATE_ON_SCENE,
+                                               .round = UINT32_MAX,
+                                               .opened_us = T,
+                                               .next_tier_us = T,
+                                               .arrive_by_us = T,
+                                               .handle_by_us = T,
+                                               .late = true,
+                                               .test = true},
+                        .resident = huge,
+                        .building = huge,
+                        .grid = huge,
+                        .owner = huge,
+                        .told = UINT32_MAX,
+                        .received = UINT32_MAX};
+        for (uint32_t i = 0; i < BOARD_ECHOES_MAX; i++)
+                echoes[i] = (BoardEcho){.incident = UINT64_MAX,
+                        .kind = "inactivity",
+                        .priority = 5,
+                        .resident = huge,
+                        .opened_us = T,
+                        .accepted_us = T,
+                        .resolved_us = T};
+}
+
+static void full_requests(BoardProblem *problems, BoardAnswer *answers, BoardBare *bare, const char *huge)
+{
+        for (uint32_t i = 0; i < BOARD_PROBLEMS_MAX; i++)
+                problems[i] = (BoardProblem){.view = {.id = UINT64_MAX,
+                                                     .class = CLASS_REQUEST,
+                                                     .tier = 3,
+                                                     .request = REQUEST_STATE_WAITING,
+                                                     .open_words = true,
+                                                     .opened_us = T,
+                                                     .due_us = T,
+                                                     .waiting_us = T},
+                        .resident = huge,
+                        .building = huge,
+                        .grid = huge,
+                        .owner = huge,
+                        .text = huge};
+        for (uint32_t i = 0; i < BOARD_ANSWERS_MAX; i++) {
+                answers[i] = (BoardAnswer){.incident = UINT64_MAX,
+                        .class = CLASS_REQUEST,
+                        .tier = 3,
+                        .score = 5,
+                        .resident = huge,
+                        .opened_us = T,
+                        .resolved_us = T,
+                        .closed_us = T};
+                (void)str_copy(answers[i].question, sizeof(answers[i].question), huge);
+                (void)str_copy(answers[i].note, sizeof(answers[i].note), huge);
+        }
+        for (uint32_t i = 0; i < BOARD_BARE_MAX; i++)
+                bare[i] = (BoardBare){.resident = huge, .building = huge, .grid = huge};
+}
+
 static void test_a_full_board_fits(void **state)
 {
         static char huge[8000];
@@ -123,60 +185,8 @@ static void test_a_full_board_fits(void **state)
                         board.on_duty[r] = UINT32_MAX;
                 for (uint32_t i = 0; i < BOARD_GAPS_MAX; i++)
                         board.gaps[i] = huge;
-                for (uint32_t i = 0; i < BOARD_ITEMS_MAX; i++)
-                        items[i] = (BoardItem){.view = {.id = UINT64_MAX,
-                                                       .group = GROUP_VITAL,
-                                                       .priority = 5,
-                                                       .state = STATE_ON_SCENE,
-                                                       .round = UINT32_MAX,
-                                                       .opened_us = T,
-                                                       .next_tier_us = T,
-                                                       .arrive_by_us = T,
-                                                       .handle_by_us = T,
-                                                       .late = true,
-                                                       .test = true},
-                                .resident = huge,
-                                .building = huge,
-                                .grid = huge,
-                                .owner = huge,
-                                .told = UINT32_MAX,
-                                .received = UINT32_MAX};
-                for (uint32_t i = 0; i < BOARD_ECHOES_MAX; i++)
-                        echoes[i] = (BoardEcho){.incident = UINT64_MAX,
-                                .kind = "inactivity",
-                                .priority = 5,
-                                .resident = huge,
-                                .opened_us = T,
-                                .accepted_us = T,
-                                .resolved_us = T};
-                for (uint32_t i = 0; i < BOARD_PROBLEMS_MAX; i++)
-                        problems[i] = (BoardProblem){.view = {.id = UINT64_MAX,
-                                                             .class = CLASS_REQUEST,
-                                                             .tier = 3,
-                                                             .request = REQUEST_STATE_WAITING,
-                                                             .open_words = true,
-                                                             .opened_us = T,
-                                                             .due_us = T,
-                                                             .waiting_us = T},
-                                .resident = huge,
-                                .building = huge,
-                                .grid = huge,
-                                .owner = huge,
-                                .text = huge};
-                for (uint32_t i = 0; i < BOARD_ANSWERS_MAX; i++) {
-                        answers[i] = (BoardAnswer){.incident = UINT64_MAX,
-                                .class = CLASS_REQUEST,
-                                .tier = 3,
-                                .score = 5,
-                                .resident = huge,
-                                .opened_us = T,
-                                .resolved_us = T,
-                                .closed_us = T};
-                        (void)str_copy(answers[i].question, sizeof(answers[i].question), huge);
-                        (void)str_copy(answers[i].note, sizeof(answers[i].note), huge);
-                }
-                for (uint32_t i = 0; i < BOARD_BARE_MAX; i++)
-                        bare[i] = (BoardBare){.resident = huge, .building = huge, .grid = huge};
+                full_matters(items, echoes, huge);
+                full_requests(problems, answers, bare, huge);
                 assert_true(board_json(&board, json, sizeof(json), &n));
                 assert_true(is_json(json, n));
                 print_message("%zu of %u bytes\n", n, BOARD_JSON_MAX);
