@@ -7,7 +7,7 @@
  * not change when the facts grow:
  *   Status() → s · List(b all) → s · Show(t incident) → s · Workers() → s
  *   Unprotected() → s            residents whose devices do not work, and tests that are overdue
- *   Act(s worker, s json) → s      the action of DESIGN.md section 5 as that worker (a desk, a drill); the reply as JSON
+ *   Act(s worker, s json) → s      the action of protocols/README.md as that worker (a desk, a drill); the reply as JSON
  *   Alarm(s device, s json) → s    a device's alarm (drill, tests); the receipt as JSON
  *   Import(s folder) → s           {"result":"ok","devices":…} or {"result":"refused","file":…,"line":…,"column":…,"text":…}
  *   Unclaimed() → s                devices that were heard and that the registry does not know

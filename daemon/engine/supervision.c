@@ -5,7 +5,7 @@
  * What always holds: silence is judged by CLOCK_BOOTTIME, and last-heard lives in memory alone: after a restart
  * each device has one full interval, and so has each after the broker was away (silence then says nothing about
  * it). A device is lost after three beats, one longer than half an hour after one beat and an hour: 60 s → 180 s,
- * 5 min → 15 min, 24 h → 25 h (knowledge/numbers.md). Its fault keeps the time at which it was lost, also across
+ * 5 min → 15 min, 24 h → 25 h. Its fault keeps the time at which it was lost, also across
  * restarts and outages of an area.
  *
  * What is wrong with it now (DeviceState.levels) and what people are told (its FAULT incident) are two things: a

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The hash chain of the journal (DESIGN.md section 6; RFC 6962 section 2.1 for the leaf's prefix).
+ * The hash chain of the journal (README.md, "Checking the record"; RFC 6962 section 2.1 for the leaf's prefix).
  *
  *   bh = SHA256(salt16 ‖ body)          h = SHA256(0x00 ‖ record)          record, big-endian, 104 bytes:
  *   u8 1 ‖ u64 seq ‖ prev[32] ‖ i64 t_us ‖ u64 tb_us ‖ u32 boot ‖ u8 time_quality ‖ u16 kind ‖ u64 incident ‖ bh[32]

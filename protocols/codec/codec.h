@@ -108,7 +108,7 @@ typedef struct NoticeContext {
 } NoticeContext;
 
 /*
- * The alert of DESIGN.md section 5, one line of JSON. False: did not fit (never with NOTICE_JSON_MAX).
+ * The alert of protocols/README.md, one line of JSON. False: did not fit (never with NOTICE_JSON_MAX).
  *
  * checkpoint is left out when there is none. null: device, event, name, address, grid, phone, notes, owner when there is none. Left out: age when the birth is
  * not known, access unless accessible, condition when no sensor has one, vital, value and limit unless kind is

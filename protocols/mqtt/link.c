@@ -22,7 +22,7 @@
  * - No work on the library's handle inside its own callbacks beyond queueing (`inside`). A loss that shows
  * up there is noted in `lost` and acted upon after the call.
  * - errno is 0 at the end of each callback: the library's read loop and ours take EAGAIN for "drained", and
- *   queueing leaves EAGAIN behind once its internal socket pair has filled up (knowledge/mqtt.md, trap 2).
+ *   queueing leaves EAGAIN behind once its internal socket pair has filled up.
  * - The watch goes before the descriptor's number can be used again.
  *
  * mosquitto_loop(), _loop_forever() and _loop_start() would write right after reading: never call them.

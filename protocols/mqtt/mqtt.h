@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /*
- * The MQTT adapter: three connections to one broker (DESIGN.md section 5).
+ * The MQTT adapter: three connections to one broker (protocols/README.md).
  *
  *   alarm   kept session, acknowledgements held until the disk has the events: up/+/alarm, worker/+/act, do,
  * presence; its will is the retained "offline" on huying/<site>/status vitals  a kept session of its own, so

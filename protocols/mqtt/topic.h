@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* The topics of DESIGN.md section 5: huying/<site>/… taken apart and put together. */
+/* The topics of protocols/README.md: huying/<site>/… taken apart and put together. */
 #include "engine/roster.h"
 
 #define TOPIC_PREFIX_SIZE (sizeof("huying//") + CODE_SIZE)

@@ -37,6 +37,7 @@ BAD = [
     ("exclusive_includes", {"daemon/main.c": HEAD + "#include <mosquitto.h>\n"}, "MQTT"),
     ("exclusive_includes", {"daemon/main.c": HEAD + "#include <coap3/coap.h>\n"}, "CoAP"),
     ("exclusive_includes", {"daemon/main.c": HEAD + "#include <pthread.h>\n"}, "thread"),
+    ("citations", {"daemon/engine/a.c": HEAD + "/* NOWHERE.md section 5 */\n"}, "NOWHERE.md"),
     ("foundation_is_libc", {"daemon/engine/a.c": HEAD + "#include <openssl/evp.h>\n"}, "openssl"),
     ("banned_calls", {"daemon/a.c": HEAD + "int f(void)\n{\n        return atoi(s);\n}\n"}, "a.c:5: atoi()"),
     ("banned_calls", {"tests/a.c": HEAD + 'void f(void)\n{\n        sprintf(s, "x");\n}\n'}, "sprintf()"),

@@ -172,6 +172,17 @@ def never_writes_a_file(path):
     return any(how in text(path) for how in ("mode=ro", "SQLITE_OPEN_READONLY", '":memory:"'))
 
 
+@rule
+def citations():
+    """Every document that a source cites is in the tree."""
+    known = {Path(f).name for f in FILES}
+    return [f"{path}:{number}: {name} is not in the tree: cite what is, or say the fact's own source"
+            for path in c_files() + [f for f in FILES if f.endswith((".scn", ".md"))]
+            for number, line in enumerate(text(path).splitlines(), 1)
+            for name in re.findall(r"[\w./-]*\b\w[\w-]*\.md\b", line)
+            if Path(name).name not in known]
+
+
 # header → (files that may include it, why)
 EXCLUSIVE = [
     (r"systemd/sd-event\.h", lambda p: p == "daemon/loop.c", "only daemon/loop.c knows sd-event: use loop.h"),

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
-/* Figures of incidents against the standards (knowledge: TSA, MASCOT; SEMANTICS.md section 11). */
+/* Figures of incidents against the standards (TSA, MASCOT; SEMANTICS.md section 11). */
 #include "tools/huyingctl/huyingctl.h"
 
 #define KPI_NEVER INT64_MAX /* answered, arrived: not at all; the worst value there is */
