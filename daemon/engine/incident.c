@@ -306,6 +306,9 @@ static Incident *incident_open(Engine *e, const Matter *m, uint64_t *ret_seq)
         row = emit_journal(e, in, JOURNAL_OPENED);
         row->reason = m->reason;
         row->cause = m->cause;
+        row->vital = m->vital;
+        row->value = m->value;
+        row->limit = m->limit;
         in->opening_seq = e->next_seq - 1;
         in->reason = m->reason;
         ladder_round(e, in, e->at, in->opening_seq);
@@ -438,12 +441,17 @@ static void upgrade(Engine *e, Incident *in, const Matter *m)
 {
         const ClassPolicy *faster = &e->policy.classes[m->class];
         uint8_t next, reached = in->backup_tier ? in->backup_tier : in->tier;
+        JournalRow *row;
 
         cancel_end(e, in);
         plan_merge(&in->plan, faster);
         in->class = m->class;
         in->priority = in->plan.priority < in->priority ? in->plan.priority : in->priority;
-        emit_journal(e, in, JOURNAL_UPGRADED)->reason = REASON_UPGRADED;
+        row = emit_journal(e, in, JOURNAL_UPGRADED);
+        row->reason = REASON_UPGRADED;
+        row->vital = m->vital;
+        row->value = m->value;
+        row->limit = m->limit;
         next = plan_next(&in->plan, reached);
         if (next)
                 sooner(e, in, TIMER_TIER,

@@ -11,6 +11,7 @@ import re
 import shutil
 import signal
 import subprocess
+import time
 import urllib.request
 from urllib.parse import quote
 
@@ -596,6 +597,24 @@ def test_every_screen_is_fit_to_be_seen(make_phones):
     w01.back()
     w01.see("My alerts")
     looked_at(w01, "list-english")
+
+
+def test_the_curve_and_the_record(phones):
+    """Who was called sees the last day's vitals and what has been done, from the gateway's own record."""
+    page = phones.on_duty("w01")
+    band, topic = phones.site.device("band-101"), phones.site.topic("up/band-101/vitals")
+    for i in range(40):  # a day, a reading every 36 minutes
+        band.publish(topic, {"hr": 72 + i % 9, "spo2": 97, "ts": int(time.time()) - (39 - i) * 2160})
+    for _ in range(2):
+        band.publish(topic, {"hr": 190})
+    page.click(selector=".card")
+    page.see("心率 190")
+    page.press("看近一天体征")
+    page.see("限值 50–120")
+    page.until("() => document.querySelectorAll('.chart canvas').length >= 2")
+    page.press("查看")
+    page.see("已呼叫 · w01")
+    looked_at(page, "curve", full=True)
 
 
 SURE = "#sheet .button.primary"

@@ -23,27 +23,32 @@
     return loading;
   }
 
+  function limit_words(low, high) {
+    const has_low = typeof low === 'number', has_high = typeof high === 'number';
+    return !has_low && !has_high ? '' : ' · ' + (has_low && has_high ? t('c_limits', low, high) : has_low ? t('c_low', low) : t('c_high', high));
+  }
+
   // What the curve says, in words: for a screen reader, and where no chart can be drawn.
   function summary(name, points, limits) {
     let low = Infinity, high = -Infinity;
     points.forEach(function (p) { low = Math.min(low, p[1]); high = Math.max(high, p[3]); });
     const v = H.vital(name);
     return v.name + ' ' + t('c_range', low, high, v.unit) + ' · ' + t('c_last', points[points.length - 1][2], H.time(points[points.length - 1][0])) +
-      (limits && (limits[0] !== null || limits[1] !== null) ? ' · ' + t('c_limits', limits[0] === null ? '–' : limits[0], limits[1] === null ? '–' : limits[1]) : '');
+      (limits ? limit_words(limits[0], limits[1]) : '');
   }
 
   function draw(uPlot, box, data, name, points, limits) {
     const times = [], low = [], mean = [], high = [];
     let last = 0;
     points.forEach(function (p) {
-      if (last && p[0] - last > data.step * 1.5) { // nothing was measured: no line across it
+      if (last && p[0] - last > data.step * 3.5) { // nothing was measured: no line across it
         times.push(last + data.step);
         low.push(null); mean.push(null); high.push(null);
       }
       times.push(p[0]); low.push(p[1]); mean.push(p[2]); high.push(p[3]);
       last = p[0];
     });
-    const series = [{}, {stroke: '#9db7d0', width: 1}, {stroke: '#0b4f8a', width: 2}, {stroke: '#9db7d0', width: 1}];
+    const series = [{}, {stroke: '#9db7d0', width: 1}, {stroke: '#0b4f8a', width: 2, points: {show: true, size: 4, fill: '#0b4f8a'}}, {stroke: '#9db7d0', width: 1}];
     const rows = [times, low, mean, high];
     [0, 1].forEach(function (i) {
       if (limits && typeof limits[i] === 'number') {

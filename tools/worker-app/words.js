@@ -246,6 +246,7 @@
     c_range: ['{0}–{1} {2}', '{0} to {1} {2}'],
     c_last: ['最近 {0}（{1}）', 'last {0} ({1})'],
     c_limits: ['限值 {0}–{1}', 'limits {0} to {1}'],
+    c_low: ['下限 {0}', 'lower limit {0}'], c_high: ['上限 {0}', 'upper limit {0}'],
     r_title: ['网关的完整记录', 'The gateway’s record'],
     r_show: ['查看', 'Show'],
     r_again: ['再看一次', 'Show again'],
@@ -349,7 +350,7 @@
     reopened: ['重新打开', 'reopened'], closed: ['归档', 'closed'], cancel: ['老人取消', 'cancelled'], condition: ['探测器变化', 'the sensor changed'], pressed: ['又按了一次', 'pressed again'],
     upgraded: ['情况升级', 'more serious'], reminded: ['提醒', 'reminded'], extended: ['延时', 'more time'], handover: ['转交', 'handed over'], handoff: ['联系外援', 'agency'],
     confirmed: ['已确认', 'confirmed'], backup: ['请求增援', 'backup'], fire119: ['119 决定', '119'], skipped: ['无人可叫', 'nobody there'], refused: ['被拒绝', 'refused'],
-    reading: ['体征', 'reading'], coming: ['在路上', 'on the way'], linked: ['关联', 'linked']
+    viewed: ['有人查看', 'looked at'], reading: ['体征', 'reading'], coming: ['在路上', 'on the way'], linked: ['关联', 'linked']
   };
   const causes = {
     broker: ['消息服务器连不上', 'the broker cannot be reached'], store: ['数据库故障', 'the database fails'], roster: ['有一级没有人可叫', 'a tier has nobody who can be called'],
