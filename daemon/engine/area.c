@@ -136,9 +136,8 @@ static bool is_back(const Area *a)
 
 static void take(Area *a, DeviceState *d)
 {
-        ASSERT(d->levels & LEVEL_LOST);
-        if (!d->area)
-                a->lost++;
+        ASSERT((d->levels & LEVEL_LOST) && !d->area);
+        a->lost++;
         if (a->lost > a->most)
                 a->most = a->lost;
         d->area = true;

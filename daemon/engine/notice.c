@@ -235,7 +235,8 @@ void notice_flush(Engine *e, Incident *in)
         if (!in->flush_seq)
                 in->flush_seq = e->next_seq;
         /* After downtime one round to the union of the tiers: also to those called before we went down. */
-        if (in->pending_late && (in->pending & PENDING_TIERS) && !in->test)
+        ASSERT(!in->test || !(in->pending & PENDING_TIERS));
+        if (in->pending_late && (in->pending & PENDING_TIERS))
                 in->pending |= (uint16_t)(ladder_reached(in) & PENDING_TIERS);
         if (!call_all(e, in, in->pending, in->pending_reason))
                 return; /* TIMER_NOTIFY stays due */

@@ -76,7 +76,7 @@ static bool rostered(const Engine *e, uint32_t worker, Now now, int64_t at)
                 return true;
         before.wall_us -= HOLD_OVER_US;
         return roster_override(e->registry, worker, now) == 0 &&
-               roster_override(e->registry, worker, before) == 0 && roster_has_duty(e->registry, worker) &&
+               roster_override(e->registry, worker, before) == 0 &&
                roster_rostered(e->registry, worker, before) && !successor_there(e, worker, now, at);
 }
 
@@ -153,7 +153,7 @@ bool people_owns(const Engine *e, uint32_t worker, bool p1_only, uint32_t but_dw
         /* Beyond the table of workers nobody has a list: then all are looked at. */
         for (const Incident *in = w ? slot_of(e, w->owned) : table_first(e); in;
                 in = w ? slot_of(e, in->owner_next) : table_next(e, in))
-                if (in->owner == worker && state_open(in->state) && (!p1_only || in->priority == 1) &&
+                if (in->owner == worker && (!p1_only || in->priority == 1) &&
                         (!but_dwelling || in->dwelling != but_dwelling))
                         return true;
         return false;

@@ -609,7 +609,7 @@ bool state_contradicts(const Incident *in)
                !in->key_type || in->key_type > KEY_LAST || in->priority < 1 || in->priority > 5 ||
                !tier_present || in->newest > in->tier || !in->newest || owned != (in->owner != 0) ||
                in->round < 1 || (owned && in->accept_tier < in->tier) ||
-               (in->test && in->state != STATE_ALERTING) || in->event_us == NEVER ||
+               (in->test && (in->state != STATE_ALERTING || in->presses != 1 || in->n_sources != 1)) || in->event_us == NEVER ||
                in->backup_tier > plan_last(&in->plan) || in->backup_newest > in->backup_tier ||
                (in->backup_tier && !owned) || in->reason >= REASON_MAX || in->why >= REASON_MAX ||
                in->away >= AWAY_MAX || in->pending_reason >= REASON_MAX ||

@@ -176,8 +176,7 @@ void supervision_touch(Engine *e, uint32_t id)
         DeviceState *d = supervision_of(e, id);
         int64_t due;
 
-        if (!d)
-                return;
+        ASSERT(d);
         due = device ? next_due(e, device, d) : NEVER;
         if (due == NEVER)
                 heap_unset(&e->sup.due, id);
@@ -285,7 +284,7 @@ static Incident *wrong(Engine *e, const Event *ev, const char *source, uint16_t 
                 return fault(e, ev, source, level, 0, ret_seq);
         d->levels |= level;
         if (!supervision_shelved(e, d))
-                return fault(e, ev, source, level, level == LEVEL_LOST ? d->lost_wall : 0, ret_seq);
+                return fault(e, ev, source, level, 0, ret_seq);
         if (news) {
                 device_place(e, source, &p);
                 device_row(e, ev, JOURNAL_DEVICE, &p, REASON_SHELVED);

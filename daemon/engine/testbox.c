@@ -145,12 +145,9 @@ void testbox_real(Engine *e, Incident *in, Reason reason)
                 upto = next;
         ladder_start(e, in, upto, e->at, reason);
         next = plan_next(&in->plan, in->tier);
-        if (next && in->due[TIMER_TIER] != NEVER)
+        if (next)
                 timer_set(e, in, TIMER_TIER,
-                        since + (int64_t)in->plan.tiers[next - 1].delay_us > e->at
-                                ? min_due(in->due[TIMER_TIER],
-                                          since + (int64_t)in->plan.tiers[next - 1].delay_us)
-                                : e->at);
+                        min_due(in->due[TIMER_TIER], since + (int64_t)in->plan.tiers[next - 1].delay_us));
         emit_alert(e, in);
 }
 
@@ -173,8 +170,7 @@ Reason testbox_confirm(Engine *e, Incident *in, uint32_t worker, bool supervisor
                 return REASON_WRONG_STATE;
         if (in->successor != worker && !supervisor)
                 return REASON_NOT_YOURS;
-        if (in->presses != 1 || in->n_sources != 1 || e->at >= in->round_us + CONFIRM_US)
-                return REASON_WRONG_STATE;
+        ASSERT(in->presses == 1 && in->n_sources == 1); /* else it is in earnest, and so it is after its time */
         testbox_proof(e, in->device);
         incident_fold(e, in, REASON_TEST, worker);
         return REASON_NONE;
@@ -218,7 +214,8 @@ void away_restore(Engine *e, const MarkRow *row)
 {
         ResidentState *r = supervision_resident(e, row->id);
 
-        if (!r || row->value < 0 || row->value >= AWAY_MAX)
+        ASSERT(r);
+        if (row->value < 0 || row->value >= AWAY_MAX)
                 return;
         r->until_wall = row->wall_us;
         r->away = (uint8_t)row->value;

@@ -359,6 +359,128 @@ static void test_what_is_gone_when_an_outage_ends(void **state_)
         kit_end(&k);
 }
 
+/* Two outages that grow side by side: each takes its own. */
+static void test_two_outages_side_by_side(void **state_)
+{
+        Kit k;
+
+        town(&k, 20, 20, 20, 0);
+        for (uint32_t i = 1; i <= 20; i++) {
+                town_homes[i].grid = 1 + i % 2;
+                town_devices[i].beat_us = (i <= 10 ? 60 : 6000) * USEC_PER_SEC; /* 5 of 10 in each */
+        }
+        roster_changed(&k);
+        at(&k, 200);
+        assert_int_equal(areas(&k), 2);
+        assert_int_equal(faults(&k), 0);
+        status(&k, town_codes[2]); /* one comes back, and is lost again: never more than there were */
+        at(&k, 500);
+        assert_int_equal(areas(&k), 2);
+        kit_end(&k);
+}
+
+/* A member that is broken in another way is a fault of its own; one that nobody's registry or table has is none. */
+static void test_what_is_no_child_of_an_outage(void **state_)
+{
+        StatusEvent s = nothing_said();
+        const char *code;
+        Kit k;
+
+        town(&k, 14, 8, 14, 0);
+        k.policy.mains_us = 200 * USEC_PER_SEC;
+        kit_policy(&k);
+        s.mains = 0;
+        status_says(&k, town_codes[1], s);
+        code = town_devices[12].code;
+        town_devices[12].code = NULL;
+        kit_index(&k);
+        for (uint32_t i = 2; i <= 8; i++)
+                if (i != 3) {
+                        at(&k, 50);
+                        status(&k, town_codes[i]);
+                }
+        at(&k, 205); /* 1 and 3 are lost, and 1 is without mains besides */
+        assert_int_equal(faults(&k), 2);
+        at(&k, 300);
+        assert_int_equal(areas(&k), 1);
+        assert_true(faults(&k) <= 1);
+        town_devices[12].code = code;
+        kit_end(&k);
+
+        town(&k, 14, 8, 14, 0);
+        k.limits.devices_max = 8; /* 1 to 7 are supervised */
+        kit_restart(&k);
+        roster_changed(&k);
+        at(&k, 400);
+        assert_int_equal(areas(&k), 1);
+        for (uint32_t i = 1; i <= 7; i++)
+                status(&k, town_codes[i]);
+        at(&k, 500);
+        assert_int_equal(view(&k, area(&k)).condition, CONDITION_CLEARED);
+        kit_end(&k);
+}
+
+/* The house that is dark is taken from the registry, or loses its name. */
+static void test_a_dark_house_that_is_no_more(void **state_)
+{
+        Kit k;
+
+        for (int way = 0; way < 2; way++) {
+                const char *code;
+
+                town(&k, 40, 6, 40, 6);
+                at(&k, 200);
+                assert_int_equal(areas(&k), 1);
+                code = town_homes[5].code;
+                for (uint32_t i = 1; i <= 6; i++) {
+                        if (way)
+                                town_homes[i].building = NULL;
+                        else if (i == view(&k, area(&k)).dwelling)
+                                town_homes[i].code = NULL;
+                }
+                kit_index(&k);
+                roster_changed(&k);
+                status(&k, town_codes[6]);
+                at(&k, 3 * 3600);
+                assert_true(areas(&k) <= 1);
+                town_homes[5].code = code;
+                kit_end(&k);
+        }
+        town(&k, 40, 6, 40, 0);
+        for (uint32_t i = 1; i <= 40; i++)
+                town_homes[i].building = NULL;
+        at(&k, 200);
+        assert_int_equal(areas(&k), 0);
+        kit_end(&k);
+}
+
+/* Resolved, closed, and its slot taken by somebody in need before the outage looks again: it ends all the same. */
+static void test_an_outage_whose_matter_has_left_the_memory(void **state_)
+{
+        uint64_t id;
+        Kit k;
+
+        town(&k, 12, 8, 12, 0);
+        k.limits.incidents_max = 12;
+        k.policy.classes[CLASS_CHECK].reopen_us = 1;
+        kit_restart(&k);
+        kit_policy(&k);
+        at(&k, 200);
+        id = area(&k);
+        assert_true(id > 0);
+        at(&k, 245);
+        act(&k, ACTION_ACCEPT, "c01", id);
+        act(&k, ACTION_ARRIVED, "c01", id);
+        resolve(&k, "c01", id, "helped");
+        at(&k, 246);
+        for (uint32_t i = 1; i <= 12; i++)
+                press(&k, town_codes[i], "p");
+        assert_false(engine_view(k.engine, id, k.now, &(IncidentView){0}));
+        at(&k, 400);
+        assert_int_equal(areas(&k), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -376,6 +498,10 @@ int main(void)
                 cmocka_unit_test(test_who_lives_nowhere_is_no_neighbour),
                 cmocka_unit_test(test_slowly_lost_is_no_outage),
                 cmocka_unit_test(test_what_is_gone_when_an_outage_ends),
+                cmocka_unit_test(test_two_outages_side_by_side),
+                cmocka_unit_test(test_what_is_no_child_of_an_outage),
+                cmocka_unit_test(test_a_dark_house_that_is_no_more),
+                cmocka_unit_test(test_an_outage_whose_matter_has_left_the_memory),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -488,6 +488,153 @@ static void test_away_is_said_by_who_may_and_has_an_end(void **state_)
         kit_end(&k);
 }
 
+/* A device with everything wrong that still beats: each thing is told once, and the old times of its heap pass by. */
+static void test_a_device_with_everything_wrong_that_beats(void **state_)
+{
+        StatusEvent s = nothing_said();
+        uint32_t open;
+        Kit k;
+
+        with(&k);
+        k.policy.beat_us[DEVICE_PENDANT] = 600 * USEC_PER_SEC;
+        k.policy.beat_us[DEVICE_BUTTON] = 600 * USEC_PER_SEC;
+        k.policy.proof_us = 2 * USEC_PER_HOUR;
+        kit_policy(&k);
+        s.worn = s.mains = 0;
+        vitals(&k, "pend-102a", VITAL_HR, 70);
+        for (int i = 0; i < 40; i++) {
+                status_says(&k, "pend-102a", s);
+                status(&k, "sos-101");
+                status(&k, "sos-102");
+                status(&k, "sos-201");
+                status(&k, "pend-102b");
+                at(&k, 600 * (i + 1));
+        }
+        assert_true(device(&k, "pend-102a").not_worn);
+        assert_true(device(&k, "pend-102a").proof_overdue);
+        open = engine_open_count(k.engine);
+        for (int i = 40; i < 60; i++) {
+                status_says(&k, "pend-102a", s);
+                status(&k, "sos-101");
+                status(&k, "sos-102");
+                status(&k, "sos-201");
+                status(&k, "pend-102b");
+                at(&k, 600 * (i + 1));
+        }
+        assert_int_equal(engine_open_count(k.engine), open);
+        kit_end(&k);
+}
+
+/* Off its mains, where nobody asked for that to be told; and a shelf from a time that is over. */
+static void test_what_the_policy_does_not_ask_for(void **state_)
+{
+        StatusEvent s = nothing_said();
+        MarkRow row = {.kind = MARK_SHELVED, .value = 1};
+        Kit k;
+
+        with(&k);
+        k.policy.mains_us = k.policy.not_worn_us = 0;
+        k.policy.beat_us[DEVICE_BUTTON] = 60 * USEC_PER_SEC;
+        kit_policy(&k);
+        row.id = kit_device(&k, "sos-101");
+        row.wall_us = k.now.wall_us - 1;
+        engine_restore_mark(k.engine, &row);
+        s.mains = s.worn = 0;
+        s.tamper = 1;
+        status_says(&k, "sos-101", s);
+        assert_int_equal(
+                view(&k, 1).kind, ALARM_TAMPER); /* the shelf is over, and nobody has cleared it yet */
+        at(&k, 170);
+        status_says(&k, "sos-101", s);
+        at(&k, 240);
+        for (uint64_t id = engine_next_open(k.engine, 0); id; id = engine_next_open(k.engine, id))
+                assert_true(view(&k, id).why != REASON_MAINS && view(&k, id).why != REASON_NOT_WORN);
+        kit_end(&k);
+}
+
+/* The shelf ends while its place is dark: the outage has it. */
+static void test_a_shelf_that_ends_in_an_outage(void **state_)
+{
+        uint32_t areas = 0;
+        Kit k;
+
+        with(&k);
+        for (unsigned c = 0; c < DEVICE_CLASS_MAX; c++)
+                k.policy.beat_us[c] = 60 * USEC_PER_SEC;
+        kit_policy(&k);
+        status(&k, "sos-101");
+        at(&k, 300); /* all are lost: an outage */
+        about(&k, ACTION_SHELVE, "w01", "smoke-101", 0.1);
+        at(&k, 900);
+        for (uint64_t id = engine_next_open(k.engine, 0); id; id = engine_next_open(k.engine, id)) {
+                areas += view(&k, id).area;
+                assert_true(view(&k, id).device != kit_device(&k, "smoke-101"));
+        }
+        assert_true(areas > 0);
+        kit_end(&k);
+}
+
+/* A number of the registry that is no device, and one that is silent, when the broker comes back. */
+static void test_the_broker_comes_back_to_a_registry_with_a_hole(void **state_)
+{
+        Event ev = {.type = EVENT_SYSTEM, .system = {.cause = SYSTEM_BROKER, .raise = true}};
+        const char *code;
+        Device *d;
+        Kit k;
+
+        with(&k);
+        k.policy.beat_us[DEVICE_BUTTON] = 60 * USEC_PER_SEC;
+        kit_policy(&k);
+        d = &k.registry.devices[kit_device(&k, "gas-101")];
+        code = d->code;
+        d->code = NULL;
+        kit_index(&k);
+        roster_changed(&k);
+        at(&k, 200);
+        step(&k, &ev);
+        ev.system.raise = false;
+        step(&k, &ev);
+        assert_true(device(&k, "sos-101").lost);
+        d->code = code;
+        kit_end(&k);
+}
+
+/* A system matter that was resolved, and whose cause is told once more, is open again; a gap of the roster once a shift. */
+static void test_causes_that_come_again(void **state_)
+{
+        Event ev = {.type = EVENT_SYSTEM, .system = {.cause = SYSTEM_CHANNEL, .raise = true}};
+        Kit k;
+
+        with(&k);
+        step(&k, &ev);
+        act(&k, ACTION_ACCEPT, "o01", 1);
+        act(&k, ACTION_ARRIVED, "o01", 1);
+        resolve(&k, "o01", 1, "helped");
+        step(&k, &ev);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        press(&k, "sos-201", "1"); /* nobody is in tier 2 there */
+        at(&k, 31);
+        assert_int_equal(view(&k, 3).cause, SYSTEM_ROSTER);
+        act(&k, ACTION_ACCEPT, "w03", 2);
+        act(&k, ACTION_ARRIVED, "w03", 2);
+        resolve(&k, "w03", 2, "helped");
+        act(&k, ACTION_ACCEPT, "o01", 3);
+        act(&k, ACTION_ARRIVED, "o01", 3);
+        resolve(&k, "o01", 3, "helped");
+        at(&k, 4 * HOUR);
+        press(&k, "sos-201", "2");
+        at(&k, 4 * HOUR + 31);
+        assert_int_equal(newest_incident(&k), 4); /* told in this shift */
+        act(&k, ACTION_ACCEPT, "w03", 4);
+        act(&k, ACTION_ARRIVED, "w03", 4);
+        resolve(&k, "w03", 4, "helped");
+        at(&k, 9 * HOUR);
+        press(&k, "sos-201", "3");
+        at(&k, 9 * HOUR + 31);
+        assert_int_equal(view(&k, newest_incident(&k)).cause, SYSTEM_ROSTER);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -504,6 +651,11 @@ int main(void)
                 cmocka_unit_test(test_marks_that_say_nothing),
                 cmocka_unit_test(test_boxes_are_sixteen_at_a_time),
                 cmocka_unit_test(test_away_is_said_by_who_may_and_has_an_end),
+                cmocka_unit_test(test_a_device_with_everything_wrong_that_beats),
+                cmocka_unit_test(test_what_the_policy_does_not_ask_for),
+                cmocka_unit_test(test_a_shelf_that_ends_in_an_outage),
+                cmocka_unit_test(test_the_broker_comes_back_to_a_registry_with_a_hole),
+                cmocka_unit_test(test_causes_that_come_again),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

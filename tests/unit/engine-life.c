@@ -404,6 +404,45 @@ static void test_what_makes_a_person_busy(void **state_)
         kit_end(&k);
 }
 
+/* A fall as urgent as a check call is higher than it; and what calls somebody already calls him no later. */
+static void test_higher_at_the_edges(void **state_)
+{
+        Event ev;
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.classes[CLASS_FALL].priority = 3;
+        k.policy.classes[CLASS_FALL].arrive_max_us = k.policy.classes[CLASS_CHECK].arrive_max_us = 0;
+        kit_policy(&k);
+        ev = device_event(ALARM_SOS, "sos-101", "old");
+        ev.retained = true;
+        step(&k, &ev);
+        alarm(&k, ALARM_FALL, "band-101", "2");
+        assert_int_equal(view(&k, 1).class, CLASS_FALL);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_BACKUP, "w01", 1);
+        forget(&k);
+        press(&k, "sos-101", "3"); /* more urgent, while a backup is called */
+        assert_int_equal(view(&k, 1).class, CLASS_SOS);
+        at(&k, 61);
+        assert_true(called_for(&k, "d01", 1));
+        kit_end(&k);
+}
+
+/* Smoke where the first house has no name of a building, and the second has. */
+static void test_a_fire_beside_a_nameless_house(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        ((Dwelling *)&k.registry.dwellings[1])->building = NULL;
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        alarm(&k, ALARM_SMOKE, "smoke-102", "1");
+        assert_int_equal(rows(&k, JOURNAL_LINKED), 0);
+        ((Dwelling *)&k.registry.dwellings[1])->building = "1";
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -422,6 +461,8 @@ int main(void)
                 cmocka_unit_test(test_an_owner_who_has_left_the_registry),
                 cmocka_unit_test(test_the_older_of_two_matters_of_one_owner_is_given_away),
                 cmocka_unit_test(test_what_makes_a_person_busy),
+                cmocka_unit_test(test_higher_at_the_edges),
+                cmocka_unit_test(test_a_fire_beside_a_nameless_house),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -342,6 +342,10 @@ static void no_beginning(StateRow *r)
 {
         never(r, 1);
 }
+static void no_entry(StateRow *r)
+{
+        never(r, 0);
+}
 static void no_event(StateRow *r)
 {
         never(r, 3);
@@ -351,7 +355,7 @@ static void test_columns_that_contradict_the_blob(void **state_)
 {
         static Spoil *const spoils[] = {no_number, no_group, too_long, no_state, closed, no_class,
                 priority_0, priority_6, tier_0, tier_6, no_round, owned, no_rows, far_ahead, far_behind,
-                no_loop, no_beginning, no_event};
+                no_loop, no_beginning, no_entry, no_event};
         static Spoil *const resolved[] = {no_outcome, no_end};
         uint64_t id = 100;
         Kit day, k;

@@ -315,6 +315,60 @@ static void test_of_a_test_nobody_else_learns(void **state_)
         kit_end(&k);
 }
 
+/* A box from a clock that was wrong is none; nor is one whose tester has left. */
+static void test_boxes_that_are_none(void **state_)
+{
+        MarkRow row = {.kind = MARK_BOX, .value = 1};
+        Kit k;
+
+        kit_begin(&k);
+        row.id = kit_device(&k, "sos-101");
+        row.worker = kit_worker(&k, "w01");
+        row.wall_us = k.now.wall_us + (int64_t)USEC_PER_DAY;
+        engine_restore_mark(k.engine, &row);
+        press(&k, "sos-101", "1");
+        assert_false(view(&k, 1).test);
+        box(&k, "sos-102");
+        kit_remove_worker(&k, "w01");
+        press(&k, "sos-102", "1");
+        assert_false(view(&k, 2).test);
+        assert_string_equal(away_word(AWAY_HOSPITAL), "hospital");
+        kit_end(&k);
+}
+
+/* Without a renewed call in its plan, or with one as slow as the loop, a test has its minute all the same. */
+static void test_a_test_of_a_plan_that_does_not_repeat(void **state_)
+{
+        for (int way = 0; way < 2; way++) {
+                Kit k;
+
+                kit_begin(&k);
+                k.policy.classes[CLASS_SOS].renotify_us = way ? k.policy.classes[CLASS_SOS].loop_us : 0;
+                kit_policy(&k);
+                box(&k, "sos-101");
+                press(&k, "sos-101", "1");
+                assert_true(view(&k, 1).test);
+                at(&k, 61);
+                assert_false(view(&k, 1).test);
+                assert_true(notified(&k, "d01") > 0);
+                kit_end(&k);
+        }
+}
+
+/* The desk may confirm in the tester's place. */
+static void test_the_desk_confirms_for_the_tester(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        box(&k, "sos-101");
+        press(&k, "sos-101", "1");
+        act(&k, ACTION_TEST_CONFIRM, "d01", 1);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        assert_int_equal(state(&k, 1), STATE_CLOSED);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -333,6 +387,9 @@ int main(void)
                 cmocka_unit_test(test_away_has_an_end),
                 cmocka_unit_test(test_more_than_two_p1_and_the_next_starts_with_three_tiers),
                 cmocka_unit_test(test_of_a_test_nobody_else_learns),
+                cmocka_unit_test(test_boxes_that_are_none),
+                cmocka_unit_test(test_a_test_of_a_plan_that_does_not_repeat),
+                cmocka_unit_test(test_the_desk_confirms_for_the_tester),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
