@@ -220,21 +220,6 @@ void outbox_words(Outbox *o, const Effect *e)
                 texts_take(o->texts, e);
 }
 
-void outbox_registry_set(Outbox *o, const Registry *registry)
-{
-        uint32_t n = registry->n_workers + 1;
-
-        o->registry = registry;
-        if (n > o->n_open) {
-                uint32_t *open = realloc(o->open, n * sizeof(uint32_t));
-
-                ASSERT(open); /* a few KiB at an import: nothing sensible is left to do without */
-                memset(open + o->n_open, 0, (n - o->n_open) * sizeof(uint32_t));
-                o->open = open;
-                o->n_open = n;
-        }
-}
-
 /* The queues */
 
 static void due_clear(Outbox *o, Told *t)
@@ -671,6 +656,42 @@ static bool alert_clear(Outbox *o, const Told *t)
                            .channel = t->channel,
                            .text = open == 0 ? "" : NULL,
                            .count = open});
+}
+
+/*
+ * Who has left the registry keeps no alert: names and telephone numbers stand in it, and the broker would keep it until
+ * the matter is over. Without a connection it is read back, and cleared, with the next.
+ */
+static void leavers_clear(Outbox *o, const Registry *registry)
+{
+        for (uint32_t i = 0; i < o->n_told; i++) {
+                Told *t = &o->told[i];
+
+                if (!t->incident || t->worker == 0 || registry_worker(registry, t->worker))
+                        continue;
+                due_clear(o, t);
+                if (t->channel < CHANNEL_EXEC && t->worker < o->n_open)
+                        o->open[t->worker] = 0;
+                (void)alert_clear(o, t); /* not taken: see above */
+        }
+        ports_flush(o);
+}
+
+void outbox_registry_set(Outbox *o, const Registry *registry)
+{
+        uint32_t n = registry->n_workers + 1;
+
+        if (o->registry)
+                leavers_clear(o, registry);
+        o->registry = registry;
+        if (n > o->n_open) {
+                uint32_t *open = realloc(o->open, n * sizeof(uint32_t));
+
+                ASSERT(open); /* a few KiB at an import: nothing sensible is left to do without */
+                memset(open + o->n_open, 0, (n - o->n_open) * sizeof(uint32_t));
+                o->open = open;
+                o->n_open = n;
+        }
 }
 
 /* Others than desks have nothing to do with what is done. */

@@ -96,6 +96,26 @@ def test_rules_of_persons_are_imported_strictly(site, tmp_path):
     assert (row["device"], row["class"]) == ("band-101", "vital-urgent")
 
 
+def test_who_leaves_the_registry_keeps_no_alert(site, tmp_path):
+    """Names and telephone numbers stand in it."""
+    bed, phone = site.device("sos-101"), site.worker("w01")
+    site.press(bed, "sos-101", "e-1")
+    incident = site.alert(phone, "w01")["incident"]
+    folder = tmp_path / "registry"
+    shutil.copytree(DEMO, folder)
+    for name in "workers.csv", "duty.csv":
+        lines = (folder / name).read_text().splitlines()
+        (folder / name).write_text("\n".join(line for line in lines if not line.startswith("w01,")) + "\n")
+    site.daemon.ctl("import", folder)
+    topic = site.topic(f"worker/w01/alert/{incident}")
+    phone.wait(topic, lambda m: m.payload == b"")
+    late = site.client()
+    late.subscribe(site.topic("worker/w01/#"))
+    site.press(bed, "sos-101", "e-2")
+    assert site.receipt(bed, "sos-101", "e-2")["incident"] == incident
+    assert not late.received(topic, lambda m: m.payload), "nor does he get another"
+
+
 def test_drill_calls_nobody_unless_told_twice(site):
     watcher = site.client()
     watcher.subscribe(site.topic("worker/#"))
