@@ -24,6 +24,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 
 #include "base/assert.h"
 #include "base/cleanup.h"
@@ -36,6 +37,7 @@
 #define RETRY_US    (30 * USEC_PER_SEC)
 #define MARGIN_US   (30 * USEC_PER_SEC) /* a flush begins so much before its time, to be done by then */
 #define KEEP_US     USEC_PER_HOUR
+#define SPACE_MIN   (64u << 20)
 #define MEMORY_MAX  (48u << 20)
 
 static uint64_t interval(const Readings *r)
@@ -45,14 +47,35 @@ static uint64_t interval(const Readings *r)
         return r->config.chunk_us - (margin < MARGIN_US ? margin : MARGIN_US);
 }
 
+/* The name of the folder is durable before anything in it is believed. */
+static int parent_sync(const Readings *r)
+{
+        char path[sizeof(r->path) + 4];
+        _cleanup_(closep) int fd = -1;
+
+        (void)snprintf(path, sizeof(path), "%s/..", r->path); /* fits */
+        fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+        return fd < 0 ? -errno : fsync(fd);
+}
+
 bool readings_folder(Readings *r)
 {
         if (r->directory >= 0)
                 return true;
-        if (mkdir(r->path, 0750) < 0 && errno != EEXIST)
+        if (mkdir(r->path, 0750) == 0)
+                (void)parent_sync(r); /* else a power cut soon may take the readings until then */
+        else if (errno != EEXIST)
                 return false;
         r->directory = open(r->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
         return r->directory >= 0;
+}
+
+/* The last of the disk is the journal's. */
+static bool has_space(const Readings *r)
+{
+        struct statvfs v;
+
+        return fstatvfs(r->directory, &v) < 0 || (uint64_t)v.f_bavail * v.f_frsize >= SPACE_MIN;
 }
 
 Readings *readings_new(const char *state_directory, const ReadingsConfig *config)
@@ -286,6 +309,10 @@ static bool segment_open(Readings *r)
                 return false;
         }
         r->begun = r->at;
+        if (!has_space(r)) {
+                flush_fail(r, "less than 64 MB are free", -ENOSPC);
+                return false;
+        }
         if (r->file.fd >= 0 && r->file.day != day)
                 day_close(&r->file);
         if (r->file.fd < 0) {
