@@ -813,6 +813,155 @@ static void test_a_position_without_a_circle_shows_where_he_is(void **state_)
         kit_end(&k);
 }
 
+/* What does not fit in the table is not watched, and falls of its people wait for nobody. */
+static void test_beyond_the_table(void **state_)
+{
+        Event ev = {.type = EVENT_STATUS, .via = VIA_MQTT};
+        Kit k;
+
+        begin(&k);
+        k.limits.devices_max = 2;
+        kit_restart(&k);
+        rule(&k, 2, RULE_FALL_CONFIRM, 30e6, 0, 0);
+        says(&k, "bed-102a", SIGN_BED, SAID_YES);
+        says(&k, "motion-102", SIGN_MOTION, SAID_YES);
+        alarm(&k, ALARM_FALL, "pend-102a", "f1");
+        assert_int_equal(open_now(&k), 1);
+        alarm(&k, ALARM_CANCEL, "pend-102a", "f2");
+        (void)str_copy(ev.source, CODE_SIZE, "pend-102a");
+        ev.status = nothing_said();
+        ev.signs = (SignEvent){.located = true, .lat = 1, .lon = 2};
+        step(&k, &ev);
+        assert_false(view(&k, 1).located);
+        away(&k, "home", 0);
+        at(&k, 100 * H);
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+}
+
+/* Degraded mode is over, and rows come that memory is newer than. */
+static void test_marks_of_a_running_engine_are_old(void **state_)
+{
+        const MarkRow rows_[] = {{.kind = MARK_MOTION, .id = 1, .value = 12, .wall_us = 1},
+                {.kind = MARK_ALIVE, .id = 1, .value = 1, .wall_us = 1},
+                {.kind = MARK_FALL, .id = 1, .value = 4, .wall_us = 1},
+                {.kind = MARK_MOTION, .id = 5000, .value = 12, .wall_us = 1},
+                {.kind = MARK_FALL, .id = 5000, .value = 4, .wall_us = 1},
+                {.kind = MARK_DOOR, .id = 5000 | 1u << 31, .value = 12, .wall_us = 1}};
+        Kit k;
+
+        begin(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        for (unsigned i = 0; i < sizeof(rows_) / sizeof(rows_[0]); i++)
+                engine_restore_mark(k.engine, &rows_[i]);
+        at(&k, 11.9 * H);
+        assert_int_equal(open_now(&k), 0);
+        kit_restart(&k);
+        k.now.wall_us -= (int64_t)(20 * H * 1e6); /* a clock that went back: it begins anew */
+        k.start_wall_us -= (int64_t)(20 * H * 1e6);
+        k.unchecked_rows = true;
+        roster_changed(&k);
+        at(&k, 20 * H);
+        assert_int_equal(open_now(&k), 0);
+        kit_end(&k);
+}
+
+static void test_a_sensor_that_is_gone_is_no_source(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        says(&k, "motion2-101", SIGN_MOTION, SAID_NO);
+        devices[kit_device(&k, "motion-101")].code = NULL;
+        kit_index(&k);
+        roster_changed(&k);
+        at(&k, 12.1 * H);
+        assert_string_equal(view(&k, 1).source, "");
+        assert_int_equal(view(&k, 1).why, REASON_INACTIVE);
+        kit_end(&k);
+}
+
+static void test_short_and_long_deafness(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        rule(&k, 1, RULE_SILENCE, 0, 0, 0);
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 10 * H);
+        broker(&k, true);
+        at(&k, 10 * H + 60);
+        broker(&k, false);
+        at(&k, 24.1 * H); /* a minute: he was in bed all the same */
+        assert_int_equal(view(&k, 2).why, REASON_IN_BED);
+        kit_end(&k);
+        begin(&k);
+        rule(&k, 1, RULE_SILENCE, 0, 0, 0);
+        says(&k, "bed-101", SIGN_BED, SAID_YES);
+        at(&k, 10 * H);
+        broker(&k, true);
+        sleep_until(&k, 12 * H); /* asleep besides */
+        broker(&k, false);
+        at(&k, 25 * H); /* he may have been up */
+        assert_int_equal(open_now(&k), 1);
+        kit_end(&k);
+        begin(&k); /* nobody is watched: nothing is counted */
+        broker(&k, true);
+        at(&k, 60);
+        forget(&k);
+        broker(&k, false);
+        assert_int_equal(count(&k, EFFECT_MARK), 0);
+        kit_end(&k);
+}
+
+static void test_signs_and_places_of_what_is_over(void **state_)
+{
+        Kit k;
+
+        circle(&k);
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        at(&k, 13 * H); /* silence is open: being inside ends nothing of it */
+        located(&k, 100, 10);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        assert_true(view(&k, 1).located);
+        press(&k, "sos-101", "p1");
+        act(&k, ACTION_ACCEPT, "w01", 2);
+        act(&k, ACTION_ARRIVED, "w01", 2);
+        resolve(&k, "w01", 2, "helped");
+        says(&k, "motion-101", SIGN_MOTION, SAID_YES);
+        located(&k, 101, 10);
+        assert_int_equal(view(&k, 2).sign_us, 0);
+        assert_false(view(&k, 2).located);
+        at(&k, 13.1 * H);
+        located(&k, 5000, 10); /* waits; and then the band is taken out of the registry */
+        devices[kit_device(&k, "band-101")].code = NULL;
+        kit_index(&k);
+        roster_changed(&k);
+        at(&k, 13.5 * H);
+        assert_int_equal(view(&k, 1).why, REASON_LEFT);
+        assert_string_equal(view(&k, 1).source, "");
+        kit_end(&k);
+}
+
+static void test_falls_that_do_not_wait(void **state_)
+{
+        Event box = action_of(ACTION_TEST, "w01", 0, "");
+        Kit k;
+
+        begin(&k);
+        rule(&k, 0, RULE_FALL_CONFIRM, 30e6, 0, 0);
+        alarm(&k, ALARM_FALL, "sos-102", "f1"); /* nobody's alone */
+        assert_int_equal(open_now(&k), 1);
+        alarm(&k, ALARM_FALL, "nobody", "f1"); /* nor that of a stranger */
+        assert_int_equal(open_now(&k), 2);
+        (void)str_copy(box.action.target, CODE_SIZE, "band-101");
+        step(&k, &box);
+        alarm(&k, ALARM_FALL, "band-101", "f2"); /* of a test */
+        assert_true(view(&k, 3).test);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -839,6 +988,12 @@ int main(void)
                 cmocka_unit_test(test_outside_again_when_somebody_has_dealt_with_it),
                 cmocka_unit_test(test_who_is_away_or_not_wearing_it_is_not_judged),
                 cmocka_unit_test(test_a_position_without_a_circle_shows_where_he_is),
+                cmocka_unit_test(test_beyond_the_table),
+                cmocka_unit_test(test_marks_of_a_running_engine_are_old),
+                cmocka_unit_test(test_a_sensor_that_is_gone_is_no_source),
+                cmocka_unit_test(test_short_and_long_deafness),
+                cmocka_unit_test(test_signs_and_places_of_what_is_over),
+                cmocka_unit_test(test_falls_that_do_not_wait),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

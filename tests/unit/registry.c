@@ -264,6 +264,53 @@ static void test_rules(void **state)
         remove_file("rules.csv");
 }
 
+/* What a database or an export may say. */
+static void test_rule_values(void **state)
+{
+        static const struct {
+                RuleName name;
+                double v[3];
+                bool sane;
+        } cases[] = {
+                {RULE_DELAY, {30e6}, true},
+                {RULE_DELAY, {-1}, false},
+                {RULE_DELAY, {NAN}, false},
+                {RULE_SILENCE, {0}, true},
+                {RULE_SILENCE, {1}, false},
+                {RULE_SILENCE, {1e15}, false},
+                {RULE_SAMPLES, {2, 3}, true},
+                {RULE_SAMPLES, {0, 3}, false},
+                {RULE_SAMPLES, {2, 9}, false},
+                {RULE_SAMPLES, {3, 2}, false},
+                {RULE_NIGHT, {0, 0}, true},
+                {RULE_NIGHT, {1440, 0}, false},
+                {RULE_NIGHT, {-1, 0}, false},
+                {RULE_NIGHT, {0, 1440}, false},
+                {RULE_NIGHT, {0, -1}, false},
+                {RULE_GEOFENCE, {0, 0, 0}, true},
+                {RULE_GEOFENCE, {90, 180, 50}, true},
+                {RULE_GEOFENCE, {91, 0, 50}, false},
+                {RULE_GEOFENCE, {0, 181, 50}, false},
+                {RULE_GEOFENCE, {0, 0, 49}, false},
+                {RULE_GEOFENCE, {0, 0, 50001}, false},
+                {RULE_GEOFENCE, {0, INFINITY, 50}, false},
+                {RULE_BED_EXIT, {600}, true},
+                {RULE_BED_EXIT, {1440}, false},
+                {RULE_BACK + VITAL_HR, {0}, true},
+        };
+        double v[3];
+
+        for (size_t i = 0; i < N_ELEMENTS(cases); i++)
+                if (rule_value_sane(cases[i].name, cases[i].v) != cases[i].sane)
+                        fail_msg("case %zu", i);
+        assert_non_null(rule_value_parse(RULE_NIGHT, "22:00-09:00-and-so-on-and-on", v));
+        assert_non_null(rule_value_parse(RULE_NIGHT, "0123456789012345678-09:00", v));
+        assert_non_null(rule_value_parse(RULE_GEOFENCE, "x 1 50m", v));
+        assert_non_null(rule_value_parse(RULE_GEOFENCE, "1 x 50m", v));
+        assert_non_null(rule_value_parse(RULE_GEOFENCE, "1 1 xm", v));
+        assert_non_null(rule_value_parse(RULE_GEOFENCE, "1 1 m", v));
+}
+
 typedef struct Bad {
         const char *file, *text;
         unsigned line, column;
@@ -572,6 +619,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_days, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_calendar, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_rules, setup, teardown),
+                cmocka_unit_test(test_rule_values),
                 cmocka_unit_test_setup_teardown(test_bad, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_nul, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_ambiguous, setup, teardown),
