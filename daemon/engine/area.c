@@ -112,6 +112,7 @@ static void area_open(Engine *e, const Area *found)
         in = incident_alarm(e, &m, &seq);
         *a = *found;
         a->incident = in->id;
+        e->sup.n_areas++;
         a->phase = AREA_FOLD;
         a->cursor = 1;
         a->due_us = e->at;
@@ -197,8 +198,8 @@ int64_t area_due(const Engine *e)
 {
         int64_t due = NEVER;
 
-        for (unsigned i = 0; i < AREAS_MAX; i++)
-                if (e->sup.areas[i].phase != AREA_FREE)
+        for (unsigned i = 0, n = 0; n < e->sup.n_areas; i++)
+                if (e->sup.areas[i].phase != AREA_FREE && ++n)
                         due = min_due(due, e->sup.areas[i].due_us);
         return due;
 }
@@ -277,5 +278,6 @@ void area_expire(Engine *e)
                         a->due_us = min_due(e->at + AREA_LOOK_US, a->end_us);
         } else if (!return_one(e, a)) {
                 *a = (Area){0};
+                e->sup.n_areas--;
         }
 }

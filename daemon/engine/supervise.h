@@ -100,5 +100,6 @@ typedef struct Supervision {
         unsigned losses_at;
         bool deaf; /* the broker is away: silence says nothing */
         Area areas[AREAS_MAX];
+        uint32_t n_areas; /* of them in use: asked for at every deadline */
         TestBox boxes[BOXES_MAX];
 } Supervision;

@@ -615,19 +615,33 @@ void watch_committed(uint64_t seq, uint64_t before)
 
 /* After each turn */
 
+/* Asked of the engine once after each turn, for everybody it is asked about. */
+static uint32_t on_known, on_duty;
+
+static bool is_on(uint32_t worker, Now now)
+{
+        uint32_t bit = 1u << worker;
+
+        ASSERT(worker < 32);
+        if (!(on_known & bit)) {
+                on_known |= bit;
+                on_duty = engine_worker_on(daemon_engine(), worker, now) ? on_duty | bit : on_duty & ~bit;
+        }
+        return on_duty & bit;
+}
+
 static bool newest_can_be_called(const Watch *w, const IncidentView *v, Now now)
 {
         RecipientView r;
 
         for (uint32_t n = 0; engine_recipient(daemon_engine(), w->id, n, now, &r); n++)
-                if (r.worker && r.tier == v->tier && !r.declined && !r.owner &&
-                        engine_worker_on(daemon_engine(), r.worker, now))
+                if (r.worker && r.tier == v->tier && !r.declined && !r.owner && is_on(r.worker, now))
                         return true;
         return false;
 }
 
 /* SEMANTICS.md section 4, Auditor: from the moment at which somebody can be called. */
-static void judge_rate(Watch *w, const IncidentView *v, Now now)
+static void judge_rate(Watch *w, const IncidentView *v, bool callable)
 {
         const ClassPolicy *p = &sim_policy.classes[w->class];
         uint64_t from = w->called_us > started_us ? w->called_us : started_us;
@@ -635,7 +649,7 @@ static void judge_rate(Watch *w, const IncidentView *v, Now now)
         if (v->priority != 1 || !p->renotify_us)
                 return;
         checks++;
-        if (!newest_can_be_called(w, v, now))
+        if (!callable)
                 w->callable_us = 0;
         else if (!w->callable_us)
                 w->callable_us = world.now_us;
@@ -665,7 +679,7 @@ static void judge_tiers(const Watch *w, const IncidentView *v, Now now)
                 for (unsigned k = 1; who && k <= v->tier; k++)
                         wanted = wanted || (w->present[k - 1] && (w->roles[k - 1] & 1u << who->role) &&
                                                    !(v->unknown_source && k == tier_after(w, 0)));
-                if (wanted && !told[id] && id != v->owner && engine_worker_on(daemon_engine(), id, now) &&
+                if (wanted && !told[id] && id != v->owner && is_on(id, now) &&
                         roster_covers(sim_registry, who, v->grid, v->dwelling, v->resident))
                         broken("I7: by D[k] everybody of the tiers up to k has been called",
                                 "incident %" PRIu64 " tier %u: %s", w->id, v->tier, who->code);
@@ -694,11 +708,11 @@ static void judge_human(const Watch *w, const IncidentView *v)
                         (uint64_t)((world.now_us - from) / USEC_PER_SEC));
 }
 
-static void judge_press(const Watch *w, const IncidentView *v, Now now)
+static void judge_press(const Watch *w, bool callable)
 {
         checks++;
         if (w->pressed_us && world.now_us > w->pressed_us + SLACK_US && started_us < w->pressed_us &&
-                newest_can_be_called(w, v, now))
+                callable)
                 broken("who presses again is heard again", "incident %" PRIu64, w->id);
 }
 
@@ -714,6 +728,8 @@ static void judge_promises(const Watch *w, const IncidentView *v)
 
 static void judge_alerting(Watch *w, const IncidentView *v, Now now)
 {
+        bool callable;
+
         if (v->round == w->round && v->tier < w->tier && !w->jumped)
                 broken("I3: a tier never falls within a round", "incident %" PRIu64 ": %u after %u", w->id,
                         v->tier, w->tier);
@@ -730,8 +746,9 @@ static void judge_alerting(Watch *w, const IncidentView *v, Now now)
                         "incident %" PRIu64 " (%s) at tier %u, round %u: %" PRIu64 " s late", w->id,
                         class_word((Class)w->class), v->tier, v->round,
                         (uint64_t)((world.now_us - w->deadline_us) / USEC_PER_SEC));
-        judge_rate(w, v, now);
-        judge_press(w, v, now);
+        callable = (v->priority == 1 || w->pressed_us) && newest_can_be_called(w, v, now);
+        judge_rate(w, v, callable);
+        judge_press(w, callable);
         judge_human(w, v);
         if (w->dirty && v->priority <= 3 && w->tier_us == world.now_us) /* P4 and P5 wait for the day */
                 judge_tiers(w, v, now);
@@ -778,6 +795,7 @@ void watch_turn(void)
         Now now = clock_now();
         IncidentView v;
 
+        on_known = 0;
         for (uint64_t id = engine_next_held(daemon_engine(), 0); id;
                 id = engine_next_held(daemon_engine(), id)) {
                 Watch *w = watch_of(id);
@@ -810,10 +828,11 @@ void watch_start(void)
         last_boot = world.boot;
         for (uint64_t id = 1; id <= top; id++) {
                 Watch *w = &watches[id];
-                bool there = engine_view(daemon_engine(), id, clock_now(), &v);
+                bool there;
 
                 if (!w->state || (w->state == STATE_CLOSED && w->last_seq <= disk_last_seq()))
                         continue;
+                there = engine_view(daemon_engine(), id, clock_now(), &v);
                 if (w->last_seq > disk_last_seq() || world.history_lost ||
                         (other_boot && world.clocks_wrong))
                         w->resync = true;

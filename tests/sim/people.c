@@ -94,6 +94,13 @@ static void supervisor_decides(uint64_t incident)
                 ",\"outcome\":\"helped\",\"note\":\"the sensor is wrong\"");
 }
 
+/* An app shows what an answer says of the matter, too: the alert that said so may have been lost. */
+static void learn(Alert *a, const char *json)
+{
+        if (a && strstr(json, "\"request\":\"in_progress\"") && strstr(json, "\"reason\":\"twice\""))
+                (void)str_copy(a->needs, sizeof(a->needs), "done"); /* fits */
+}
+
 void people_reply(const char *worker, const char *json)
 {
         uint32_t i = person_of(worker);
@@ -110,6 +117,7 @@ void people_reply(const char *worker, const char *json)
                 people[i].unanswered = false;
         if (s && sscanf(s + 11, "%llu", &incident) == 1 && strstr(json, "\"result\":\"stale\""))
                 alert_gone(&people[i], incident);
+        learn(alert_of(&people[i], incident), json);
         if (incident && strstr(json, "still_burning"))
                 later(USEC_PER_MIN, supervisor_decides, incident);
 }
