@@ -3,6 +3,7 @@
 
 import json
 import sqlite3
+import time
 
 import pytest
 
@@ -125,3 +126,31 @@ def test_words_of_an_emergency_call_an_sos_besides(site):
     assert len(held) == 1 and sos not in held
     journal = sqlite3.connect(f"file:{site.daemon.journal}?mode=ro", uri=True)
     assert journal.execute("SELECT count(*) FROM journal WHERE kind = 55 AND incident = ?", (next(iter(held)),)).fetchone() == (1,)
+
+
+def test_the_forms_agree_with_the_journal(site):
+    d01 = site.worker("d01")
+    for kind, score in (("easy", 5), ("key", 1), ("hard", None)):
+        n = site.act(d01, "d01", 0, "request", resident="r101", text="灯不亮", **{"class": kind})["incident"]
+        if score:
+            site.act(d01, "d01", n, "done")
+            site.act(d01, "d01", n, "rate", score=score)
+        else:
+            site.act(d01, "d01", n, "not_accepted", reason="重复")
+    wait_for(lambda: len(listed(site, "--all")) == 3, what="all of them on the disk")
+    day, = {time.strftime("%Y-%m-%d")}
+    files = site.daemon.ctl("report", "day", day).stdout.split()
+    rows = [json.loads(line) for line in open(next(f for f in files if f.endswith("jsonl")), encoding="utf-8")]
+    cases = [(r["class"], r["satisfaction"], r["outcome"], r["source"]) for r in rows if r.get("class")]
+    assert [tuple(str(x or "") for x in c) for c in cases] == \
+        [("易", "5", "已办完", "诉求"), ("重", "", "", "诉求"), ("难", "", "不受理", "诉求")]
+    files = site.daemon.ctl("report", "month", day[:7]).stdout.split()
+    facts = {r["what"]: r["value"] for r in map(json.loads, open(next(f for f in files if f.endswith("jsonl")), encoding="utf-8"))
+             if "how" in r}
+    journal = sqlite3.connect(f"file:{site.daemon.journal}?mode=ro", uri=True)
+    opened, = journal.execute("SELECT count(*) FROM journal WHERE kind = 20 AND body->>'$.class' LIKE 'request%'").fetchone()
+    scores = [s for s, in journal.execute("SELECT body->>'$.score' FROM journal WHERE kind = 82")]
+    closed = dict(journal.execute("SELECT body->>'$.outcome', count(*) FROM journal WHERE kind = 35 GROUP BY 1"))
+    assert facts["诉求受理"] == opened == 3 and facts["诉求不受理"] == closed["not_accepted"] == 1
+    assert facts["诉求办结"] == closed["rated_5"] == 1 and facts["诉求超时"] == 0
+    assert sorted(scores) == [1, 5] and facts["满意度"] == 50

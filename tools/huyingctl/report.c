@@ -3,8 +3,8 @@
  * report: the forms that the bureau asks for. 日登记 (each case of a day), 周汇总 and 月上报 (figures of each grid, what is
  * not closed, devices), in four formats under StateDirectory/reports, and what the report could not know.
  *
- * "Overdue": not answered within 60 s. Satisfaction and the class of a request (易, 重, 难) are columns of the form that
- * nothing records for an alarm: they stay empty, and the report says so.
+ * "Overdue": not answered within 60 s. Satisfaction and the class (易, 重, 难) are columns that only requests fill; for an
+ * alarm nothing records them: they stay empty, and the report says so.
  */
 #include "tools/huyingctl/report.h"
 #include "tools/huyingctl/filter.h"
@@ -120,12 +120,22 @@ static const char *outcome_zh(const char *word)
 {
         static const char *const words[][2] = {{"helped", "已帮助"}, {"hospital", "送医"},
                 {"fire_service", "消防处置"}, {"false_alarm", "误报"}, {"no_help_needed", "无需帮助"},
-                {"device_fault", "设备故障"}, {"other", "其他"}};
+                {"device_fault", "设备故障"}, {"other", "其他"}, {"done", "已办完"}, {"not_accepted", "不受理"}};
+
+        if (str_starts(word, "rated_"))
+                return "已办完";
 
         for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
                 if (str_equal(word, words[i][0]))
                         return words[i][1];
         return word;
+}
+
+static const char *request_zh(Class class)
+{
+        const char *word = request_class_word(class);
+
+        return str_equal(word, "easy") ? "易" : str_equal(word, "key") ? "重" : str_equal(word, "hard") ? "难" : "";
 }
 
 static bool case_row(void *userdata, const AuditCell *c)
@@ -135,6 +145,7 @@ static bool case_row(void *userdata, const AuditCell *c)
         char n[24], when[20], accept[24], arrive[24], resident[64], owner[64], remark[96] = "";
         Str text = STR_BUFFER(remark);
         State state = (State)c[4].number;
+        bool request = request_zh((Class)c[2].number)[0] != '\0';
 
         (void)snprintf(n, sizeof(n), "%zu", s->n_rows + 1);
         clock_format_local(c[1].number, when);
@@ -148,14 +159,16 @@ static bool case_row(void *userdata, const AuditCell *c)
                 str_add(&text, "无人接单 ");
         else if (c[11].number > 60000 && c[3].number <= 2)
                 str_add(&text, "超时 ");
-        if (c[15].number >= 4)
+        if (c[15].number >= (request ? 2 : 4))
                 str_add(&text, "已上呼街道以上");
         sheet_row(
-                s, (const char *[]){n, c[0].text, when, source_zh(&c[16]),
+                s, (const char *[]){n, c[0].text, when, request ? "诉求" : source_zh(&c[16]),
                            name_shown(w->ctl, text_cell(&c[6]), resident, sizeof(resident)),
-                           text_cell(&c[7]), text_cell(&c[8]), "", class_zh(class_word((Class)c[2].number)),
+                           text_cell(&c[7]), text_cell(&c[8]), request_zh((Class)c[2].number),
+                           class_zh(class_word((Class)c[2].number)),
                            name_shown(w->ctl, text_cell(&c[9]), owner, sizeof(owner)), accept, arrive,
-                           state_zh(state_word(state)), outcome_zh(text_cell(&c[10])), "", remark});
+                           state_zh(state_word(state)), outcome_zh(text_cell(&c[10])),
+                           str_starts(text_cell(&c[10]), "rated_") ? c[10].text + 6 : "", remark});
         return true;
 }
 
@@ -307,6 +320,30 @@ static void fact(Sheet *s, const char *what, const char *unit, const char *how, 
         sheet_row(s, (const char *[]){what, isnan(value) ? "" : text, unit, how});
 }
 
+/* By rows of the journal: what a rating says is erased with it. */
+#define IN_PERIOD                                                                                           \
+        " t >= ?1 AND t < ?2 AND seq >= coalesce((SELECT first_seq FROM day WHERE day >= ?1 / 86400000000 - 1 LIMIT 1), 0)"
+
+static void requests(Work *w, Sheet *s)
+{
+        int64_t ratings = number(w, "SELECT count(*) FROM journal WHERE kind = 82 AND body->>'$.score' > 0 AND" IN_PERIOD);
+        int64_t good = number(w, "SELECT count(*) FROM journal WHERE kind = 82 AND body->>'$.score' >= 3 AND" IN_PERIOD);
+
+        fact(s, "诉求受理", "件", "按键与登记的诉求（民呼必应）",
+                (double)number(w, "SELECT count(*) FROM incident WHERE \"group\" = 6 AND opened >= ?1 AND opened < ?2"));
+        fact(s, "诉求办结", "件", "其中已回访评价",
+                (double)number(w, "SELECT count(*) FROM incident WHERE \"group\" = 6 AND outcome LIKE 'rated%'"
+                                  " AND opened >= ?1 AND opened < ?2"));
+        fact(s, "诉求不受理", "件", "其中有理由不受理",
+                (double)number(w, "SELECT count(*) FROM incident WHERE \"group\" = 6 AND outcome = 'not_accepted'"
+                                  " AND opened >= ?1 AND opened < ?2"));
+        fact(s, "诉求超时", "件", "时段内因超时上报一级",
+                (double)number(w, "SELECT count(DISTINCT incident) FROM journal WHERE kind = 21 AND body->>'$.reason' IN"
+                                  " ('level_late', 'assign_late') AND" IN_PERIOD));
+        fact(s, "满意度", "%", ratings ? "时段内诉求回访评价 3 分及以上" : "未采集",
+                ratings ? 100.0 * (double)good / (double)ratings : NAN);
+}
+
 static void devices(Work *w)
 {
         Sheet *s = sheet_add(w->report, device_columns, 4, "设备与时限");
@@ -351,7 +388,7 @@ static void devices(Work *w)
                                           "AND opened < ?2") /
                         (double)number(
                                 w, "SELECT count(*) FROM incident WHERE opened >= ?1 AND opened < ?2"));
-        fact(s, "满意度", "%", "未采集", NAN);
+        requests(w, s);
 }
 
 /* ---- what it stands on ---- */
@@ -380,7 +417,7 @@ static void notes_journal(Work *w)
                 "时段内网关启动 %" PRId64 " 次，存储降级 %" PRId64 " 次，时钟不可信的记录 %" PRId64
                 " 条，依法删除内容的记录 %" PRId64 " 条。",
                 starts, storage, doubtful, erased);
-        report_note(w->report, "满意度、易/重/难分类未在报警中采集，留空；电话与走访未登记的不在其中。");
+        report_note(w->report, "满意度、易/重/难只有诉求采集，报警的留空；电话与走访未登记的不在其中。");
         report_note(w->report, "没有心跳的设备（不报在线）是否完好，只有月度测试能说明。");
 }
 
