@@ -244,6 +244,11 @@ void looks_store(Looks *l)
                 l->removed = s.removed;
                 removed_note(l);
         }
+        if (s.readings_dropped != l->dropped) {
+                log_warning("readings: %" PRIu64 " let go since the start: there is no room for them",
+                        s.readings_dropped);
+                l->dropped = s.readings_dropped;
+        }
         if (s.erased != l->erased) {
                 l->erased = s.erased;
                 (void)turn_note(l->turn, JOURNAL_ADMIN, "{\"admin\":\"readings_erased\"}");

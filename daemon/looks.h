@@ -22,7 +22,7 @@ typedef struct Looks {
                 uint64_t seq;
         } waiting[LOOKS_WAITING_MAX];
         uint32_t n;
-        uint64_t looked, removed, erased; /* of the store's, taken note of */
+        uint64_t looked, removed, erased, dropped; /* of the store's, taken note of */
 } Looks;
 
 /* The worker's row is committed. */
