@@ -201,25 +201,26 @@ static void test_values(void **state)
         assert_int_equal(crc32c(crc32c(0, "1234", 4), "56789", 5), 0xe3069283u);
 }
 
-/* The steps of the thread, until nothing is due at once. */
+/* The steps of the thread, until nothing is due at once; without its pauses. */
 static void steps(Readings *r, Now now)
 {
-        for (unsigned i = 0; i < 100000; i++) {
-                now.boot_us = clock_now().boot_us;
-                if (readings_due(r) > now.boot_us + 100 * USEC_PER_MSEC)
-                        return;
-                (void)usleep(1000);
+        for (unsigned i = 0; i < 200; i++) {
+                now.boot_us += USEC_PER_SEC;
                 readings_run(r, now);
+                if (readings_due(r) > now.boot_us)
+                        return;
         }
         fail_msg("there is no end to it");
 }
 
 static void write_now(Readings *r)
 {
+        Now now = clock_now();
+
         readings_flush(r);
         do {
-                (void)usleep(2000);
-                readings_run(r, clock_now());
+                now.boot_us += USEC_PER_SEC;
+                readings_run(r, now);
         } while (!readings_settled(r) && !readings_why(r));
         assert_null(readings_why(r));
 }
@@ -568,6 +569,34 @@ static void test_erase(void **state)
         readings_free(r);
 }
 
+/* Ended at any step, an erasure is begun again, and leaves nothing of him and everything of the others. */
+static void test_erase_interrupted(void **state)
+{
+        for (unsigned ended = 0; ended < 14; ended++) {
+                Readings *r = open_readings(0, 0);
+                uint32_t resident;
+                Now now = clock_now();
+
+                fill(r, 100, day_start() + ended * 1800, 30);
+                write_now(r);
+                readings_erase(r, 50);
+                for (unsigned i = 0; i < ended; i++) {
+                        now.boot_us += USEC_PER_SEC;
+                        readings_run(r, now);
+                }
+                readings_free(r); /* as a crash would: nothing more is written */
+                r = open_readings(0, 0);
+                readings_erase(r, 50);
+                steps(r, clock_now());
+                assert_true(readings_erased(r, &resident));
+                assert_int_equal(count(r, 50), 0);
+                assert_false(holds("20261128.day", 50));
+                for (uint32_t p = 1; p <= 100; p += 7) /* some may stand there twice */
+                        assert_true(p == 50 || count(r, p) >= 30 * (ended + 1));
+                readings_free(r);
+        }
+}
+
 /* A folder that cannot be written: kept in memory, said so, and written when it can be. */
 static void test_no_folder(void **state)
 {
@@ -593,7 +622,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
         const struct CMUnitTest tests[] = {TEST(test_round_trip), TEST(test_values), TEST(test_look),
                 TEST(test_midnight), TEST(test_torn_tail), TEST(test_damage), TEST(test_hours_and_retention),
-                TEST(test_quota), TEST(test_erase), TEST(test_no_folder)};
+                TEST(test_quota), TEST(test_erase), TEST(test_erase_interrupted), TEST(test_no_folder)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
