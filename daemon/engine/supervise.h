@@ -87,6 +87,8 @@ typedef struct ResidentState {
         uint8_t rate_recent, score_recent; /* as VitalTrack.recent */
         uint16_t latched;                  /* what was called for and has not been over since */
         uint16_t noted;                    /* what is beyond, and has been called for or recorded */
+        uint8_t hushed;                    /* … only recorded */
+        uint8_t told_above;                /* … called for above its limit, else below */
         uint32_t told_ds, due_ds;          /* due: the earliest that waits */
         VitalTrack vitals[VITAL_MAX];
 } ResidentState;

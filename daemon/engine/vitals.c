@@ -21,8 +21,8 @@
  *                         condition of the matter is CLEARED, which stops nothing
  *
  * One matter, and not one call for each time that a value that scatters around its limit crosses it: what has called
- * calls again when it is gross (each time), or when it had been over (not beyond for half an hour), or after four
- * hours. Until then it is recorded, and stands in the alert of the open matter, but nobody's telephone rings: a chart
+ * calls again when it had been over (not beyond for half an hour), on the other side, or after four hours; and when it
+ * is gross and was not, or is so eight times in a row. Until then it is recorded, and stands in the alert of the open matter, but nobody's telephone rings: a chart
  * that rings every five minutes is switched off in the end. The same holds after somebody has resolved it.
  *
  * While the wristband is not worn, readings are kept and not judged. No readings at all are a fault of the device
@@ -41,10 +41,12 @@
 #define FRESH_DS     (3600u * DS_PER_SEC) /* older readings are no part of a score */
 #define REST_DS      (3600u * DS_PER_SEC) /* a score or a change calls once in it, if it is not worse */
 #define OVER_DS      (1800u * DS_PER_SEC) /* not beyond for so long: the next time is another time */
+#define EVERY        0xff                 /* of eight readings */
 #define COURSE       5                    /* readings; fewer, and it is the first thing we hear */
 #define BIT_RATE     BIT(VITAL_MAX)
 #define BIT_SCORE    BIT(VITAL_MAX + 1)
-#define PARTIAL      0x80u /* of a score: always, see news2.c */
+#define BIT_STAYS    BIT(VITAL_MAX + 2) /* what was hushed goes on, and is news */
+#define PARTIAL      0x80u              /* of a score: always, see news2.c */
 
 static const struct {
         double jump;  /* further than a body changes within a minute */
@@ -187,7 +189,7 @@ static void judge_beyond(Judge *j, unsigned i, double limit, bool doubtful)
 {
         VitalTrack *t = &j->person->vitals[i];
         bool twice = said(j, t->recent), long_enough = j->now - t->since_ds >= j->wait;
-        bool gross = t->gross & 1;
+        bool gross = t->gross & 1, above = t->last > limit, same, dealt, stays;
         ResidentState *p = j->person;
 
         if (gross && doubtful && !said(j, t->gross) && !long_enough) {
@@ -198,15 +200,23 @@ static void judge_beyond(Judge *j, unsigned i, double limit, bool doubtful)
                 pend(j, t->since_ds + j->wait);
                 return;
         }
-        if (j->active & BIT(i) ? !gross || j->was_critical
-                               : (p->noted & BIT(i)) && (!gross || p->told_critical))
-                return; /* the same excursion */
-        if (!gross && is_dealt_with(j, BIT(i)))
-                j->found.repeated |= BIT(i);
-        fire(j, BIT(i), twice || long_enough ? REASON_SUSTAINED : REASON_LIMIT, gross, i, limit);
+        stays = (p->hushed & BIT(i)) && t->gross == EVERY;
+        same = j->active & BIT(i) ? !gross || j->was_critical
+                                  : (p->noted & BIT(i)) && (!gross || p->told_critical);
+        if (same && !stays)
+                return;
+        dealt = is_dealt_with(j, BIT(i)) && (p->told_above >> i & 1) == above;
         p->noted |= (uint16_t)BIT(i);
-        if (!(j->found.repeated & BIT(i)))
+        p->hushed &= (uint8_t)~BIT(i);
+        if (dealt && (!gross || (p->told_critical && doubtful && t->gross != EVERY))) {
+                j->found.repeated |= BIT(i);
+                p->hushed |= (uint8_t)BIT(i);
+        } else {
                 latch(j, BIT(i), gross);
+                p->told_above = (uint8_t)((p->told_above & ~BIT(i)) | (unsigned)above << i);
+        }
+        fire(j, BIT(i) | (stays ? BIT_STAYS : 0), twice || long_enough ? REASON_SUSTAINED : REASON_LIMIT,
+                gross, i, limit);
 }
 
 static void judge_back(Judge *j, unsigned i)
@@ -228,7 +238,7 @@ static void judge_back(Judge *j, unsigned i)
                 pend(j, t->clear_ds + CLEAR_DS);
                 return;
         }
-        j->found.cleared |= BIT(i);
+        j->found.cleared |= BIT(i) | BIT_STAYS;
         p->noted &= (uint16_t)~BIT(i);
 }
 

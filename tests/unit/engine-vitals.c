@@ -329,7 +329,18 @@ static void test_gross_in_a_course_is_believed_at_the_second(void **state_)
         stream(&k, &t, 5, 100);
         assert_int_equal(view(&k, 1).condition, CONDITION_CLEARED);
         forget(&k);
-        stream(&k, &t, 2, 140); /* each time */
+        stream(&k, &t, 2, 140); /* people are on their way */
+        assert_int_equal(rows(&k, JOURNAL_READING), 1);
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 0);
+        stream(&k, &t, 5, 140);
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 0);
+        stream(&k, &t, 1, 140); /* and it stays */
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 1);
+        stream(&k, &t, 9, 140);
+        assert_int_equal(rows(&k, JOURNAL_PRESSED), 1);
+        stream(&k, &t, 6, 100);
+        forget(&k);
+        stream(&k, &t, 2, 38); /* the other side is another matter */
         assert_int_equal(rows(&k, JOURNAL_PRESSED), 1);
         kit_end(&k);
 }

@@ -20,10 +20,19 @@
 
 #define READINGS 2880
 
-typedef enum Day { DAY_NORMAL, DAY_FEVER, DAY_NOISE, DAY_STRAP, DAY_WORSE, DAY_SUDDEN, DAY_MAX } Day;
+typedef enum Day {
+        DAY_NORMAL,
+        DAY_FEVER,
+        DAY_NOISE,
+        DAY_STRAP,
+        DAY_WORSE,
+        DAY_SUDDEN,
+        DAY_RAPID,
+        DAY_MAX
+} Day;
 
-static const char *const names[DAY_MAX] = {
-        "normal", "fever", "fibrillation-like", "loose strap", "deterioration", "sudden desaturation"};
+static const char *const names[DAY_MAX] = {"normal", "fever", "fibrillation-like", "loose strap",
+        "deterioration", "sudden desaturation", "rapid, irregular"};
 
 /* A generator of our own: the same days on every machine. -1 to 1. */
 static double wobble(uint32_t *seed)
@@ -65,6 +74,10 @@ static VitalsEvent reading(Day day, unsigned i, uint32_t *seed)
                         spo2 -= 12;
                         hr += 20;
                 }
+                break;
+        case DAY_RAPID:
+                if (hour > 8 && hour < 20)
+                        hr += 48 + 32 * wobble(seed);
                 break;
         case DAY_MAX: break;
         }
@@ -175,6 +188,9 @@ static void test_days(void **state_)
         assert_true(cared[DAY_NOISE].recorded > 0);
         assert_true(all[DAY_WORSE].calls >= 1 && all[DAY_WORSE].critical);
         assert_true(all[DAY_WORSE].first_hour > 10 && all[DAY_WORSE].first_hour < 16);
+        assert_in_range(all[DAY_RAPID].calls, 1, 6);
+        assert_in_range(cared[DAY_RAPID].calls, 2, 6);
+        assert_true(all[DAY_RAPID].critical && all[DAY_RAPID].critical_hour < 8.1);
         assert_true(cared[DAY_WORSE].critical && cared[DAY_WORSE].calls >= 2);
         assert_true(own[DAY_WORSE].first_hour < 0 || all[DAY_WORSE].first_hour <= own[DAY_WORSE].first_hour);
         assert_true(
