@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TIME_MAX_S     253402300800 /* the year 10000 */
 #define STEP_S         900
 #define SPAN_S         86400
 #define TEXT_MAX_BYTES 512 /* of a role, a reason */
@@ -162,8 +163,8 @@ int looks_person(Looks *l, uint32_t uid, const ControlVitals *what, uint64_t hol
 
         if (resident == 0)
                 return refuse(ret_json, "no such resident");
-        if (what->to_s <= what->from_s || strlen(what->role) > TEXT_MAX_BYTES ||
-                strlen(what->reason) > TEXT_MAX_BYTES)
+        if (what->from_s < 0 || what->to_s <= what->from_s || what->to_s > TIME_MAX_S ||
+                strlen(what->role) > TEXT_MAX_BYTES || strlen(what->reason) > TEXT_MAX_BYTES)
                 return refuse(ret_json, "no such time, or too long a text");
         if (l->n == LOOKS_WAITING_MAX)
                 return refuse(ret_json, "the gateway is busy");
