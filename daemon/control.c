@@ -418,7 +418,10 @@ static int method_bind(sd_bus_message *m, void *userdata, sd_bus_error *error)
         return answer_later(m, call, r, json);
 }
 
-/* An event for the inbox with its source and its body, or the answer why not. */
+/*
+ * An event for the inbox with its source and its body, or the answer why not: then *ret stays. Not by the result alone,
+ * which is 0 too for an answer that the caller did not want (NO_REPLY_EXPECTED).
+ */
 static int event_begin(Peer *peer, sd_bus_message *m, EventType type, Event **ret, Call **ret_call)
 {
         PortHost *host = peer->control->host;
@@ -466,12 +469,12 @@ static int event_begin(Peer *peer, sd_bus_message *m, EventType type, Event **re
 static int method_act(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Peer *peer = userdata;
-        Event *event;
+        Event *event = NULL;
         Call *call;
         int r;
 
         r = event_begin(peer, m, EVENT_ACTION, &event, &call);
-        if (r != 0)
+        if (r != 0 || !event)
                 return r;
         codec_read_action(peer->control->codec, event);
         peer->control->host->push(peer->control->host, event);
@@ -481,12 +484,12 @@ static int method_act(sd_bus_message *m, void *userdata, sd_bus_error *error)
 static int method_alarm(sd_bus_message *m, void *userdata, sd_bus_error *error)
 {
         Peer *peer = userdata;
-        Event *event;
+        Event *event = NULL;
         Call *call;
         int r;
 
         r = event_begin(peer, m, EVENT_ALARM, &event, &call);
-        if (r != 0)
+        if (r != 0 || !event)
                 return r;
         codec_read_alarm(peer->control->codec, event, NULL);
         peer->control->host->push(peer->control->host, event);
