@@ -148,6 +148,23 @@ int64_t channel_receipt(const Engine *e)
         return (int64_t)most;
 }
 
+/* A phone that was rung right before the restart is not rung again within its gap. */
+void channel_restore(Engine *e, const Incident *in, int64_t ahead_us)
+{
+        ASSERT(in->id);
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                const Recipient *r = &in->recipients[i];
+                WorkerState *w = r->channel >= CHANNEL_PERSON ? people_state(e, r->worker) : NULL;
+                int64_t at = r->sent_us - ahead_us, *last;
+
+                if (!w || !r->sent_us || at > e->at)
+                        continue;
+                last = &w->channel_us[r->channel - CHANNEL_PERSON];
+                if (!*last || at > *last)
+                        *last = at ? at : -1; /* before this boot: negative; 0 is never */
+        }
+}
+
 void channel_stop(Incident *in)
 {
         ASSERT(in->n_recipients <= RECIPIENTS_MAX);

@@ -28,8 +28,8 @@ size_t engine_size(const Limits *limits)
 {
         ASSERT(limits && limits->incidents_max > 0);
         ASSERT(limits->keys_max > 0);
-        return padded(sizeof(Engine)) + table_size(limits) + keys_size(limits) + people_size() + gaps_size() +
-               supervision_size(limits);
+        return padded(sizeof(Engine)) + table_size(limits) + keys_size(limits) + people_size() +
+               gaps_size() + supervision_size(limits);
 }
 
 Engine *engine_init(void *memory, size_t size, const Limits *limits, const Policy *policy)
@@ -186,6 +186,16 @@ static int settle(Engine *e)
         return r;
 }
 
+/* Deadlines that wait for the day go by the wall clock. */
+static void clock_look(Engine *e)
+{
+        int64_t ahead = e->now.wall_us - (int64_t)e->now.boot_us, by = ahead - e->ahead_us;
+
+        e->clock_moved = e->ahead_known && (by > (int64_t)USEC_PER_SEC || by < -(int64_t)USEC_PER_SEC);
+        e->ahead_known = true;
+        e->ahead_us = ahead;
+}
+
 static void dispatch(Engine *e, const Event *ev)
 {
         switch (ev->type) {
@@ -197,6 +207,7 @@ static void dispatch(Engine *e, const Event *ev)
         case EVENT_ATTEMPT: action_attempt(e, ev); return;
         case EVENT_SYSTEM: system_event(e, ev); return;
         case EVENT_ROSTER:
+                clock_look(e);
                 supervision_arm(e);
                 people_look_at_all(e);
                 people_roster_anew(e);

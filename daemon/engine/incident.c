@@ -887,6 +887,10 @@ static void look(Engine *e, Incident *in)
 {
         timer_off(e, in, TIMER_LOOK);
         emit_state(e, in); /* the wall times of its deadlines may be new */
+        if (e->clock_moved) {
+                ladder_redate(e, in);
+                notice_redate(e, in);
+        }
         incident_owner_lost(e, in);
         if (!ladder_runs(in))
                 return;

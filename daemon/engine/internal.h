@@ -245,6 +245,8 @@ struct Engine {
         Heap presence;
         int64_t grace_until, grace_due; /* until then who has never been heard counts as present; NEVER: it is over */
         int64_t roster_due;           /* the duty table changes, or a gap of it is to be told; NEVER: no table */
+        int64_t ahead_us;             /* of the wall clock before the time since boot, when it was last looked at */
+        bool ahead_known, clock_moved; /* … and it has moved since: what waits for the day is looked at again */
         bool outbox_raised;           /* by the auditor */
         bool roster_anew;             /* the whole day ahead is to be looked at */
         uint32_t gap_point, gap_grid; /* how far the look at gaps has come */
@@ -368,6 +370,8 @@ bool recipient_delivered(const Incident *, uint32_t worker);    /* on any channe
 bool recipient_failed(const Incident *, uint32_t worker);       /* on all of his */
 int64_t channel_receipt(const Engine *);                        /* the longest time that a receipt may take */
 void channel_stop(Incident *);
+/* After a restart: when its people were last called there. ahead_us: of the wall clock, when the row was written. */
+void channel_restore(Engine *, const Incident *, int64_t ahead_us);
 
 /* request.c */
 struct Matter;
@@ -406,6 +410,7 @@ bool notice_call(Engine *, Incident *, Recipient *, Reason);
 void notice_mark(Engine *, Incident *, uint32_t pending, Reason, int64_t at);
 void notice_mark_after(Engine *, Incident *, uint32_t pending, Reason, int64_t due);
 void notice_flush(Engine *, Incident *);
+void notice_redate(Engine *, Incident *); /* the clock was set: calls that wait for the day */
 
 /* ladder.c */
 bool ladder_runs(const Incident *);
@@ -416,6 +421,7 @@ void plan_complete(ClassPolicy *);
 int64_t ladder_distance(const Incident *, uint8_t tier);
 int64_t ladder_by_day(const Engine *, const Incident *, int64_t due);
 int64_t ladder_digest(const Engine *, int64_t due); /* the next 9 o'clock */
+void ladder_redate(Engine *, Incident *);              /* the clock was set: what waits for the day */
 void ladder_snapshot(const Engine *, Incident *, Class);
 void ladder_round(Engine *, Incident *, int64_t at, uint64_t seq);
 void ladder_start(Engine *, Incident *, uint8_t upto, int64_t at, Reason);

@@ -129,6 +129,25 @@ int64_t ladder_by_day(const Engine *e, const Incident *in, int64_t due)
         return due;
 }
 
+/*
+ * When the morning is was computed by a clock that was wrong. From the last call or round the time is counted anew,
+ * and then the day of the clock as it is now.
+ */
+void ladder_redate(Engine *e, Incident *in)
+{
+        int64_t from = in->notified_us == NEVER ? e->at : in->notified_us;
+        const int64_t raw[][2] = {{TIMER_RENOTIFY, from + (int64_t)in->plan.renotify_us},
+                {TIMER_OLDER, from + (int64_t)in->plan.loop_us},
+                {TIMER_LOOP, in->round_us + (int64_t)in->plan.loop_us}};
+
+        if (in->priority < 4 || is_request(in) || !ladder_runs(in))
+                return;
+        for (unsigned i = 0; i < sizeof(raw) / sizeof(raw[0]); i++)
+                if (in->due[raw[i][0]] != NEVER)
+                        timer_set(e, in, (Timer)raw[i][0],
+                                ladder_by_day(e, in, raw[i][1] > e->at ? raw[i][1] : e->at));
+}
+
 uint32_t ladder_reached(const Incident *in)
 {
         uint32_t bits = 0, upto = in->backup_tier ? in->backup_tier : in->tier;

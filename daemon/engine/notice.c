@@ -51,6 +51,12 @@ static void mark(Engine *e, Incident *in, uint32_t pending, Reason reason, int64
         emit_state(e, in);
 }
 
+void notice_redate(Engine *e, Incident *in)
+{
+        if (in->priority >= 4 && !is_request(in) && in->pending && in->due[TIMER_NOTIFY] > e->at)
+                timer_set(e, in, TIMER_NOTIFY, when(e, in, in->pending, e->at));
+}
+
 void notice_mark(Engine *e, Incident *in, uint32_t pending, Reason reason, int64_t at)
 {
         mark(e, in, pending, reason, at, e->at);

@@ -825,6 +825,10 @@ int state_decode(Engine *e, const StateRow *row, Incident **ret)
         }
         seqs_limit(e, in);
         times_place(e, in, row->boot, offset, flags & FLAG_TRUSTED);
+        if (row->boot == e->now.boot)
+                channel_restore(e, in, offset);
+        else if ((flags & FLAG_TRUSTED) && e->now.trusted)
+                channel_restore(e, in, e->now.wall_us - (int64_t)e->now.boot_us);
         *ret = in;
         return 0;
 }

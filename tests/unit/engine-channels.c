@@ -128,6 +128,29 @@ static void test_nobody_is_called_there_again_within_the_gap(void **state_)
         kit_end(&k);
 }
 
+static void test_nor_after_a_restart(void **state_)
+{
+        Kit k;
+
+        begin(&k, false);
+        alarm(&k, ALARM_FALL, "band-101", "1");
+        at(&k, 25);
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        kit_restart(&k);
+        alarm(&k, ALARM_FALL, "pend-102b", "1");
+        at(&k, 40); /* its receipt is missing since 35, and the SMS was sent at 10 */
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        kit_reboot(&k, 20, true); /* nor after a boot */
+        alarm(&k, ALARM_FALL, "pend-102a", "1");
+        at(&k, 80);
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        at(&k, 200);
+        alarm(&k, ALARM_FALL, "sos-102", "1");
+        at(&k, 211);
+        assert_true(called_on(&k, "w01", SMS) > 1);
+        kit_end(&k);
+}
+
 static void test_what_the_person_confirms_needs_no_second_channel(void **state_)
 {
         Kit k;
@@ -436,6 +459,7 @@ int main(void)
                 cmocka_unit_test(
                         test_a_failed_attempt_opens_the_next_at_once_and_the_last_one_the_next_tier),
                 cmocka_unit_test(test_nobody_is_called_there_again_within_the_gap),
+                cmocka_unit_test(test_nor_after_a_restart),
                 cmocka_unit_test(test_what_the_person_confirms_needs_no_second_channel),
                 cmocka_unit_test(test_acceptance_ends_the_second_channel),
                 cmocka_unit_test(test_who_cannot_be_reached_is_called_on_both_at_once),

@@ -167,6 +167,33 @@ static void test_a_row_of_the_future_is_of_before_this_boot(void **state_)
         kit_end(&k);
 }
 
+/* By a wrong clock it is night: what can wait for the morning waits, until the clock is set. */
+static void test_what_waits_for_the_day_goes_by_the_clock_as_it_is_set(void **state_)
+{
+        const int64_t half_a_day = 12 * (int64_t)USEC_PER_HOUR;
+        uint64_t due;
+        Kit k;
+
+        kit_begin(&k);
+        k.unchecked_rows = true; /* they say how far ahead the clock was */
+        k.now.wall_us += half_a_day;
+        k.start_wall_us += half_a_day;
+        roster_changed(&k);
+        alarm(&k, ALARM_FAULT, "sos-102", "1");
+        at(&k, 3600);
+        assert_int_equal(notified(&k, "w01"), 0); /* 23 o'clock, it says */
+        k.now.wall_us -= half_a_day;
+        k.start_wall_us -= half_a_day;
+        roster_changed(&k);
+        assert_int_equal(notified(&k, "w01"), 1);
+        at(&k, 3660);
+        due = k.now.boot_us + 2 * USEC_PER_HOUR;
+        forget(&k);
+        at(&k, 3600 + 2 * 3600 + 60); /* and again after two hours of the day, not in the morning */
+        assert_true(notified(&k, "w01") >= 1 && k.now.boot_us <= due);
+        kit_end(&k);
+}
+
 static void test_a_clock_that_becomes_trusted_brings_deadlines_forward(void **state_)
 {
         Kit k;
@@ -338,6 +365,7 @@ int main(void)
                 cmocka_unit_test(
                         test_dying_while_it_starts_without_a_clock_gives_no_deadline_its_time_again),
                 cmocka_unit_test(test_a_row_of_the_future_is_of_before_this_boot),
+                cmocka_unit_test(test_what_waits_for_the_day_goes_by_the_clock_as_it_is_set),
                 cmocka_unit_test(test_a_clock_that_becomes_trusted_brings_deadlines_forward),
                 cmocka_unit_test(test_a_repeat_is_known_although_the_clock_was_wrong_before),
                 cmocka_unit_test(test_a_clock_step_within_a_boot_moves_no_step),

@@ -64,6 +64,9 @@ MUTANTS = [
      "        for (unsigned t = 0; t < TIMER_MAX; t++)\n                if (in->due[t] != NEVER && t == TIMER_TIER)\n                        in->due[t] = e->at + full_time(in, (Timer)t);\n        /* Whoever was called while we were down"),
     ("deadline-begun-again-at-each-start", E + "state.c", "latest[t] = is_anew((Timer)t) ? NEVER : moved(in->due[t], -newest);",
      "latest[t] = newest == 0 || is_anew((Timer)t) ? NEVER : NEVER;", "tests/unit/unit-engine-restore"),
+    ("morning-by-a-wrong-clock", E + "engine.c", "e->clock_moved = e->ahead_known &&", "e->clock_moved = false && e->ahead_known &&",
+     "tests/unit/unit-engine-restore"),
+    ("phone-rung-again-after-a-restart", E + "state.c", "channel_restore(e, in, offset);", ";", "tests/unit/unit-engine-channels"),
     ("wall-clock-decides", E + "engine.c", "                e->at = (int64_t)now.boot_us;\n", "                e->at = (int64_t)now.boot_us;\n        if (now.wall_us / 1000000 - 1790000000 < -100000 && e->at > 100000000)\n                e->at = e->now.boot_us ? (int64_t)e->now.boot_us - 60000000 : e->at;\n"),
     ("late-flag-missing", E + "emit.c", "row->late = is_late(e, at);", "row->late = false;"),
     # people
