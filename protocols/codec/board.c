@@ -8,7 +8,8 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define NAME_CUT 64
+#define NAME_CUT  64
+#define TAIL_ROOM 512 /* what stands between and after the lists */
 
 static size_t letter_size(const char *p)
 {
@@ -125,7 +126,7 @@ static void add_words(Str *s, const char *name, const char *text)
                 return;
         (void)str_copy(cut, sizeof(cut), text); /* cut is what we want */
         for (char *p = cut; *p; p++)
-                if ((unsigned char)*p < ' ')
+                if ((unsigned char)*p < ' ' || *p == 0x7f)
                         *p = ' '; /* six bytes each in JSON, and nothing on a wall */
         str_addf(s, ",\"%s\":", name);
         str_json(s, cut);
@@ -167,33 +168,82 @@ static void add_answer(Str *s, const BoardAnswer *a)
         str_add(s, "}");
 }
 
-static void add_walls(Str *s, const Board *b)
+/*
+ * What the registry and people have written never ends the gateway: an entry that does not fit is taken back, and the
+ * list ends before it. The counts tell that there is more. False: it was.
+ */
+static bool fits(Str *s, size_t before)
 {
-        str_addf(s, ",\"requests\":%" PRIu32 ",\"problems\":[", b->requests);
+        if (!s->full && s->n + TAIL_ROOM < s->cap)
+                return true;
+        s->n = before;
+        s->p[before] = '\0';
+        s->full = false;
+        return false;
+}
+
+static void add_items(Str *s, const Board *b)
+{
+        for (uint32_t i = 0; i < b->n_items; i++) {
+                size_t before = s->n;
+
+                str_add(s, i > 0 ? "," : "");
+                add_item(s, &b->items[i]);
+                if (!fits(s, before))
+                        return;
+        }
+}
+
+static void add_echoes(Str *s, const Board *b)
+{
+        for (uint32_t i = 0; i < b->n_echoes; i++) {
+                size_t before = s->n;
+
+                str_add(s, i > 0 ? "," : "");
+                add_echo(s, &b->echoes[i]);
+                if (!fits(s, before))
+                        return;
+        }
+}
+
+static void add_problems(Str *s, const Board *b)
+{
         for (uint32_t i = 0; i < b->n_problems; i++) {
+                size_t before = s->n;
+
                 str_add(s, i > 0 ? "," : "");
                 add_problem(s, &b->problems[i]);
+                if (!fits(s, before))
+                        return;
         }
-        str_add(s, "],\"answers\":[");
+}
+
+static void add_answers(Str *s, const Board *b)
+{
         for (uint32_t i = 0; i < b->n_answers; i++) {
+                size_t before = s->n;
+
                 str_add(s, i > 0 ? "," : "");
                 add_answer(s, &b->answers[i]);
+                if (!fits(s, before))
+                        return;
         }
-        str_add(s, "]");
 }
 
 static void add_bare(Str *s, const Board *b)
 {
-        str_addf(s, ",\"unprotected_count\":%" PRIu32 ",\"unprotected\":[", b->unprotected);
         for (uint32_t i = 0; i < b->n_bare; i++) {
+                size_t before = s->n;
+
                 str_add(s, i > 0 ? ",{" : "{");
                 str_addf(s, "\"rank\":%" PRIu32, i + 1);
                 add_masked(s, "name", b->bare[i].resident);
                 add_text(s, "building", b->bare[i].building);
                 add_text(s, "grid", b->bare[i].grid);
                 str_add(s, "}");
+                if (!fits(s, before))
+                        return;
         }
-        str_add(s, "]");
 }
 
 static void add_duty(Str *s, const Board *b)
@@ -235,19 +285,18 @@ bool board_json(const Board *b, char *ret, size_t cap, size_t *ret_size)
         if (b->accepted > 0)
                 str_addf(&s, ",\"accept_mean\":%" PRId64, b->accept_us / 1000000 / b->accepted);
         str_add(&s, "},\"items\":[");
-        for (uint32_t i = 0; i < b->n_items; i++) {
-                str_add(&s, i > 0 ? "," : "");
-                add_item(&s, &b->items[i]);
-        }
+        if (s.full)
+                return false;
+        add_items(&s, b);
         str_add(&s, "],\"echoes\":[");
-        for (uint32_t i = 0; i < b->n_echoes; i++) {
-                str_add(&s, i > 0 ? "," : "");
-                add_echo(&s, &b->echoes[i]);
-        }
-        str_add(&s, "]");
-        add_walls(&s, b);
+        add_echoes(&s, b);
+        str_addf(&s, "],\"requests\":%" PRIu32 ",\"problems\":[", b->requests);
+        add_problems(&s, b);
+        str_add(&s, "],\"answers\":[");
+        add_answers(&s, b);
+        str_addf(&s, "],\"unprotected_count\":%" PRIu32 ",\"unprotected\":[", b->unprotected);
         add_bare(&s, b);
-        str_add(&s, "}");
+        str_add(&s, "]}");
         if (s.full)
                 return false;
         *ret_size = s.n;

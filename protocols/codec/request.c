@@ -55,6 +55,9 @@ static void add_words(Str *s, const char *name, const char *text)
         if (!text || text[0] == '\0')
                 return;
         (void)str_copy(cut, sizeof(cut), text); /* cut is what we want */
+        for (char *p = cut; *p; p++)
+                if ((unsigned char)*p < ' ' || *p == 0x7f)
+                        *p = ' '; /* six bytes each in JSON */
         str_addf(s, ",\"%s\":", name);
         str_json(s, cut);
 }

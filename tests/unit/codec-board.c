@@ -110,6 +110,7 @@ static void full_matters(BoardItem *items, BoardEcho *echoes, const char *huge)
                 echoes[i] = (BoardEcho){.incident = UINT64_MAX,
                         .kind = "inactivity",
                         .priority = 5,
+                        .outcome = "\"\"\"\"\"\"\"\"\"\"\"\"\"\"\"",
                         .resident = huge,
                         .opened_us = T,
                         .accepted_us = T,
@@ -173,7 +174,7 @@ static void test_a_full_board_fits(void **state)
                 .echoes = echoes,
                 .n_echoes = BOARD_ECHOES_MAX,
                 .n_gaps = BOARD_GAPS_MAX};
-        const char *const texts[] = {"字", "\"", "\x01"};
+        const char *const texts[] = {"字", "\"", "\x01", "\x7f", "\xff", "\xf0\x9f\x86\x98"};
         size_t n = 0;
 
         for (size_t t = 0; t < sizeof(texts) / sizeof(texts[0]); t++) {
@@ -190,6 +191,10 @@ static void test_a_full_board_fits(void **state)
                 assert_true(board_json(&board, json, sizeof(json), &n));
                 assert_true(is_json(json, n));
                 print_message("%zu of %u bytes\n", n, BOARD_JSON_MAX);
+                /* With less room there is less on the wall, and it is JSON all the same. */
+                assert_true(board_json(&board, json, 20000, &n));
+                assert_true(n < 20000 && is_json(json, n));
+                assert_json(json, "$.requests", "4294967295");
         }
         n = 7;
         assert_false(board_json(&board, json, 100, &n));

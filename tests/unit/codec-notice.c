@@ -279,11 +279,14 @@ static void test_age(void **state)
 /* Whatever the registry holds: it fits, it is JSON, and the text is one line of UTF-8. */
 static void test_alert_hostile(void **state)
 {
-        static char huge[20000];
+        static char huge[20000], quotes[2000], checkpoint[1025];
         IncidentView view = view_sos();
         NoticeContext context = context_sos();
-        const char *const texts[] = {"\x01", "\"", "\\", "字", "\xff", "\n", "\xe5"};
+        const char *const texts[] = {
+                "\x01", "\x7f", "\"", "\\", "字", "\xf0\x9f\x86\x98", "\xff", "\n", "\xe5"};
 
+        memset(quotes, '"', sizeof(quotes) - 1);
+        memset(checkpoint, '1', sizeof(checkpoint) - 1);
         for (size_t t = 0; t < sizeof(texts) / sizeof(*texts); t++) {
                 const size_t size = strlen(texts[t]);
 
@@ -291,8 +294,17 @@ static void test_alert_hostile(void **state)
                         memcpy(huge + i, texts[t], size + 1);
                 context.resident = context.birth = context.phone = context.notes = context.grid = huge;
                 context.address = context.building = context.floor = context.access = context.device = huge;
-                context.owner_code = context.owner_name = context.worker_code = context.needs = huge;
+                context.owner_code = context.owner_name = context.needs = huge;
+                context.worker_code = "w01"; /* a code: str_code() */
                 context.accessible = true;
+                context.to_phone = huge;
+                context.words = (NoticeWords){
+                        .text = t % 2 ? quotes : huge, .evidence = quotes, .reason = quotes, .note = quotes};
+                context.checkpoint = checkpoint;
+                view.overdue = view.open_words = view.by_desk = true;
+                view.due_us = view.waiting_us = INT64_MAX;
+                view.rating = 5;
+                view.tier = 3;
                 for (context.n_contacts = 0; context.n_contacts < NOTICE_CONTACTS_MAX; context.n_contacts++)
                         context.contacts[context.n_contacts] =
                                 (NoticeContact){.role = ROLE_PROPERTY_GUARD, .name = huge, .phone = huge};
@@ -312,6 +324,8 @@ static void test_alert_hostile(void **state)
 
                         view.state = s;
                         view.kind = ALARM_UNKNOWN;
+                        view.group = s % 2 ? GROUP_REQUEST : GROUP_UNKNOWN;
+                        view.request = s % 2 ? REQUEST_STATE_WAITING : REQUEST_STATE_NONE;
                         alert(&view, &context);
                         assert_true(notice_text(&view, &context, text, sizeof(text)));
                         assert_true(str_utf8(text, strlen(text)));
@@ -567,25 +581,25 @@ static void test_reply(void **state)
         static char nonce[EVENT_ID_SIZE];
         size_t n = 0;
 
-        assert_true(reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1042, 88124, true, REQUEST_STATE_NONE, json,
-                sizeof(json), &n));
+        assert_true(reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1042, 88124, true,
+                REQUEST_STATE_NONE, json, sizeof(json), &n));
         assert_string_equal(json,
                 "{\"nonce\":\"x1\",\"result\":\"ok\",\"incident\":1042,\"state\":\"accepted\","
                 "\"owner\":\"w07\",\"seq\":88124,\"text\":\"好的 编号1042 已接单\"}");
         assert_int_equal(n, strlen(json));
-        assert_true(reply_json(
-                "", REPLY_REFUSED, STATE_NONE, REASON_SEVERAL, NULL, 0, 0, true, REQUEST_STATE_NONE, json, sizeof(json), &n));
+        assert_true(reply_json("", REPLY_REFUSED, STATE_NONE, REASON_SEVERAL, NULL, 0, 0, true,
+                REQUEST_STATE_NONE, json, sizeof(json), &n));
         assert_json(json, "$.nonce", "");
         assert_json(json, "$.state", "");
         assert_json(json, "$.seq", "");
         assert_json(json, "$.reason", "\"several\"");
         assert_json(json, "$.text", "\"未执行: 没有或不止一条未结报警, 请带编号\"");
-        assert_true(reply_json(
-                "x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, "w01", 5, 6, false, REQUEST_STATE_NONE, json, sizeof(json), &n));
+        assert_true(reply_json("x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, "w01", 5, 6, false,
+                REQUEST_STATE_NONE, json, sizeof(json), &n));
         assert_json(json, "$.recorded", "false");
         assert_json(json, "$.text", "\"好的: 已有人接单, 记为协助 编号5 已接单\"");
-        assert_false(
-                reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1, 2, true, REQUEST_STATE_NONE, json, 30, &n));
+        assert_false(reply_json("x1", REPLY_OK, STATE_ACCEPTED, REASON_NONE, "w07", 1, 2, true,
+                REQUEST_STATE_NONE, json, 30, &n));
 
         memset(nonce, 1, sizeof(nonce) - 1);
         for (Reason reason = 0; reason < REASON_MAX; reason++)
@@ -596,8 +610,8 @@ static void test_reply(void **state)
                                 assert_true(is_json(json, n));
                                 assert_true(json_at(json, "$.nonce")[0] != '\0');
                         }
-        assert_true(
-                reply_json("x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, owner, 5, 6, false, REQUEST_STATE_NONE, json, 240, &n));
+        assert_true(reply_json("x", REPLY_OK, STATE_ACCEPTED, REASON_HELPER, owner, 5, 6, false,
+                REQUEST_STATE_NONE, json, 240, &n));
         assert_json(json, "$.text", "");
 }
 
