@@ -42,7 +42,36 @@ typedef struct Message {
 } Message;
 
 static Watch *watches;
-static uint64_t top, checks, started_us, last_boot;
+static uint64_t top, started_us, last_boot;
+
+/* How often each has been judged: a sentence that was never asked proves nothing. */
+typedef struct Count {
+        const char *sentence;
+        uint64_t n;
+} Count;
+
+static Count counts[40];
+
+static Count *count_of(const char *sentence)
+{
+        Count *c = counts;
+
+        while (c->sentence && !str_equal(c->sentence, sentence))
+                c++;
+        ASSERT(c < counts + sizeof(counts) / sizeof(counts[0]) - 1);
+        c->sentence = sentence;
+        return c;
+}
+
+#define CHECKED(sentence)                                                                                   \
+        do {                                                                                                \
+                static Count *count;                                                                        \
+                                                                                                            \
+                if (!count)                                                                                 \
+                        count = count_of(sentence);                                                         \
+                count->n++;                                                                                 \
+        } while (0)
+
 static Message called[RING_MAX], reported[RING_MAX], rows[RING_MAX];
 static uint64_t n_called, n_reported, n_rows;
 static Message owed[OWED_MAX]; /* told to somebody who is on it: to be sent when it is on the disk */
@@ -60,7 +89,29 @@ void invariants_begin(void)
 
 uint64_t watch_checks(void)
 {
-        return checks;
+        uint64_t sum = 0;
+
+        for (const Count *c = counts; c->sentence; c++)
+                sum += c->n;
+        return sum;
+}
+
+static int by_sentence(const void *a, const void *b)
+{
+        return strcmp(((const Count *)a)->sentence, ((const Count *)b)->sentence);
+}
+
+void watch_print(void)
+{
+        Count sorted[sizeof(counts) / sizeof(counts[0])];
+        size_t n = 0;
+
+        while (counts[n].sentence)
+                n++;
+        memcpy(sorted, counts, sizeof(counts));
+        qsort(sorted, n, sizeof(Count), by_sentence);
+        for (size_t i = 0; i < n; i++)
+                printf("%14" PRIu64 "  %s\n", sorted[i].n, sorted[i].sentence);
 }
 
 static bool is_open(uint8_t state)
@@ -200,6 +251,7 @@ static void tier_reached(Watch *w, const JournalRow *j)
 
         if (w->state != STATE_ALERTING || w->resync)
                 return; /* a backup's ladder is no tier of the incident */
+        CHECKED("I3, I7: a tier never falls within a round, and none is skipped");
         if (j->round == w->round && j->tier < w->tier)
                 broken("I3: a tier never falls within a round", "incident %" PRIu64 ": %u after %u", w->id,
                         j->tier, w->tier);
@@ -217,6 +269,7 @@ static void accepted(Watch *w, const JournalRow *j)
 {
         const Worker *who = registry_worker(sim_registry, j->worker);
 
+        CHECKED("only a human who answers for it stops the ladder, and nobody takes what somebody owns");
         if (!j->worker)
                 broken("only a human stops the ladder", "incident %" PRIu64, w->id);
         if (!who || !(role_rights(who->role) & RIGHT_ACCEPT))
@@ -251,12 +304,12 @@ static void judge_level(const Watch *w, const IncidentView *v)
 {
         if (v->request == REQUEST_STATE_NONE || v->state == STATE_RESOLVED || world.clocks_wrong)
                 return;
-        checks++;
+        CHECKED("a request is at no level for longer than its limit");
         if (!v->due_us)
                 broken("I2: every open incident has the timers of its state", "request %" PRIu64, w->id);
         if (w->level_us != NONE_DUE && world.now_us > w->level_us + SLACK_US)
-                broken("a request is at no level for longer than its limit", "incident %" PRIu64 " at level %u", w->id,
-                        v->tier);
+                broken("a request is at no level for longer than its limit",
+                        "incident %" PRIu64 " at level %u", w->id, v->tier);
 }
 
 static void closed(Watch *w, const JournalRow *j)
@@ -265,6 +318,7 @@ static void closed(Watch *w, const JournalRow *j)
                      ((j->reason == REASON_TEST || j->reason == REASON_NOT_ACCEPTED) && j->worker);
         IncidentView v;
 
+        CHECKED("I4: closed only by a human or a named rule, and not while it burns");
         if (engine_view(daemon_engine(), w->id, clock_now(), &v) && v.group == GROUP_FIRE &&
                 v.condition == CONDITION_ACTIVE)
                 broken("what still burns is not closed", "incident %" PRIu64, w->id);
@@ -342,9 +396,18 @@ static bool is_press(const JournalRow *j)
 static void step(Watch *w, const JournalRow *j)
 {
         switch ((int)j->kind) {
-        case JOURNAL_OPENED: opened(w, j, false); level_begins(w); return;
-        case JOURNAL_REOPENED: opened(w, j, true); level_begins(w); return;
-        case JOURNAL_TIER: tier_reached(w, j); level_begins(w); return;
+        case JOURNAL_OPENED:
+                opened(w, j, false);
+                level_begins(w);
+                return;
+        case JOURNAL_REOPENED:
+                opened(w, j, true);
+                level_begins(w);
+                return;
+        case JOURNAL_TIER:
+                tier_reached(w, j);
+                level_begins(w);
+                return;
         case JOURNAL_WAITING:
                 if (j->on && w->level_us != NONE_DUE)
                         w->level_us += j->event->action.span_us;
@@ -398,7 +461,7 @@ static void judge(const Effect *e)
 {
         const JournalRow *j = &e->journal;
 
-        checks++;
+        CHECKED("I1: every stored event is in an incident or has a named rule; what is late says so");
         if (j->kind == JOURNAL_EVENT && !e->incident && j->reason == REASON_NONE)
                 broken("I1: every stored event is in an incident or has a named rule", "row %" PRIu64,
                         e->seq);
@@ -424,6 +487,7 @@ void watch_row(const Effect *e)
         judge(e);
         if (!w)
                 return;
+        CHECKED("I11: no step happens in zero time again and again");
         if (e->journal.kind == JOURNAL_NOTIFIED && e->journal.state != STATE_ALERTING)
                 owe(e);
         if (e->journal.kind == JOURNAL_NOTIFIED)
@@ -459,7 +523,7 @@ static void judge_calming(const PortAlert *a)
 
         if (daemon_degraded() || world.history_lost || a->channel == CHANNEL_EXEC)
                 return;
-        checks++;
+        CHECKED("others are stood down, and alerts cleared, only when the disk says so");
         if (over && there && is_open(row.state))
                 broken("an alert is cleared only when the disk says that it is over", "incident %" PRIu64,
                         a->incident);
@@ -483,7 +547,7 @@ static void judge_asked(const PortAlert *a)
                 !engine_view(daemon_engine(), a->incident, clock_now(), &v) || !v.backup_seq ||
                 a->seq < v.backup_seq)
                 return;
-        checks++;
+        CHECKED("whoever is called as backup is asked to come");
         for (uint32_t n = 0; engine_recipient(daemon_engine(), a->incident, n, clock_now(), &r); n++)
                 if (r.worker == a->worker && r.declined)
                         return;
@@ -519,7 +583,7 @@ void watch_store(void)
                 if (m->seq > disk_last_seq() || watches[m->incident].last_seq > disk_last_seq() ||
                         daemon_degraded())
                         continue;
-                checks++;
+                CHECKED("whoever is told something is called when it is recorded");
                 if (engine_view(daemon_engine(), m->incident, clock_now(), &v) &&
                         (v.state == STATE_ACCEPTED || v.state == STATE_ON_SCENE))
                         broken("whoever is told something is called when it is recorded",
@@ -543,13 +607,13 @@ void watch_submit(void)
                         asks_for_help(rows[i].incident))
                         broken("what raises help leaves before the disk is touched",
                                 "row %" PRIu64 " of incident %" PRIu64, rows[i].seq, rows[i].incident);
-        checks++;
+        CHECKED("what raises help leaves before the disk is touched");
         n_rows = 0;
 }
 
 void watch_receipt(const PortReceipt *r)
 {
-        checks++;
+        CHECKED("I8: a receipt implies a row that survives");
         if (r->seq > disk_last_seq())
                 broken("I8: a receipt implies a row that survives", "receipt %" PRIu64 ", disk %" PRIu64,
                         r->seq, disk_last_seq());
@@ -563,7 +627,7 @@ void watch_reply(const char *json)
         const char *seq = strstr(json, "\"seq\":");
         unsigned long long n = 0;
 
-        checks++;
+        CHECKED("I9: no action is confirmed without its row");
         if (strstr(json, "\"recorded\":false")) {
                 if (!daemon_degraded())
                         broken("I9: no action is confirmed without its row", "%s, and the disk is well",
@@ -577,7 +641,7 @@ void watch_reply(const char *json)
 
 void watch_lamp(const char *device, uint64_t incident, Lamp lamp)
 {
-        checks++;
+        CHECKED("the lamp is lit only when it is true");
         if (world.history_lost)
                 return;
         if (!disk_state(incident, &row))
@@ -598,7 +662,7 @@ void watch_drop(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t se
         const Message m = {.incident = incident, .seq = seq, .worker = worker, .channel = channel};
         IncidentView v;
 
-        checks++;
+        CHECKED("a message that waits is kept until a channel has taken it");
         if (!world.alive || remembers(reported, n_reported, &m, false) ||
                 remembers(called, n_called, &m, false))
                 return;
@@ -610,7 +674,7 @@ void watch_drop(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t se
 void watch_committed(uint64_t seq, uint64_t before)
 {
         ASSERT(seq >= before);
-        checks++;
+        CHECKED("I5: the journal is contiguous");
 }
 
 /* After each turn */
@@ -648,7 +712,7 @@ static void judge_rate(Watch *w, const IncidentView *v, bool callable)
 
         if (v->priority != 1 || !p->renotify_us)
                 return;
-        checks++;
+        CHECKED("each P1 that nobody has is called at its rate");
         if (!callable)
                 w->callable_us = 0;
         else if (!w->callable_us)
@@ -671,7 +735,7 @@ static void judge_tiers(const Watch *w, const IncidentView *v, Now now)
         for (uint32_t n = 0; engine_recipient(daemon_engine(), w->id, n, now, &r); n++)
                 if (r.worker <= PEOPLE_MAX)
                         told[r.worker] = told[r.worker] || r.seq > since || r.declined || r.owner;
-        checks++;
+        CHECKED("I7: by D[k] everybody of the tiers up to k has been called");
         for (uint32_t id = 1; id < sim_registry->n_workers; id++) {
                 const Worker *who = registry_worker(sim_registry, id);
                 bool wanted = false;
@@ -701,7 +765,7 @@ static void judge_human(const Watch *w, const IncidentView *v)
                 from = started_us;
         if (!world.calm)
                 return;
-        checks++;
+        CHECKED("I12: when faults end, every open incident reaches a human within its class's limits");
         if (world.now_us > from + human_limit(v))
                 broken("I12: when faults end, every open incident reaches a human within its class's limits",
                         "incident %" PRIu64 " of class %s since %" PRIu64 " s", w->id, class_word(v->class),
@@ -710,7 +774,7 @@ static void judge_human(const Watch *w, const IncidentView *v)
 
 static void judge_press(const Watch *w, bool callable)
 {
-        checks++;
+        CHECKED("who presses again is heard again");
         if (w->pressed_us && world.now_us > w->pressed_us + SLACK_US && started_us < w->pressed_us &&
                 callable)
                 broken("who presses again is heard again", "incident %" PRIu64, w->id);
@@ -718,7 +782,7 @@ static void judge_press(const Watch *w, bool callable)
 
 static void judge_promises(const Watch *w, const IncidentView *v)
 {
-        checks++;
+        CHECKED("an owner who does not come is not waited for; nobody there in the longest time: everybody");
         if (v->state == STATE_ACCEPTED && w->arrive_us != NONE_DUE && world.now_us > w->arrive_us + SLACK_US)
                 broken("an owner who does not come is not waited for", "incident %" PRIu64, w->id);
         if (v->state != STATE_ON_SCENE && v->state != STATE_RESOLVED && w->max_us != NONE_DUE &&
@@ -739,7 +803,7 @@ static void judge_alerting(Watch *w, const IncidentView *v, Now now)
                         expect_step(w, world.now_us);
         }
         w->jumped = false;
-        checks++;
+        CHECKED("I7, I10: by D[k] all tiers up to k have been attempted, whatever the clock does");
         if (w->deadline_us != NONE_DUE && world.now_us > w->deadline_us + SLACK_US)
                 broken(world.clocks_wrong ? "I10: a clock that jumps delays no step"
                                           : "I7: by D[k] all tiers up to k have been attempted",
@@ -805,6 +869,7 @@ void watch_turn(void)
                         continue;
                 if (w->resync || !w->state)
                         resync(w, &v);
+                CHECKED("I1, I2: every step has its row, every open incident the timers of its state");
                 if (v.state == STATE_ALERTING && !v.next_tier_us)
                         broken("I2: every open incident has the timers of its state", "incident %" PRIu64,
                                 id);
@@ -844,7 +909,7 @@ void watch_start(void)
                 else if (!there && !world.history_lost)
                         memset(w, 0, sizeof(*w)); /* it never was: its number may be given again */
         }
-        checks++;
+        CHECKED("I6: a restart loses no incident");
 }
 
 void watch_death(void)

@@ -260,6 +260,10 @@ static void soak(uint64_t for_s, uint64_t first)
                 run_one(first + n++);
         took = seconds() - begin;
         print_sums(n);
+        watch_print();
+        printf("%14" PRIu64 "  I6: what a restart would restore is what lives\n", sum.compared);
+        printf("%14" PRIu64 "  the engine's own check, and nothing due left behind, after each turn\n",
+                sum.turns);
         printf("%.1f simulated years an hour on one core\n",
                 (double)n * (world_days + 2) / 365.25 / took * 3600);
 }

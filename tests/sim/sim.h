@@ -206,3 +206,4 @@ void watch_drop(
 void watch_sent(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
 void watch_committed(uint64_t seq, uint64_t before);
 uint64_t watch_checks(void);
+void watch_print(void); /* how often each invariant was judged */
