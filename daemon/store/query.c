@@ -26,10 +26,15 @@ static void cell_read(const Audit *a, sqlite3_stmt *s, int column, AuditCell *ce
         *cell = (AuditCell){.null = type == SQLITE_NULL};
         if (cell->null)
                 return;
-        cell->number = sqlite3_column_int64(s, column);
-        if (a->terse && type == SQLITE_INTEGER)
-                return;
-        cell->real = sqlite3_column_double(s, column);
+        if (type == SQLITE_INTEGER) {
+                cell->number = sqlite3_column_int64(s, column);
+                cell->real = (double)cell->number;
+                if (a->terse)
+                        return;
+        } else if (type == SQLITE_FLOAT) {
+                cell->real = sqlite3_column_double(s, column);
+                cell->number = sqlite3_column_int64(s, column);
+        } /* a text is no number, and trying costs more than the rest */
         cell->text = (const char *)sqlite3_column_text(s, column);
         cell->n = (size_t)sqlite3_column_bytes(s, column);
 }

@@ -2,11 +2,12 @@
 """Devices as they are sold: profiles, strangers that are claimed, and what happens when everything is restarted."""
 
 import json
+import shutil
 import subprocess
 
 import pytest
 
-from net import BUILD, SOURCE, coap, wait_for
+from net import BUILD, DEMO, SOURCE, coap, wait_for
 
 PROFILES = {"MQTT": {"Profiles": SOURCE / "config" / "profiles"}}
 PRESSED = {"action": "emergency", "battery": 100, "linkquality": 132}
@@ -181,6 +182,40 @@ def test_a_device_that_announces_itself(home):
     alert = desk.wait(home.topic("worker/d01/alert/+"), lambda m: m.json.get("kind") == "smoke", since=zigbee_mark).json
     assert alert["device"] == "kitchen", "once, by the profile, under the name that the bridge gives it"
     assert "zigbee2mqtt_0x00158d" not in unclaimed(home)
+
+
+def test_carriers_and_bytes(home):
+    """NB-IoT by a carrier's push, and a LoRaWAN button that nobody decodes; the simulator plays them by their samples."""
+    bind(home, "smoke-nb", "h101", "smoke", "ctwing")
+    bind(home, "raw-1", "h101", "button", "milesight-ws101-raw")
+    w01, sim = home.worker("w01"), [BUILD / "tools/huying-sim/huying-sim", "profile"]
+    broker = ["--mqtt", f"127.0.0.1:{home.broker.port}", "--profiles", SOURCE / "config/profiles", "--sample", "1"]
+    subprocess.run([*sim, "milesight-ws101-raw", *broker, "--device", "raw-1"], check=True, timeout=60)
+    w01.wait(home.topic("worker/w01/alert/+"), lambda m: m.json.get("device") == "raw-1" and m.json["kind"] == "sos")
+    subprocess.run([*sim, "ctwing", *broker, "--device", "smoke-nb"], check=True, timeout=60)
+    w01.wait(home.topic("worker/w01/alert/+"), lambda m: m.json.get("device") == "smoke-nb" and m.json["kind"] == "smoke")
+
+
+def test_a_wristband_leaves_the_circle_around_home(home, tmp_path):
+    folder = tmp_path / "registry"
+    shutil.copytree(DEMO, folder)
+    (folder / "rules.csv").write_text("resident,rule,value\nr101,geofence,34.27110 108.94020 500m\nr101,geofence_delay,0\n")
+    home.daemon.ctl("import", folder)
+    w01, f101, band = home.worker("w01"), home.worker("f101"), home.device("band-101")
+    band.publish(home.topic("up/band-101/status"), {"lat": 34.2711, "lon": 108.9402, "accuracy": 10})
+    band.publish(home.topic("up/band-101/status"), {"lat": 34.2811, "lon": 108.9402, "accuracy": 10, "battery": 70})
+    alert = home.alert(w01, "w01", where=lambda a: a["kind"] == "wandering")
+    assert alert["priority"] == 2 and alert["why"] == "left_home" and alert["radius"] == 500
+    assert 1000 < alert["distance"] < 1200 and alert["place"] == {"lat": 34.2811, "lon": 108.9402, "accuracy": 10}
+    assert "34.2811" in alert["map"] and "离开安全范围" in alert["text"]
+    assert home.alert(f101, "f101", alert["incident"])["kind"] == "wandering", "the family may know where he is"
+    band.publish(home.topic("up/band-101/status"), {"lat": 34.2711, "lon": 108.9402, "accuracy": 10})
+    assert home.alert(w01, "w01", alert["incident"], lambda a: a.get("condition") == "cleared")["state"] == "alerting"
+    home.daemon.kill9()
+    home.daemon.start()
+    home.wait_online()
+    w01 = home.worker("w01")
+    assert home.alert(w01, "w01", alert["incident"])["place"]["lat"] == 34.2711, "it is known over a restart"
 
 
 def test_a_newcomer_sees_a_device_work_without_owning_one(home):

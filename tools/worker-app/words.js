@@ -98,6 +98,9 @@
     // one alert
     where: ['地址', 'Where'],
     map: ['看地图', 'Map'],
+    place: ['本人现在的位置', 'Where the person is now'],
+    place_at: ['北纬 {0}，东经 {1}', '{0} north, {1} east'],
+    place_within: ['，误差约 {0} 米', ', within {0} m'],
     enter: ['怎么进门', 'How to get in'],
     enter_later: ['接单后显示', 'shown when you have accepted'],
     notes: ['病史和注意', 'Illness, medicine, notes'],
