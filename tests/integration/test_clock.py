@@ -27,10 +27,10 @@ class Clock:
         self.path = path
         path.write_bytes(struct.pack("q", 0))
 
-    def set(self, seconds):
-        """So many seconds from the truth."""
+    def set(self, seconds, gone_by=0):
+        """So many seconds from the truth; as many more since boot."""
         with open(self.path, "r+b") as f:
-            f.write(struct.pack("q", int(seconds * 1e6)))
+            f.write(struct.pack("qq", int(seconds * 1e6), int(gone_by * 1e6)))
 
     def environment(self):
         return {"LD_PRELOAD": str(LIBRARY), "CLOCK_SHIFT": str(self.path)}
@@ -107,3 +107,24 @@ def test_a_restart_after_a_start_in_1970_knows_its_ladder(make_site, tmp_path):
     site.alert(c01, "c01", incident, lambda a: a["tier"] == 5)
     steps = steps_of(site, incident)
     assert all(steps[tier] < due + 5 for tier, due in ((4, 8), (5, 11)))
+
+
+def test_a_clock_that_nobody_sets_is_an_incident_after_ten_minutes(make_site, tmp_path):
+    clock = Clock(tmp_path / "clock")
+    clock.set(10 - time.time())
+    site = make_site(settings=TIMES, environment=clock.environment())
+    bed, o01 = site.device("sos-101"), site.worker("o01")
+
+    def causes():
+        return [r["body"].get("on") for r in rows(site, 8) if r["body"]["cause"] == "clock"]
+
+    site.press(bed, "sos-101", "e-1", kind="test")
+    site.receipt(bed, "sos-101", "e-1")
+    assert not causes()
+    clock.set(10 - time.time() + 660 + 5, gone_by=660)  # eleven minutes, and still 1970
+    site.press(bed, "sos-101", "e-2", kind="test")
+    assert site.alert(o01, "o01")["kind"] == "system", "the operator is called"
+    wait_for(lambda: causes() == [True], what=lambda: f"{rows(site, 8)}")
+    clock.set(660, gone_by=660)  # somebody sets it
+    site.press(bed, "sos-101", "e-3", kind="test")
+    wait_for(lambda: False in causes(), what=lambda: f"{rows(site, 8)}")
