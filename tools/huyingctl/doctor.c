@@ -86,6 +86,7 @@ static void look_gateway(Doctor *d)
 typedef struct BrokerConfig {
         unsigned listeners, bound; /* bound: with use_username_as_clientid */
         bool anonymous, accounts, acl, autosave_on_changes, size_limit, zero_inflight, zero_queued, nodelay;
+        bool persistence, location;
         char acl_path[256];
 } BrokerConfig;
 
@@ -136,6 +137,10 @@ static void broker_line(BrokerConfig *b, const char *key, const char *value)
                 b->zero_queued = str_equal(value, "0");
         else if (str_equal(key, "set_tcp_nodelay"))
                 b->nodelay = yes;
+        else if (str_equal(key, "persistence"))
+                b->persistence = yes;
+        else if (str_equal(key, "persistence_location"))
+                b->location = value[0] == '/';
 }
 
 static int broker_read(BrokerConfig *b, const char *path)
@@ -182,6 +187,11 @@ static void broker_settings(Doctor *d, const BrokerConfig *b)
                         "a listener lacks use_username_as_clientid: a session, and the SOS that waits in "
                         "it, can be taken over",
                         shipped);
+        if (!b->persistence || !b->location)
+                finding(d, "消息服务器重启后什么都不记得",
+                        "the broker forgets its sessions when it restarts, and with them the alarms that wait for the "
+                        "gateway",
+                        "persistence true; persistence_location /var/lib/mosquitto/");
         if (b->autosave_on_changes)
                 finding(d, "消息服务器每条消息都写盘", "autosave_on_changes wears out flash",
                         "set it to false");
@@ -399,11 +409,14 @@ typedef struct Heard {
 static bool on_row(void *userdata, const AuditRow *row)
 {
         Heard *h = userdata;
-        char code[CODE_SIZE];
+        char code[CODE_SIZE], via[32] = "";
         uint32_t id;
 
-        if (row->kind != JOURNAL_EVENT || !row->body ||
+        /* A test counts, but not a drill: that shows what the gateway does, and nothing of the device. */
+        if ((row->kind != JOURNAL_EVENT && row->kind != JOURNAL_TEST) || !row->body ||
                 !json_text(row->body, row->body_size, "$.device", code, sizeof(code)))
+                return true;
+        if (json_text(row->body, row->body_size, "$.via", via, sizeof(via)) && str_equal(via, event_via_word(VIA_CONTROL)))
                 return true;
         id = registry_device_id(h->registry, code);
         if (id)
@@ -436,7 +449,7 @@ static void look_devices(Doctor *d)
                 well("每台设备都试过", "an alarm of every device has arrived at least once");
                 return;
         }
-        str_addf(&r, "press each once, or huyingctl drill DEVICE: %s", names);
+        str_addf(&r, "press each once (huyingctl drill tries the gateway, not the device): %s", names);
         finding(d, "有设备从未试过", "devices of which no alarm has ever arrived", remedy);
 }
 
