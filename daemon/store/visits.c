@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/cleanup.h"
+#include "limits.h"
 
 static const char begin_sql[] =
         "INSERT OR IGNORE INTO visit(n, resident, worker, service, since, seconds, counts, forgotten, "
@@ -149,8 +151,8 @@ uint64_t cares_version(Cares *c)
         return version;
 }
 
-/* Of one bed, or (0) of all. What was counted before of it is gone. */
-static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t resident)
+/* Of one bed, or (0) of all, from the database, without the lock: it is the loop's too, and a disk may hang in any step. */
+static void rows_read(sqlite3 *db, int64_t from_us, uint32_t resident, Care **ret, size_t *ret_n)
 {
         const char *sql = resident ? "SELECT resident, count(*), sum(seconds), max(since) FROM visit"
                                      " WHERE since >= ?1 AND counts = 1 AND resident = ?2 GROUP BY resident"
@@ -158,17 +160,44 @@ static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t resident)
                                      " WHERE since >= ?1 AND counts = 1 AND resident > ?2 GROUP BY resident";
         sqlite3_stmt *s = NULL;
         int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+        size_t cap = 0;
 
-        lock(c);
-        for (size_t i = 0; i < c->n; i++)
-                if (!resident || i == resident)
-                        c->cares[i] = (Care){0};
+        *ret = NULL;
+        *ret_n = 0;
         if (rc == SQLITE_OK)
                 rc = sqlite3_bind_int64(s, 1, from_us);
         if (rc == SQLITE_OK)
                 rc = sqlite3_bind_int64(s, 2, resident);
         while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-                uint32_t id = (uint32_t)sqlite3_column_int64(s, 0);
+                sqlite3_int64 id = sqlite3_column_int64(s, 0);
+
+                if (id <= 0 ||
+                        id >= LIMIT_DEVICES) /* of a damaged row: ids are small, and no bed has this one */
+                        continue;
+                if (*ret_n == cap) {
+                        cap = cap * 2 + 64;
+                        *ret = realloc(*ret, cap * sizeof(Care));
+                        ASSERT(*ret);
+                }
+                (*ret)[(*ret_n)++] = (Care){(uint32_t)id, (uint32_t)sqlite3_column_int64(s, 1),
+                        (uint64_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
+        }
+        (void)sqlite3_finalize(s); /* a failure shows at the next commit, which counts again */
+}
+
+/* What was counted before of this bed, or (0) of all, is gone. */
+static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t resident)
+{
+        _cleanup_(freep) Care *rows = NULL;
+        size_t n;
+
+        rows_read(db, from_us, resident, &rows, &n);
+        lock(c);
+        for (size_t i = 0; i < c->n; i++)
+                if (!resident || i == resident)
+                        c->cares[i] = (Care){0};
+        for (size_t k = 0; k < n; k++) {
+                uint32_t id = rows[k].resident;
 
                 if (id >= c->n) {
                         c->cares = realloc(c->cares, (id + 64) * sizeof(Care));
@@ -176,12 +205,10 @@ static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t resident)
                         memset(c->cares + c->n, 0, (id + 64 - c->n) * sizeof(Care));
                         c->n = id + 64;
                 }
-                c->cares[id] = (Care){id, (uint32_t)sqlite3_column_int64(s, 1),
-                        (uint64_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
+                c->cares[id] = rows[k];
         }
         c->version++;
         unlock(c);
-        (void)sqlite3_finalize(s); /* a failure shows at the next commit, which counts again */
 }
 
 void cares_committed(Cares *c, sqlite3 *db, VisitsTouched *touched)

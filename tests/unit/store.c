@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The store with its thread on a sound disk: what is committed, in which order, and what a start finds. */
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "store/audit.h"
 #include "store/registry-build.h"
@@ -510,9 +512,55 @@ static void test_visits(void **state)
         check_journal(1, 7);
 }
 
+static void *cares_ask(void *cares)
+{
+        Care care;
+
+        (void)cares_of(cares, 1, &care);
+        return NULL;
+}
+
+/* In the middle of a statement, as a disk that hangs would be: whoever asks has an answer. */
+static int on_step(void *cares)
+{
+        struct timespec until;
+        pthread_t thread;
+
+        assert_int_equal(clock_gettime(CLOCK_REALTIME, &until), 0);
+        until.tv_sec += 20;
+        assert_int_equal(pthread_create(&thread, NULL, cares_ask, cares), 0);
+        assert_int_equal(pthread_timedjoin_np(thread, NULL, &until), 0);
+        return 0;
+}
+
+/* The loop asks what beds have had: it never waits for the disk, and a damaged row is nobody's. */
+static void test_cares_are_counted_without_the_loop(void **state)
+{
+        VisitsTouched touched = {0};
+        Cares *c = cares_new();
+        sqlite3 *db = NULL;
+        Care care;
+
+        assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+        assert_int_equal(sqlite3_exec(db,
+                                 "CREATE TABLE visit(resident INTEGER, counts INTEGER, seconds INTEGER, since INTEGER);"
+                                 "INSERT INTO visit VALUES(1, 1, 60, 5), (1, 1, 40, 7), (4294967290, 1, 1, 9),"
+                                 " (-1, 1, 1, 9), (9000000000000000000, 1, 1, 9)",
+                                 NULL, NULL, NULL),
+                SQLITE_OK);
+        cares_from(c, 1);
+        sqlite3_progress_handler(db, 20, on_step, c);
+        cares_committed(c, db, &touched);
+        assert_true(cares_of(c, 1, &care));
+        assert_true(care.visits == 2 && care.seconds == 100 && care.last_us == 7);
+        assert_false(cares_of(c, UINT32_MAX - 5, &care));
+        cares_free(c);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 int main(void)
 {
-        const struct CMUnitTest tests[] = {TEST(test_first), TEST(test_all), TEST(test_visits), TEST(test_groups),
+        const struct CMUnitTest tests[] = {TEST(test_cares_are_counted_without_the_loop), TEST(test_first), TEST(test_all), TEST(test_visits), TEST(test_groups),
                 TEST(test_stop), TEST(test_kill), TEST(test_prune), TEST(test_bound), TEST(test_readings),
                 TEST(test_contiguous), TEST(test_numbers), TEST(test_ceilings), TEST(test_auditor)};
 
