@@ -55,7 +55,8 @@ static int64_t limit_end(const Engine *e, int64_t at, uint64_t span_us, bool wor
 
         ASSERT(at != NEVER);
         then.wall_us = now_wall_of(e, at);
-        if (!working)
+        if (!working ||
+                span_us > CALENDAR_DAYS_MAX * USEC_PER_DAY) /* a plan of a row that says more is damaged */
                 return at + (int64_t)span_us;
         return at + calendar_after(e->registry, &e->policy.requests.hours, then, span_us, whole_days) -
                then.wall_us;
@@ -292,21 +293,54 @@ void request_press(Engine *e, Incident *in)
         emit_alert(e, in);
 }
 
-static char lower(char c)
+#define HAN 0x2e80 /* from here on: scripts that are written without spaces */
+
+/* The next character as it is compared: full-width forms are ASCII, letters are small. 0: the end. */
+static uint32_t letter(const char **p)
 {
-        return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+        const unsigned char *u = (const unsigned char *)*p;
+        unsigned more = u[0] >= 0xf0 ? 3 : u[0] >= 0xe0 ? 2 : u[0] >= 0xc0 ? 1 : 0;
+        uint32_t c = more ? u[0] & (0x3fu >> more) : u[0];
+
+        for (unsigned i = 1; i <= more; i++) {
+                if ((u[i] & 0xc0) != 0x80) /* no UTF-8: each byte for itself */
+                        return (*p)++, u[0];
+                c = c << 6 | (u[i] & 0x3fu);
+        }
+        *p += c ? more + 1 : 0;
+        if (c >= 0xff01 && c <= 0xff5e)
+                c -= 0xff01 - '!';
+        return c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c;
+}
+
+static bool is_blank(uint32_t c)
+{
+        return (c > 0 && c <= ' ') || c == 0xa0 || (c >= 0x2000 && c <= 0x200f) || c == 0x3000 ||
+               c == 0xfeff;
+}
+
+/* Blanks between two Chinese characters do not matter (救 命); between letters they make other words. */
+static bool begins(const char *text, const char *word, const char *end)
+{
+        uint32_t last = 0;
+
+        while (word < end) {
+                uint32_t want = letter(&word), got = letter(&text);
+
+                while (last >= HAN && want >= HAN && is_blank(got))
+                        got = letter(&text);
+                if (got != want)
+                        return false;
+                last = want;
+        }
+        return true;
 }
 
 static bool contains(const char *text, const char *word, size_t n)
 {
-        for (; *text; text++) {
-                size_t i = 0;
-
-                while (i < n && lower(text[i]) == lower(word[i]))
-                        i++;
-                if (i == n)
+        for (const char *p = text; *p; (void)letter(&p)) /* goes to the next one */
+                if (begins(p, word, word + n))
                         return true;
-        }
         return false;
 }
 

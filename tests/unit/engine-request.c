@@ -10,6 +10,7 @@
 
 #include "base/str.h"
 #include "engine/calendar.h"
+#include "engine/internal.h"
 #include "tests/unit/engine-kit.h"
 
 #define H 3600
@@ -545,6 +546,43 @@ static void test_words_of_an_emergency(void **state_)
         kit_end(&k);
 }
 
+/* No configuration says so, but a damaged row's plan can: it is a long time, and not the end of the gateway. */
+static void test_a_level_of_years(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.requests.working_days = true;
+        k.policy.classes[CLASS_REQUEST].tiers[1].delay_us = 500ull * D * 1000000;
+        k.policy.classes[CLASS_REQUEST].tiers[2].delay_us = 2000ull * D * 1000000;
+        kit_policy(&k);
+        ask(&k);
+        assert_true(view(&k, 1).due_us == k.now.wall_us + 500ll * D * 1000000);
+        kit_end(&k);
+}
+
+/* However a frightened person, or an input method, writes it. */
+static void test_words_of_an_emergency_in_any_width(void **state_)
+{
+        static const struct {
+                const char *text;
+                bool urgent;
+        } rows[] = {{"快来！救命", true}, {"救 命", true}, {"救\u3000命啊", true}, {"救\u200b \u00a0命", true},
+                {"ＳＯＳ", true}, {"ｓｏＳ!", true}, {"家里着\n火了", true}, {"so so", false}, {"s o s", false},
+                {"救了一命", false}, {"救", false}, {"命 救", false}, {"so", false}, {"\U0001f198", false},
+                {"\xe6\x95", false}, {"\xe6救命", true}, {"\xf0", false}, {"", false}};
+        Kit k;
+
+        kit_begin(&k);
+        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                assert_int_equal(request_urgent(k.engine, rows[i].text), rows[i].urgent);
+        (void)str_copy(k.policy.requests.urgent, URGENT_SIZE, "ＦＩＲＥ \xe6");
+        kit_policy(&k);
+        assert_true(request_urgent(k.engine, "a fire"));
+        assert_false(request_urgent(k.engine, "救命"));
+        kit_end(&k);
+}
+
 static void test_an_sos_is_linked_to_his_own_requests_alone(void **state_)
 {
         Kit k;
@@ -666,7 +704,9 @@ int main(void)
                 cmocka_unit_test(test_at_night),
                 cmocka_unit_test(test_pressed_again),
                 cmocka_unit_test(test_written_down_by_a_desk),
+                cmocka_unit_test(test_a_level_of_years),
                 cmocka_unit_test(test_words_of_an_emergency),
+                cmocka_unit_test(test_words_of_an_emergency_in_any_width),
                 cmocka_unit_test(test_an_sos_is_linked_to_his_own_requests_alone),
                 cmocka_unit_test(test_of_a_device_that_nobody_knows),
                 cmocka_unit_test(test_a_level_without_anybody_is_passed),
