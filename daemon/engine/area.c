@@ -50,7 +50,8 @@ static uint64_t area_key(const Engine *e, const Area *a)
 {
         const Dwelling *of = registry_dwelling(e->registry, a->dwelling);
 
-        return of && of->building ? idmap_hash(of->building, strlen(of->building)) ^ a->grid : a->grid;
+        ASSERT(!of || of->building); /* area_takes() has seen its name */
+        return of ? idmap_hash(of->building, strlen(of->building)) ^ a->grid : a->grid;
 }
 
 static bool recent(const Engine *e, const DeviceState *d)

@@ -473,8 +473,10 @@ static void test_an_outage_whose_matter_has_left_the_memory(void **state_)
         act(&k, ACTION_ARRIVED, "c01", id);
         resolve(&k, "c01", id, "helped");
         at(&k, 246);
-        for (uint32_t i = 1; i <= 12; i++)
+        for (uint32_t i = 1; i <= 12; i++) {
                 press(&k, town_codes[i], "p");
+                alarm(&k, ALARM_SMOKE, town_codes[i], "s");
+        }
         assert_false(engine_view(k.engine, id, k.now, &(IncidentView){0}));
         at(&k, 400);
         assert_int_equal(areas(&k), 0);

@@ -451,6 +451,29 @@ static void test_of_who_was_not_called_no_receipt_is_awaited(void **state_)
         kit_end(&k);
 }
 
+/* Reopened: the phone that rang for the matter before rings no more, and the tier is empty. */
+static void test_reopened_the_old_call_does_not_count(void **state_)
+{
+        Event ev;
+        Kit k;
+
+        begin(&k, false);
+        k.policy.channels[0].gap_us = USEC_PER_HOUR;
+        engine_policy_set(k.engine, &k.policy);
+        presence(&k, "w01", true);
+        at(&k, 200); /* lost */
+        press(&k, "sos-101", "1");
+        assert_int_equal(called_on(&k, "w01", SMS), 1);
+        assert_int_equal(tier(&k, 1), 1);
+        ev = action_of(ACTION_RESOLVE, "d01", 1, NULL);
+        ev.action.has_note = true;
+        (void)str_copy(ev.action.outcome, WORD_SIZE, "helped");
+        step(&k, &ev);
+        press(&k, "sos-101", "2");
+        assert_int_equal(tier(&k, 1), 2);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -476,6 +499,7 @@ int main(void)
                 cmocka_unit_test(test_what_rang_in_the_round_before_rings_no_more),
                 cmocka_unit_test(test_a_late_receipt_does_not_leave_the_loop),
                 cmocka_unit_test(test_of_who_was_not_called_no_receipt_is_awaited),
+                cmocka_unit_test(test_reopened_the_old_call_does_not_count),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -105,6 +105,8 @@ static void test_who_is_not_remembered_may_act_all_the_same(void **state_)
         Kit k;
 
         fill(&k);
+        act_x(&k, ACTION_VITALS, 395, 1); /* would have been told, and may look */
+        assert_int_equal(count(&k, EFFECT_VIEW), 1);
         act_x(&k, ACTION_ACCEPT, 395, 1);
         expect_reply(&k, REPLY_OK, REASON_HELPER);
         assert_int_equal(rows(&k, JOURNAL_HELPER), 9);
@@ -118,6 +120,8 @@ static void test_who_is_not_remembered_may_act_all_the_same(void **state_)
         act_x(&k, ACTION_ACCEPT, 395, 1); /* the owner, although the incident has no room for his name */
         expect_reply(&k, REPLY_OK, REASON_NONE);
         assert_int_equal(view(&k, 1).owner, 395);
+        act_x(&k, ACTION_VITALS, 395, 1);
+        assert_int_equal(count(&k, EFFECT_VIEW), 2);
         act_x(&k, ACTION_ARRIVED, 395, 1);
         assert_int_equal(state(&k, 1), STATE_ON_SCENE);
         act_x(&k, ACTION_RELEASE, 395, 1);
@@ -372,6 +376,28 @@ static void test_an_owner_who_is_not_remembered_is_asked_when_he_is_lost(void **
         kit_end(&k);
 }
 
+/* The programs are called after those who help: at whichever point a list ends. */
+static void test_the_programs_are_called_however_full_the_list(void **state_)
+{
+        for (int helpers = 100; helpers < 140; helpers++) {
+                Event ev = device_event(ALARM_SMOKE, "smoke-102", NULL);
+                Kit k;
+
+                crowd(&k);
+                k.policy.exec_channels = k.policy.exec_priority = 1;
+                everybody_at_once(&k, CLASS_SMOKE);
+                alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+                act_x(&k, ACTION_ACCEPT, 5, 1);
+                for (int i = 1; i <= helpers; i++)
+                        if (i != 5)
+                                act_x(&k, ACTION_ACCEPT, i, 1);
+                go(&k, 30);
+                (void)drain(&k, engine_step(k.engine, &ev, k.now, &k.list));
+                assert_int_equal(calls[0], 2);
+                kit_end(&k);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -386,6 +412,7 @@ int main(void)
                 cmocka_unit_test(test_a_crowd_that_joins_is_called_once),
                 cmocka_unit_test(test_the_previous_owner_is_called_however_full_the_list),
                 cmocka_unit_test(test_an_owner_who_is_not_remembered_is_asked_when_he_is_lost),
+                cmocka_unit_test(test_the_programs_are_called_however_full_the_list),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -514,7 +514,8 @@ static void test_a_device_with_everything_wrong_that_beats(void **state_)
         assert_true(device(&k, "pend-102a").proof_overdue);
         open = engine_open_count(k.engine);
         for (int i = 40; i < 60; i++) {
-                status_says(&k, "pend-102a", s);
+                alarm(&k, ALARM_CANCEL, "pend-102a",
+                        NULL); /* a sign of life that says nothing of its state */
                 status(&k, "sos-101");
                 status(&k, "sos-102");
                 status(&k, "sos-201");
@@ -635,6 +636,33 @@ static void test_causes_that_come_again(void **state_)
         kit_end(&k);
 }
 
+/* One thing is due while another waits for its own time. */
+static void test_one_thing_is_due_before_another(void **state_)
+{
+        StatusEvent s = nothing_said();
+        Kit k;
+
+        with(&k);
+        k.policy.mains_us = 5 * USEC_PER_SEC;
+        kit_policy(&k);
+        s.mains = 0;
+        status_says(&k, "band-101", s);
+        vitals(&k, "band-101", VITAL_HR, 122); /* slightly beyond: believed in half a minute */
+        at(&k, 6);
+        assert_int_equal(view(&k, 1).why, REASON_MAINS);
+        kit_end(&k);
+
+        with(&k);
+        for (unsigned c = 0; c < DEVICE_CLASS_MAX; c++)
+                k.policy.beat_us[c] = 60 * USEC_PER_SEC;
+        k.policy.mains_us = 400 * USEC_PER_SEC;
+        kit_policy(&k);
+        status_says(&k, "smoke-101", s);
+        at(&k, 401); /* part of an outage, and without mains */
+        assert_true(device(&k, "smoke-101").in_area);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -656,6 +684,7 @@ int main(void)
                 cmocka_unit_test(test_a_shelf_that_ends_in_an_outage),
                 cmocka_unit_test(test_the_broker_comes_back_to_a_registry_with_a_hole),
                 cmocka_unit_test(test_causes_that_come_again),
+                cmocka_unit_test(test_one_thing_is_due_before_another),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

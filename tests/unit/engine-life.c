@@ -443,6 +443,24 @@ static void test_a_fire_beside_a_nameless_house(void **state_)
         kit_end(&k);
 }
 
+/* Smoke in a second flat after the first is resolved is no house on fire. */
+static void test_a_fire_that_is_over_spreads_nothing(void **state_)
+{
+        Event ev;
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        ev = action_of(ACTION_RESOLVE, "d01", 1, NULL);
+        ev.action.has_note = true;
+        (void)str_copy(ev.action.outcome, WORD_SIZE, "false_alarm");
+        step(&k, &ev);
+        assert_int_equal(state(&k, 1), STATE_RESOLVED);
+        alarm(&k, ALARM_SMOKE, "smoke-102", "1");
+        assert_int_equal(rows(&k, JOURNAL_LINKED), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -463,6 +481,7 @@ int main(void)
                 cmocka_unit_test(test_what_makes_a_person_busy),
                 cmocka_unit_test(test_higher_at_the_edges),
                 cmocka_unit_test(test_a_fire_beside_a_nameless_house),
+                cmocka_unit_test(test_a_fire_that_is_over_spreads_nothing),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

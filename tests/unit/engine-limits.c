@@ -395,6 +395,36 @@ static void test_of_what_is_not_there_nothing_is_shown(void **state_)
         kit_end(&k);
 }
 
+/* What the database knew comes into a running engine whose table is full of what has just closed: there is room. */
+static void test_a_closed_matter_makes_room_for_what_is_restored(void **state_)
+{
+        StateRow rows_[3];
+        Event ev;
+        Kit k;
+
+        kit_begin_with(&k, 1, 64);
+        k.unchecked_rows = true;
+        press(&k, "sos-101", "1");
+        press(&k, "sos-201", "1"); /* the overflow */
+        for (uint64_t id = 1; id <= 2; id++) {
+                rows_[id] = k.rows[id];
+                ev = action_of(ACTION_ARRIVED, id == 1 ? "w01" : "w03", id, NULL);
+                ev.action.proof = true;
+                step(&k, &ev);
+                resolve(&k, id == 1 ? "w01" : "w03", id, "helped");
+        }
+        at(&k, 930);
+        assert_int_equal(state(&k, 1), STATE_CLOSED);
+        assert_int_equal(state(&k, 2), STATE_CLOSED);
+        for (uint64_t id = 1; id <= 2; id++) {
+                rows_[id].id += 100;
+                assert_int_equal(engine_restore(k.engine, &rows_[id], k.now), 0);
+                assert_false(engine_view(k.engine, id, k.now, &(IncidentView){0}));
+        }
+        engine_check(k.engine);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -412,6 +442,7 @@ int main(void)
                 cmocka_unit_test(test_two_matters_of_one_key_are_both_looked_after),
                 cmocka_unit_test(test_no_room_to_restore),
                 cmocka_unit_test(test_of_what_is_not_there_nothing_is_shown),
+                cmocka_unit_test(test_a_closed_matter_makes_room_for_what_is_restored),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

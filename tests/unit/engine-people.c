@@ -522,7 +522,17 @@ static void test_who_ends_a_ladder(void **state_)
         assert_false(roster_check(&k.registry, &k.policy, k.now, &p));
         assert_int_equal(p.roles, 1u << ROLE_FAMILY); /* helpers end no ladder */
         k.policy.classes[CLASS_SOS].tiers[4].roles = 1u << ROLE_DISTRICT;
+        k.policy.classes[CLASS_FALL].priority = 1;
+        k.policy.classes[CLASS_FALL].tiers[4].roles = 1u << ROLE_STREET;
         assert_true(roster_check(&k.registry, &k.policy, k.now, &p));
+        {
+                const LocalStamp day = (LocalStamp)20251128 * 1440;
+                Override o = {kit_worker(&k, "w01"), false, day, day + 60}; /* of somebody else */
+
+                overrides(&k, &o, 1);
+                assert_true(roster_check(&k.registry, &k.policy, k.now, &p));
+                k.registry.n_overrides = 0;
+        }
         kit_end(&k);
 }
 

@@ -229,13 +229,21 @@ static void test_gaps_of_many_grids(void **state_)
         k.registry.n_duties = 2;
         for (uint32_t i = 0; i < k.registry.n_residents; i++)
                 ((Resident *)&k.registry.residents[i])->dwelling += 0;
+        grids[5].parent = GRIDS - 1; /* whose people are looked at by nobody: it is beyond the table */
+        dwellings[7].code = NULL;    /* nobody lives there any more */
         kit_index(&k);
         engine_registry_set(k.engine, &k.registry);
-        roster_changed(&k);
+        {
+                Event ev = {.type = EVENT_ROSTER}, off = action_of(ACTION_OFF, "y4", 0, NULL);
+
+                assert_int_equal(engine_step(k.engine, &ev, k.now, &k.list), ENGINE_E_MORE);
+                (void)engine_step(k.engine, &off, k.now, &k.list); /* while the look at the table goes on */
+                k.next_seq = engine_next_seq(k.engine);
+        }
         at(&k, 60);
         for (uint64_t id = engine_next_open(k.engine, 0); id; id = engine_next_open(k.engine, id))
                 told += view(&k, id).cause == SYSTEM_ROSTER;
-        assert_int_equal(told, lived_in);
+        assert_int_equal(told, lived_in - 1);
         at(&k, 10 * 3600 + 60); /* 20:00: somebody is there */
         for (uint64_t id = engine_next_open(k.engine, 0); id; id = engine_next_open(k.engine, id))
                 assert_int_equal(view(&k, id).condition, CONDITION_CLEARED);
@@ -277,12 +285,28 @@ static void test_a_gap_that_was_closed_and_comes(void **state_)
         kit_end(&k);
 }
 
+/* Somebody else beyond the table has the next shift: who went before stays no longer. */
+static void another_follows(Kit *k, Worker *workers, Duty *d, uint32_t far)
+{
+        d[0].to_minute = 11 * 60;
+        d[1] = (Duty){.worker = far + 1, .days = 0x7f, .from_minute = 11 * 60, .to_minute = 0};
+        workers[far + 1] = workers[far];
+        workers[far + 1].code = "far2";
+        workers[far].client = workers[far + 1].client = CLIENT_PLAIN;
+        k->registry.n_workers = far + 2;
+        k->registry.n_duties = 2;
+        kit_index(k);
+        roster_changed(k);
+        at(k, 3700); /* 11:01: the one who follows is beyond the table, too, and there */
+        assert_false(engine_worker_on(k->engine, far, k->now));
+}
+
 /* Whoever has a number beyond the table of workers can do everything but be absent. */
 static void test_a_worker_beyond_the_table(void **state_)
 {
         const uint32_t far = WORKERS_MAX + 7;
-        Worker *workers = calloc(far + 1, sizeof(Worker));
-        Duty *d = calloc(1, sizeof(Duty));
+        Worker *workers = calloc(far + 2, sizeof(Worker));
+        Duty *d = calloc(2, sizeof(Duty));
         Event ev;
         Kit k;
 
@@ -336,7 +360,7 @@ static void test_a_worker_beyond_the_table(void **state_)
         roster_changed(&k);
         at(&k, 500);
         assert_true(engine_worker_on(k.engine, far, k.now));
-        k.phones_off = true;
+        another_follows(&k, workers, d, far);
         kit_end(&k);
         free(workers);
         free(d);

@@ -580,6 +580,41 @@ static void test_repeats_across_clocks(void **state_)
         }
 }
 
+/* Pressed twice, or of two devices, is in earnest: a row that says of such a matter that it is a test is refused. */
+static void test_a_test_is_of_one_press_and_one_device(void **state_)
+{
+        const uint32_t presses_at = 1 + 8 + 2 + 14 + 8 + 2 + 3;
+        StateRow row, good;
+        uint32_t p, n;
+        Event ev;
+        Kit k;
+
+        kit_begin(&k);
+        ev = action_of(ACTION_TEST, "w01", 0, NULL);
+        (void)str_copy(ev.action.target, CODE_SIZE, "sos-101");
+        step(&k, &ev);
+        press(&k, "sos-101", "1");
+        assert_true(view(&k, 1).test);
+        good = row = k.rows[1];
+        row.blob[presses_at] = 2;
+        row.id = 10;
+        assert_int_equal(engine_restore(k.engine, &row, k.now), ENGINE_E_BROKEN);
+        row = good;
+        row.id = 11;
+        p = readings_at(&row) + 16 + 1 + 1 + 1 + 8 + 8 + 16;
+        for (unsigned i = 0; i < 3; i++)
+                p += 1u + row.blob[p];
+        n = 4 + 2 + 1u + row.blob[p + 1 + 4 + 2]; /* the source again */
+        memmove(row.blob + p + 1 + n, row.blob + p + 1, row.blob_size - p - 1);
+        row.blob[p] = 2;
+        row.blob_size += n;
+        assert_int_equal(engine_restore(k.engine, &row, k.now), ENGINE_E_BROKEN);
+        row = good;
+        row.id = 12;
+        assert_int_equal(engine_restore(k.engine, &row, k.now), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -592,6 +627,7 @@ int main(void)
                 cmocka_unit_test(test_the_whole_time_of_what_is_nearly_over),
                 cmocka_unit_test(test_figures_of_another_clock),
                 cmocka_unit_test(test_repeats_across_clocks),
+                cmocka_unit_test(test_a_test_is_of_one_press_and_one_device),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
