@@ -246,7 +246,8 @@ void notice_flush(Engine *e, Incident *in)
                 in->pending |= (uint16_t)(ladder_reached(in) & PENDING_TIERS);
         if (!call_all(e, in, in->pending, in->pending_reason))
                 return; /* TIMER_NOTIFY stays due */
-        if (in->pending & PENDING_TIERS)
+        /* Told to the first tier alone (cancelled), or to earlier ones again: a press need not wait for that. */
+        if (in->pending & PENDING_TIER(in->backup_tier ? in->backup_tier : in->tier))
                 in->notified_us = e->at;
         in->pending = 0;
         in->flush_seq = 0;

@@ -322,8 +322,7 @@ static void closed(Watch *w, const JournalRow *j)
         if (engine_view(daemon_engine(), w->id, clock_now(), &v) && v.group == GROUP_FIRE &&
                 v.condition == CONDITION_ACTIVE)
                 broken("what still burns is not closed", "incident %" PRIu64, w->id);
-        /* In a table of four, what was closed and replaced in one step has left no row of its end, and ends twice. */
-        if (!w->resync && !named && (w->state != STATE_RESOLVED || !w->human) && world.incidents_max >= 64)
+        if (!w->resync && !named && (w->state != STATE_RESOLVED || !w->human))
                 broken("I4: closed only by a human or a named rule", "incident %" PRIu64, w->id);
         w->state = STATE_CLOSED;
         w->deadline_us = NONE_DUE;
@@ -901,7 +900,7 @@ void watch_start(void)
                 if (w->last_seq > disk_last_seq() || world.history_lost ||
                         (other_boot && world.clocks_wrong))
                         w->resync = true;
-                else if (!there && world.incidents_max >= 64)
+                else if (!there)
                         broken("I6: a restart loses no incident", "incident %" PRIu64 " was %s", id,
                                 state_word((State)w->state));
                 if (there && w->resync)

@@ -429,9 +429,26 @@ static void test_a_priority_out_of_range_is_the_most_urgent(void **state_)
         kit_end(&k);
 }
 
+/* The first tier was told that the resident has cancelled; who presses then is heard at once all the same. */
+static void test_a_press_after_a_cancel_does_not_wait_for_it(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        at(&k, 41);
+        alarm(&k, ALARM_CANCEL, "sos-101", "2");
+        at(&k, 42);
+        forget(&k);
+        press(&k, "sos-101", "3");
+        assert_int_equal(notified_why(&k, "w02", REASON_PRESSED), 1); /* last called at 30 */
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
+                cmocka_unit_test(test_a_press_after_a_cancel_does_not_wait_for_it),
                 cmocka_unit_test(test_the_whole_ladder_at_its_times_and_then_without_end),
                 cmocka_unit_test(test_older_tiers_are_called_again_at_the_rate_of_the_loop),
                 cmocka_unit_test(test_tiers_with_the_same_delay_are_called_together),
