@@ -163,8 +163,13 @@ static const char version_10[] = "CREATE INDEX journal_canary ON journal(t) WHER
 /* From receiving to the device's receipt. */
 static const char version_11[] = "ALTER TABLE kpi ADD COLUMN receipt_ms INTEGER;";
 
+/* Rows that name no dwelling and no incident, and may name a person all the same: few, and looked for by an erasure. */
+static const char version_12[] = "CREATE INDEX journal_bare ON journal(seq) WHERE dwelling IS NULL AND "
+                                 "incident IS NULL AND kind <> 7;";
+
 const SchemaStep schema_steps[] = {{1, version_1}, {2, version_2}, {3, version_3}, {4, version_4},
-        {5, version_5}, {6, version_6}, {7, version_7}, {8, version_8}, {9, version_9}, {10, version_10}, {11, version_11}};
+        {5, version_5}, {6, version_6}, {7, version_7}, {8, version_8}, {9, version_9}, {10, version_10},
+        {11, version_11}, {12, version_12}};
 const size_t schema_n_steps = sizeof(schema_steps) / sizeof(schema_steps[0]);
 
 static int number_get(sqlite3 *db, const char *sql, int *ret)

@@ -512,6 +512,54 @@ static void test_visits(void **state)
         check_journal(1, 7);
 }
 
+/* What names a person and is in no incident goes too: visits where he lived before or without an address, refused words. */
+static void test_erasure_reaches_what_is_in_no_incident(void **state)
+{
+        static const struct {
+                JournalKind kind;
+                uint32_t dwelling;
+                const char *body;
+        } rows[] = {
+                {JOURNAL_VISIT_IN, 0, "{\"resident\":\"r101\",\"service\":\"bath\"}"},
+                {JOURNAL_VISIT_OUT, 0, "{\"resident\":\"r101\",\"visit\":1,\"seconds\":60,\"counts\":true}"},
+                {JOURNAL_REFUSED, 0, "{\"payload\":{\"action\":\"request\",\"resident\":\"r101\",\"text\":\"家里的事\"}}"},
+                {JOURNAL_VISIT_IN, 2, "{\"resident\":\"r101\",\"service\":\"meals\"}"},
+                {JOURNAL_VISIT_FORGOTTEN, 2, "{\"resident\":\"r101\",\"visit\":4,\"on\":true}"},
+                {JOURNAL_ADMIN, 0, "{\"admin\":\"access\",\"resident\":\"r101\"}"},
+                {JOURNAL_VISIT_IN, 2, "{\"resident\":\"r102\",\"service\":\"meals\"}"},
+                {JOURNAL_REFUSED, 0, "{\"payload\":{\"resident\":\"r102\"}}"},
+        };
+        Registry *registry = registry_make(&(RegistryCounts){1, 2, 3, 1, 1, 0});
+        StoreTxn *t = store_txn_new();
+        StoreStatus status;
+        StoreStart start;
+        Store *s = open_good(&start);
+
+        registry->residents[1] = (Resident){.code = "r101", .name = "", .birth = "", .phone = "", .notes = ""};
+        registry->residents[2] = (Resident){.code = "r102", .name = "", .birth = "", .phone = "", .notes = ""};
+        registry_finish(registry);
+        store_txn_registry(t, registry);
+        registry_unref(registry);
+        for (uint64_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+                store_txn_journal(t, &(JournalRecord){.seq = i + 1,
+                                             .kind = rows[i].kind,
+                                             .t_us = 1790000000000000 + (int64_t)i,
+                                             .tb_us = i + 1,
+                                             .boot = 1,
+                                             .worker = 1,
+                                             .dwelling = rows[i].dwelling,
+                                             .body = rows[i].body,
+                                             .body_size = (uint32_t)strlen(rows[i].body)});
+        store_txn_erase(t, "r101");
+        assert_int_equal(store_run(s), 0);
+        store_submit(s, t);
+        WAIT_UNTIL(s, status, status.committed_seq == 8);
+        assert_int_equal(number("SELECT sum(1 << seq) FROM journal WHERE body IS NULL"), 2 + 4 + 8 + 16 + 32);
+        assert_int_equal(number("SELECT count(*) FROM visit"), 1);
+        store_free(s);
+        check_journal(1, 8);
+}
+
 static void *cares_ask(void *cares)
 {
         Care care;
@@ -560,7 +608,7 @@ static void test_cares_are_counted_without_the_loop(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {TEST(test_cares_are_counted_without_the_loop), TEST(test_first), TEST(test_all), TEST(test_visits), TEST(test_groups),
+        const struct CMUnitTest tests[] = {TEST(test_cares_are_counted_without_the_loop), TEST(test_erasure_reaches_what_is_in_no_incident), TEST(test_first), TEST(test_all), TEST(test_visits), TEST(test_groups),
                 TEST(test_stop), TEST(test_kill), TEST(test_prune), TEST(test_bound), TEST(test_readings),
                 TEST(test_contiguous), TEST(test_numbers), TEST(test_ceilings), TEST(test_auditor)};
 
