@@ -119,6 +119,14 @@ void recent_add(Recent *r, uint32_t resident, int64_t wall_us, int64_t now_us, c
         ASSERT(p->n <= ROWS);
 }
 
+void recent_forget(Recent *r, uint32_t resident)
+{
+        if (resident >= r->n)
+                return;
+        free(r->persons[resident]);
+        r->persons[resident] = NULL;
+}
+
 bool recent_json(const Recent *r, uint32_t resident, int64_t now_us, Str *s)
 {
         const Person *p = resident < r->n ? r->persons[resident] : NULL;

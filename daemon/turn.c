@@ -639,6 +639,7 @@ uint64_t turn_note(Turn *t, JournalKind kind, const char *json)
 void turn_note_erase(Turn *t, const char *resident)
 {
         store_txn_erase(t->txn, resident);
+        recent_forget(t->recent, registry_resident_id(t->registry, resident));
 }
 
 void turn_note_registry(Turn *t, Registry *registry)

@@ -86,8 +86,9 @@ int erase_resident(sqlite3 *db, const char *code)
 #define PERSON "(SELECT id FROM resident WHERE code = ?1)"
         static const char rows[] =
                 "UPDATE journal SET salt = NULL, body = NULL WHERE body IS NOT NULL AND seq IN ("
-                "SELECT j.seq FROM incident i CROSS JOIN journal j ON j.incident = i.id"
-                " WHERE i.resident IN " PERSON " UNION SELECT j.seq FROM journal j WHERE j.dwelling IN ("
+                "SELECT seq FROM journal WHERE incident IN (SELECT id FROM incident"
+                " WHERE resident <> 0 AND resident IN " PERSON
+                ") UNION SELECT j.seq FROM journal j WHERE j.dwelling IN ("
                 "SELECT dwelling FROM resident WHERE code = ?1"
                 " UNION SELECT dwelling FROM incident WHERE resident <> 0 AND resident IN " PERSON
                 " UNION SELECT v.dwelling FROM visit x JOIN journal v ON v.seq = x.in_seq WHERE x.resident "

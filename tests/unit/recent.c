@@ -86,10 +86,27 @@ static void test_backwards(void **state)
         recent_free(r);
 }
 
+static void test_erased(void **state)
+{
+        Recent *r = recent_new();
+
+        add(r, 1, T, 70);
+        add(r, 2, T, 71);
+        recent_forget(r, 1);
+        recent_forget(r, 1);
+        recent_forget(r, 0);
+        recent_forget(r, UINT32_MAX);
+        assert_null(said(r, 1, T));
+        assert_non_null(said(r, 2, T));
+        add(r, 1, T + 1, 72);
+        assert_string_equal(said(r, 1, T + 1), "{\"t\":[0],\"hr\":[72]}");
+        recent_free(r);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(test_ten_minutes), cmocka_unit_test(test_fast),
-                cmocka_unit_test(test_backwards)};
+                cmocka_unit_test(test_backwards), cmocka_unit_test(test_erased)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
