@@ -664,7 +664,7 @@ def test_a_request(make_phones):
     desk.press("登记诉求")
     desk.fill(selector="#q-who", value="r101")
     desk.fill(selector="#q-text", value="楼道灯坏了")
-    desk.check(text="重点")
+    desk.check(text="重")
     desk.check(text="内容可以上墙公开（不含姓名、住址）")
     looked_at(desk, "request-new")
     desk.click(selector=SURE)

@@ -188,7 +188,7 @@
     q_what: ['什么事', 'What it is about'],
     q_public: ['内容可以上墙公开（不含姓名、住址）', 'The words may stand on the wall (no name, no address)'],
     q_class: ['类别', 'Class'],
-    q_easy: ['易', 'easy'], q_key: ['重点', 'key'], q_hard: ['难', 'hard'],
+    q_easy: ['易', 'easy'], q_key: ['重', 'key'], q_hard: ['难', 'hard'],
     q_level_community: ['社区', 'community'], q_level_street: ['街道', 'street'], q_level_district: ['区', 'district'],
     q_state_open: ['待受理', 'open'], q_state_assigned: ['已受理', 'assigned'], q_state_in_progress: ['办理中', 'in progress'],
     q_state_waiting: ['等待中', 'waiting'], q_state_done: ['办完，待回访', 'done, call back'], q_state_rated: ['已评价', 'rated'],
