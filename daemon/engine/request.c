@@ -38,12 +38,11 @@ RequestState request_state(const Incident *in)
         case STATE_ON_SCENE: return is_waiting(in) ? REQUEST_STATE_WAITING : REQUEST_STATE_IN_PROGRESS;
         case STATE_RESOLVED: return REQUEST_STATE_DONE;
         case STATE_CLOSED:
-                return str_equal(in->outcome, reason_word(REASON_NOT_ACCEPTED)) ? REQUEST_STATE_NOT_ACCEPTED
-                                                                                : REQUEST_STATE_RATED;
         case STATE_NONE:
         case STATE_MAX: break;
         }
-        return REQUEST_STATE_NONE;
+        return str_equal(in->outcome, reason_word(REASON_NOT_ACCEPTED)) ? REQUEST_STATE_NOT_ACCEPTED
+                                                                        : REQUEST_STATE_RATED;
 }
 
 /* Limits */
@@ -161,10 +160,17 @@ static void wait_end(Engine *e, Incident *in)
         timer_off(e, in, TIMER_WAIT);
 }
 
+/* On each of his channels; nobody is told of one incident who does not fit into it. */
+static void part_set(Incident *in, uint32_t worker, uint8_t set, uint8_t clear)
+{
+        for (unsigned i = 0; i < in->n_recipients; i++)
+                if (in->recipients[i].worker == worker)
+                        in->recipients[i].flags = (uint8_t)((in->recipients[i].flags & ~clear) | set);
+}
+
 /* Nobody has it any more; whoever had it stays informed, and may still say that it is done. */
 static void give_back(Engine *e, Incident *in, int64_t at, Reason reason)
 {
-        Recipient *r = recipient_of(in, in->owner);
         uint32_t former = in->owner;
         JournalRow *row;
 
@@ -175,8 +181,7 @@ static void give_back(Engine *e, Incident *in, int64_t at, Reason reason)
         in->former = former;
         in->successor = 0;
         in->accepted_wall = in->arrived_wall = 0;
-        if (r)
-                r->flags |= TOLD_HELPER;
+        part_set(in, former, TOLD_HELPER, 0);
         row = emit_timed(e, in, JOURNAL_RESUMED, at);
         row->worker = former;
         row->reason = (uint8_t)reason;
@@ -417,7 +422,7 @@ static void give(Engine *e, const Act *a, uint32_t to, Reason reason)
         int64_t left = in->due[TIMER_LEVEL] - e->at;
         JournalRow *row;
 
-        ASSERT(to && state_open(in->state));
+        ASSERT(to && state_open(in->state) && left > 0);
         wait_end(e, in);
         in->accept_tier = in->tier;
         incident_state(e, in, STATE_ACCEPTED);
@@ -426,8 +431,7 @@ static void give(Engine *e, const Act *a, uint32_t to, Reason reason)
         in->successor = 0;
         in->accepted_wall = e->now.wall_us;
         in->arrived_wall = 0;
-        if (left > 0)
-                timer_set(e, in, TIMER_REMIND, ladder_by_day(e, in, e->at + left / 2));
+        timer_set(e, in, TIMER_REMIND, ladder_by_day(e, in, e->at + left / 2));
         row = emit_journal(e, in, JOURNAL_ACCEPTED);
         row->worker = to;
         row->reason = (uint8_t)reason;
@@ -473,7 +477,7 @@ static Answer act_assign(Engine *e, const Act *a)
                 return refused(REASON_BAD_REQUEST);
         if (to == a->in->owner)
                 return refused(REASON_TWICE);
-        a->in->open_words = a->in->open_words || a->action->open;
+        a->in->open_words |= a->action->open;
         give(e, a, to, REASON_ASSIGNED);
         return done;
 }
@@ -556,7 +560,7 @@ static Answer act_done(Engine *e, const Act *a)
         if (!can(a, RIGHT_RESOLVE) ||
                 !(a->owner || a->helper || supervises(a) || (!in->owner && a->entitled)))
                 return refused(REASON_NOT_YOURS);
-        in->open_words = in->open_words || a->action->open;
+        in->open_words |= a->action->open;
         wait_end(e, in);
         incident_resolve(e, in, a->worker, "done", false);
         key_release(e, in);
@@ -608,7 +612,7 @@ static Answer act_rate(Engine *e, const Act *a)
         if (!a->action->score)
                 return refused(REASON_BAD_REQUEST);
         in->rating = a->action->score;
-        in->open_words = in->open_words || a->action->open;
+        in->open_words |= a->action->open;
         row = action_row(e, a, JOURNAL_RATED);
         row->reason = in->rating < SATISFIED ? REASON_DISSATISFIED : REASON_RATED;
         row->value = in->rating;
@@ -654,8 +658,7 @@ void request_reopen(Engine *e, Incident *in, int64_t at, Reason reason)
         in->opening_seq = e->next_seq - 1;
         ladder_round(e, in, at, in->opening_seq);
         level_enter(e, in, in->tier, at, reason, true);
-        if (in->former)
-                notice_mark(e, in, PENDING_FORMER, reason, at);
+        notice_mark(e, in, PENDING_FORMER, reason, at);
         emit_lamp(e, in);
 }
 
@@ -673,7 +676,7 @@ static Answer act_reclass(Engine *e, const Act *a)
                 return refused(REASON_BAD_REQUEST);
         ladder_snapshot(e, in, class);
         request_snapshot(e, in);
-        in->open_words = in->open_words || a->action->open;
+        in->open_words |= a->action->open;
         due = level_end(e, in, in->entered_us) + (granted > 0 ? granted : 0);
         timer_set(e, in, TIMER_LEVEL, due > e->at ? due : e->at);
         if (in->state == STATE_ALERTING && in->due[TIMER_LOOP] == NEVER)
@@ -705,15 +708,13 @@ static Answer act_release(Engine *e, const Act *a)
 
 static Answer act_decline(Engine *e, const Act *a)
 {
-        Recipient *r;
-
         if (a->owner)
                 return act_release(e, a);
         if (!a->entitled)
                 return refused(REASON_NOT_YOURS);
-        r = recipient_add(e, a->in, a->worker, 0);
-        if (r)
-                r->flags = (uint8_t)((r->flags & ~TOLD_HELPER) | TOLD_DECLINED);
+        (void)recipient_add(
+                e, a->in, a->worker, 0); /* NULL: as many as can be told of one incident have been told */
+        part_set(a->in, a->worker, TOLD_DECLINED, TOLD_HELPER);
         action_row(e, a, JOURNAL_DECLINED);
         return done;
 }
@@ -782,7 +783,7 @@ Answer request_write(Engine *e, const Event *ev, uint32_t worker, Incident **ret
                 return refused(REASON_NO_TEXT);
         *ret = incident_alarm(e, &m, &seq);
         (*ret)->desk = true;
-        (*ret)->open_words = (*ret)->open_words || ev->action.open;
+        (*ret)->open_words |= ev->action.open;
         (*ret)->event_id[0] = '\0'; /* the nonce of an action is no device's */
         if (!request_urgent(e, ev->action.text))
                 return done;

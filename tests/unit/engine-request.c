@@ -591,6 +591,7 @@ static void test_an_sos_is_linked_to_his_own_requests_alone(void **state_)
         alarm(&k, ALARM_REQUEST, "pend-102a", "1");
         alarm(&k, ALARM_REQUEST, "pend-102b", "1");
         act(&k, ACTION_DONE, "w01", 2);
+        alarm(&k, ALARM_REQUEST, "pend-102b", "2");
         press(&k, "pend-102a", "2");
         assert_int_equal(rows(&k, JOURNAL_LINKED), 1);
         assert_int_equal(row(&k, JOURNAL_LINKED)->reason, REASON_EMERGENCY);
@@ -661,6 +662,151 @@ static void test_other_matters_know_nothing_of_it(void **state_)
         kit_end(&k);
 }
 
+static void test_of_another_grid(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_REQUEST, "sos-201", "1");
+        says(&k, to(ACTION_ASSIGN, "d01", "w03"), REPLY_REFUSED, REASON_NOT_YOURS);
+        no(&k, ACTION_DONE, "d01", REASON_NOT_YOURS);
+        ok(&k, ACTION_ACCEPT, "w03");
+        ok(&k, ACTION_DONE, "s01"); /* for him */
+        kit_end(&k);
+}
+
+/* Who is told and may not take it: family, where a site wants that. */
+static void test_who_only_helps(void **state_)
+{
+        Event ev;
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.classes[CLASS_REQUEST].tiers[0].roles |= 1u << ROLE_FAMILY;
+        kit_policy(&k);
+        alarm(&k, ALARM_REQUEST, "band-101", "1");
+        assert_int_equal(notified(&k, "f101"), 1);
+        says(&k, action_of(ACTION_ACCEPT, "f101", 1, ""), REPLY_OK, REASON_HELPER);
+        no(&k, ACTION_START, "f101", REASON_NOT_YOURS);
+        no(&k, ACTION_DONE, "f101", REASON_NOT_YOURS);
+        ev = action_of(ACTION_ACCEPT, "w01", 1, "");
+        ev.action.seq = view(&k, 1).last_seq;
+        says(&k, ev, REPLY_OK, REASON_NONE);
+        no(&k, ACTION_DONE, "w02", REASON_NOT_YOURS);
+        says(&k, to(ACTION_ASSIGN, "d01", "w02"), REPLY_OK, REASON_NONE); /* from him to another */
+        ok(&k, ACTION_DONE, "d01");
+        no(&k, ACTION_REOPEN, "f101", REASON_NOT_YOURS);
+        kit_end(&k);
+}
+
+static void test_a_successor_at_night(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        ask(&k);
+        ok(&k, ACTION_ACCEPT, "w01");
+        at(&k, 12 * H);
+        says(&k, to(ACTION_HANDOVER, "w01", "w02"), REPLY_OK, REASON_NONE);
+        ok(&k, ACTION_ACCEPT, "w02"); /* nobody has called him yet */
+        kit_end(&k);
+}
+
+static void test_call_back_after_days_of_downtime(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        k.policy.requests.call_back_us = 0; /* no configuration says so; then a day */
+        kit_policy(&k);
+        ask(&k);
+        ok(&k, ACTION_DONE, "w01");
+        assert_true(hours_left(&k, view(&k, 1).due_us) == 24);
+        sleep_until(&k, 9 * D);
+        at(&k, 9 * D + 1);
+        assert_int_equal(view(&k, 1).request, REQUEST_STATE_DONE);
+        kit_end(&k);
+}
+
+static void test_a_boot_without_a_clock_sends_nothing_up(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        ask(&k);
+        kit_reboot(&k, 60, false);
+        assert_int_equal(tier(&k, 1), 1);
+        kit_end(&k);
+}
+
+static void test_another_class_while_everybody_is_called(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        ask(&k);
+        says(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
+        says(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
+        at(&k, 4 * D);
+        assert_true(rows(&k, JOURNAL_LOOP) > 0);
+        says(&k, reclass("c01", "hard"), REPLY_OK, REASON_NONE);
+        kit_end(&k);
+}
+
+static void test_many_of_one_resident(void **state_)
+{
+        uint32_t home;
+        Resident *r;
+        Kit k;
+
+        kit_begin(&k);
+        for (int i = 0; i < 9; i++)
+                says(&k, request_of("d01", "r101", "tap"), REPLY_OK, REASON_NONE);
+        press(&k, "band-101", "1");
+        assert_int_equal(rows(&k, JOURNAL_LINKED), 8);
+        r = &k.registry.residents[registry_resident_id(&k.registry, "r101")];
+        home = r->dwelling;
+        r->dwelling = 0; /* lives nowhere that we know: for who covers the site */
+        says(&k, request_of("c01", "r101", "tap"), REPLY_OK, REASON_NONE);
+        r->dwelling = home;
+        kit_end(&k);
+}
+
+static uint64_t be32(const uint8_t *p)
+{
+        return (uint64_t)p[0] << 24 | (uint64_t)p[1] << 16 | (uint64_t)p[2] << 8 | p[3];
+}
+
+/* A call for help that has a timer of requests. */
+static void timer_add(StateRow *r, unsigned timer)
+{
+        const uint32_t armed = 241; /* where the set of timers stands: state.c */
+        uint32_t at = armed + 4 + 8 * (uint32_t)__builtin_popcountll(be32(r->blob + armed));
+
+        r->blob[armed + 1] |= (uint8_t)(1u << (timer - 16));
+        memmove(r->blob + at + 8, r->blob + at, r->blob_size - at);
+        memset(r->blob + at, 0, 8);
+        r->blob_size += 8;
+}
+
+static void test_timers_of_others(void **state_)
+{
+        StateRow sos, bad;
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        assert_true(engine_state_row(k.engine, 1, k.now, &sos));
+        sos.id = 1000;
+        for (unsigned timer = 17; timer <= 18; timer++) {
+                bad = sos;
+                timer_add(&bad, timer);
+                assert_int_equal(engine_restore(k.engine, &bad, k.now), ENGINE_E_BROKEN);
+        }
+        assert_int_equal(engine_restore(k.engine, &sos, k.now), 0);
+        kit_end(&k);
+}
+
 /* A row that says what no request can be is refused. */
 static void test_rows_that_contradict_themselves(void **state_)
 {
@@ -712,6 +858,14 @@ int main(void)
                 cmocka_unit_test(test_a_level_without_anybody_is_passed),
                 cmocka_unit_test(test_a_full_table),
                 cmocka_unit_test(test_other_matters_know_nothing_of_it),
+                cmocka_unit_test(test_of_another_grid),
+                cmocka_unit_test(test_who_only_helps),
+                cmocka_unit_test(test_a_successor_at_night),
+                cmocka_unit_test(test_call_back_after_days_of_downtime),
+                cmocka_unit_test(test_a_boot_without_a_clock_sends_nothing_up),
+                cmocka_unit_test(test_another_class_while_everybody_is_called),
+                cmocka_unit_test(test_many_of_one_resident),
+                cmocka_unit_test(test_timers_of_others),
                 cmocka_unit_test(test_rows_that_contradict_themselves),
         };
 
