@@ -71,6 +71,8 @@ void engine_registry_set(Engine *e, const Registry *registry)
         ASSERT(e);
         e->registry = registry;
         people_roster_anew(e);
+        if (!e->visits_anew) /* else with the first list */
+                visits_arm(e);
 }
 
 void engine_numbers_set(Engine *e, uint64_t next_incident, uint64_t next_seq)

@@ -87,6 +87,22 @@ static void test_an_hour_counts_and_less_does_not(void **state_)
         kit_end(&k);
 }
 
+/* A registry that was begun anew may be smaller: who is not in it ends nothing, and nothing waits for him. */
+static void test_a_visitor_whom_a_smaller_registry_has_no_more(void **state_)
+{
+        VisitView v;
+        Kit k;
+
+        begin(&k);
+        in(&k, "w01", "", "r101");
+        assert_true(visiting(&k, "w01", &v));
+        k.registry.n_workers = kit_worker(&k, "w01");
+        engine_registry_set(k.engine, &k.registry);
+        at(&k, 9 * HOUR);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 0);
+        kit_end(&k);
+}
+
 static void test_one_worker_is_at_one_bed_of_his(void **state_)
 {
         Kit k;
@@ -205,6 +221,7 @@ static void test_a_reboot_whose_clock_is_good_measures_by_it(void **state_)
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_hour_counts_and_less_does_not),
+                cmocka_unit_test(test_a_visitor_whom_a_smaller_registry_has_no_more),
                 cmocka_unit_test(test_one_worker_is_at_one_bed_of_his),
                 cmocka_unit_test(test_forgotten_is_reminded_and_ends_without_counting),
                 cmocka_unit_test(test_what_is_open_is_not_corrected),
