@@ -6,15 +6,16 @@
 
 #include <string.h>
 
-static bool span_read(char *word, uint16_t before, uint16_t *ret_from, uint16_t *ret_to)
+/* The word stays as it is: an error shows it. */
+static bool span_read(const char *word, uint16_t before, uint16_t *ret_from, uint16_t *ret_to)
 {
-        char *dash = strchr(word, '-');
+        const char *dash = strchr(word, '-');
+        char first[sizeof("08:30")];
         uint32_t from, to;
 
-        if (!dash)
+        if (!dash || !str_copyn(first, sizeof(first), word, (size_t)(dash - word)))
                 return false;
-        *dash = '\0';
-        if (!parse_minute(word, &from) || !parse_minute(dash + 1, &to) || from >= to || from < before)
+        if (!parse_minute(first, &from) || !parse_minute(dash + 1, &to) || from >= to || from < before)
                 return false;
         *ret_from = (uint16_t)from;
         *ret_to = (uint16_t)to;
@@ -45,12 +46,12 @@ int week_hours(Reader *r, const char *key, char *value, WorkHours *hours)
         return 0;
 }
 
-static bool day_find(const char *word, unsigned *ret)
+static bool day_find(const char *word, size_t n, unsigned *ret)
 {
         static const char *const names[7] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat"};
 
         for (unsigned i = 0; i < 7; i++)
-                if (str_equal(word, names[i])) {
+                if (n == strlen(names[i]) && memcmp(word, names[i], n) == 0) {
                         *ret = i;
                         return true;
                 }
@@ -66,14 +67,11 @@ int week_days(Reader *r, const char *key, char *value, WorkHours *hours)
                 if (*p == ',')
                         *p = ' ';
         while ((word = parse_word(&value))) {
-                char *dash = strchr(word, '-');
+                const char *dash = strchr(word, '-'), *last = dash ? dash + 1 : word;
                 unsigned from, to;
-                bool good;
 
-                if (dash)
-                        *dash = '\0';
-                good = day_find(word, &from) && day_find(dash ? dash + 1 : word, &to);
-                if (!good)
+                if (!day_find(word, dash ? (size_t)(dash - word) : strlen(word), &from) ||
+                        !day_find(last, strlen(last), &to))
                         return reader_fail(r,
                                 "%s: \"%.32s\": write days as in \"mon-fri\" or \"mon wed sat\"", key, word);
                 for (days |= (uint16_t)(1u << from); from != to; days |= (uint16_t)(1u << from))

@@ -304,6 +304,40 @@ static const Refusal refusals[] = {
         {"[Ladder sos]\nOutcomes=a234567890123456789012345678901234", 2, "is no word"},
         {"[Ladder sos]\nOutcomes=a b c d e f g h i j k l m n o p q r s t u v w x y z", 2,
                 "more than 32 different"},
+        {"[Requests]\nHours=08:30", 2, "Hours: \"08:30\" is no span"},
+        {"[Requests]\nHours=12:00-08:30", 2, "Hours: \"12:00-08:30\" is no span of a day"},
+        {"[Requests]\nHours=08:30-08:30", 2, "\"08:30-08:30\" is no span"},
+        {"[Requests]\nHours=22:00-06:00", 2, "\"22:00-06:00\" is no span"},
+        {"[Requests]\n\nHours=08:30-12:00 11:59-17:30", 3, "\"11:59-17:30\" is no span of a day after the one before"},
+        {"[Requests]\nHours=14:00-17:30 08:30-12:00", 2, "\"08:30-12:00\" is no span"},
+        {"[Requests]\nHours=08:30-12:00, 08:30-12:00", 2, "\"08:30-12:00\" is no span"},
+        {"[Requests]\nHours=24:00-24:00", 2, "\"24:00-24:00\" is no span"},
+        {"[Requests]\nHours=08:30-24:01", 2, "\"08:30-24:01\" is no span"},
+        {"[Requests]\nHours=08:30-25:00", 2, "is no span"},
+        {"[Requests]\nHours=08:60-12:00", 2, "is no span"},
+        {"[Requests]\nHours=8:30-12:00", 2, "\"8:30-12:00\" is no span"},
+        {"[Requests]\nHours=008:30-12:00", 2, "is no span"},
+        {"[Requests]\nHours=-", 2, "\"-\" is no span"},
+        {"[Requests]\nHours=08:30 - 12:00", 2, "\"08:30\" is no span"},
+        {"[Requests]\nHours=08:30-12:00-14:00", 2, "is no span"},
+        {"[Requests]\nHours=08：30-12：00", 2, "is no span"},
+        {"[Requests]\nHours=all", 2, "\"all\" is no span"},
+        {"[Requests]\nHours=01:00-02:00 03:00-04:00 05:00-06:00 07:00-08:00 09:00-10:00", 2,
+                "Hours: more than 4 spans in a day"},
+        {"[Requests]\nDays=", 2, "Days needs at least one day"},
+        {"[Requests]\nDays= , ,", 2, "Days needs at least one day"},
+        {"[Requests]\nDays=mon-fri holiday", 2, "Days: \"holiday\": write days as in"},
+        {"[Requests]\nDays=monday", 2, "\"monday\": write"},
+        {"[Requests]\nDays=Mon", 2, "\"Mon\": write"},
+        {"[Requests]\nDays=mo", 2, "\"mo\": write"},
+        {"[Requests]\nDays=mon-", 2, "\"mon-\": write"},
+        {"[Requests]\nDays=-fri", 2, "\"-fri\": write"},
+        {"[Requests]\nDays=mon-wed-fri", 2, "\"mon-wed-fri\": write"},
+        {"[Requests]\nDays=mon - fri", 2, "\"-\": write"},
+        {"[Requests]\nDays=1-5", 2, "\"1-5\": write"},
+        {"[Requests]\nDays=周一", 2, "\"周一\": write"},
+        {"[Requests]\n\n\nLevels=work", 4, "Levels=work: write \"calendar\" or \"working\""},
+        {"[Requests]\nLevels=", 2, "Levels=: write"},
         {"[Gateway]\nSite=\x01", 2, "control character 0x01"},
         {"# \xff\n", 1, "not UTF-8"},
         {"[Gateway]\nSite=\xc0\xaf", 2, "not UTF-8"},
@@ -388,6 +422,65 @@ static void test_values(void **state)
         assert_int_equal(c.policy.channels[1].roles, 1u << ROLE_WORKER);
         assert_int_equal(c.policy.channels[1].receipt_us, 30 * USEC_PER_SEC);
         assert_int_equal(c.policy.channels[1].gap_us, 0);
+}
+
+/* Minutes of the day; days with bit 0 for Sunday. */
+static void test_working_week(void **state)
+{
+        static const struct {
+                const char *text;
+                uint16_t days;
+                uint8_t n;
+                uint16_t spans[WORK_SPANS_MAX][2];
+        } weeks[] = {{"", 0x3e, 2, {{510, 720}, {840, 1050}}}, {"Hours=", 0x3e, 0, {{0}}},
+                {"Hours=00:00-24:00", 0x3e, 1, {{0, 1440}}},
+                {"Hours=08:00-12:00,12:00-12:01", 0x3e, 2, {{480, 720}, {720, 721}}},
+                {"Hours= 01:00-02:00\t03:00-04:00 , 05:00-06:00  23:59-24:00 ", 0x3e, 4,
+                        {{60, 120}, {180, 240}, {300, 360}, {1439, 1440}}},
+                {"Hours=01:00-02:00 03:00-04:00\nHours=09:00-17:00", 0x3e, 1, {{540, 1020}}}, /* the later one */
+                {"Hours=\nDays=sat-mon", 0x43, 0, {{0}}}, {"Hours=\nDays=sun-sat", 0x7f, 0, {{0}}},
+                {"Hours=\nDays=tue-mon", 0x7f, 0, {{0}}}, {"Hours=\nDays=mon-mon", 0x02, 0, {{0}}},
+                {"Hours=\nDays=mon,wed sat", 0x4a, 0, {{0}}}, {"Hours=\nDays=sun sun fri-sun thu", 0x71, 0, {{0}}},
+                {"Hours=\nDays=mon-fri\nDays=sun", 0x01, 0, {{0}}}};
+        static Config c;
+
+        for (size_t i = 0; i < sizeof(weeks) / sizeof(weeks[0]); i++) {
+                const WorkHours *h = &c.policy.requests.hours;
+                char text[256];
+                Str s = STR_BUFFER(text);
+
+                str_addf(&s, "[Requests]\n%s", weeks[i].text);
+                read_ok(&c, text);
+                assert_int_equal(h->days, weeks[i].days);
+                assert_int_equal(h->n, weeks[i].n);
+                for (unsigned k = 0; k < WORK_SPANS_MAX; k++) {
+                        assert_int_equal(h->spans[k].from, weeks[i].spans[k][0]);
+                        assert_int_equal(h->spans[k].to, weeks[i].spans[k][1]);
+                }
+        }
+}
+
+static void test_words_of_an_emergency(void **state)
+{
+        static Config c;
+        char text[2048], words[URGENT_SIZE];
+        ConfigError e = {0};
+
+        read_ok(&c, "");
+        assert_non_null(strstr(c.policy.requests.urgent, "救命 "));
+        read_ok(&c, "[Requests]\nUrgent=");
+        assert_string_equal(c.policy.requests.urgent, "");
+        read_ok(&c, "[Requests]\nUrgent=  救命 \t SOS  ");
+        assert_string_equal(c.policy.requests.urgent, "救命 SOS");
+        memset(words, 'x', sizeof(words) - 1);
+        words[sizeof(words) - 1] = '\0';
+        (void)snprintf(text, sizeof(text), "[Requests]\nUrgent=%s", words);
+        read_ok(&c, text);
+        assert_string_equal(c.policy.requests.urgent, words);
+        (void)snprintf(text, sizeof(text), "[Requests]\n\nUrgent=%sx", words);
+        assert_int_equal(config_read_text(&c, text, strlen(text), "/", &e), CONFIG_E_INVALID);
+        assert_int_equal(e.line, 3);
+        assert_string_equal(e.text, "Urgent is longer than 1023 bytes");
 }
 
 static void test_bytes(void **state)
@@ -496,6 +589,8 @@ int main(void)
                 cmocka_unit_test(test_conf_is_complete),
                 cmocka_unit_test(test_refusals),
                 cmocka_unit_test(test_values),
+                cmocka_unit_test(test_working_week),
+                cmocka_unit_test(test_words_of_an_emergency),
                 cmocka_unit_test(test_bytes),
                 cmocka_unit_test(test_drop_ins),
         };
