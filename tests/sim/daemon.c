@@ -83,11 +83,6 @@ int __real_record_json(
 int __wrap_record_json(
         const JournalRow *, const RecordContext *, char **buffer, size_t *cap, size_t *ret_size);
 
-static bool in_full(void)
-{
-        return world.by_hand || world.seed % 16 == 0;
-}
-
 bool __wrap_notice_json(
         const IncidentView *v, const NoticeContext *c, char *ret, size_t cap, size_t *ret_size)
 {
@@ -95,7 +90,7 @@ bool __wrap_notice_json(
                 "{\"state\":\"", state_word(v->state), "\",\"needs\":\"", c->needs, "\"}"};
         size_t n = 0;
 
-        if (in_full())
+        if (world_in_full())
                 return __real_notice_json(v, c, ret, cap, ret_size);
         for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
                 size_t m = strlen(parts[i]);
@@ -111,7 +106,7 @@ bool __wrap_notice_json(
 
 bool __wrap_notice_text(const IncidentView *v, const NoticeContext *c, char *ret, size_t cap)
 {
-        if (in_full())
+        if (world_in_full())
                 return __real_notice_text(v, c, ret, cap);
         ret[0] = '\0';
         return true;
@@ -120,7 +115,7 @@ bool __wrap_notice_text(const IncidentView *v, const NoticeContext *c, char *ret
 int __wrap_record_json(
         const JournalRow *j, const RecordContext *c, char **buffer, size_t *cap, size_t *ret_size)
 {
-        if (in_full() || j->kind == JOURNAL_EVENT || j->kind == JOURNAL_TEST || !*buffer)
+        if (world_in_full() || j->kind == JOURNAL_EVENT || j->kind == JOURNAL_TEST || !*buffer)
                 return __real_record_json(j, c, buffer, cap, ret_size);
         (*buffer)[0] = '\0'; /* large enough since the first */
         *ret_size = 0;
@@ -583,7 +578,7 @@ static void read_action(Event *e, const char *json)
         Str s = STR_BUFFER(words);
         int end = 0, n = 0;
 
-        if (!in_full())
+        if (!world_in_full())
                 n = sscanf(json,
                         "{\"incident\":%llu,\"action\":\"%30[a-z_0-9]\",\"nonce\":\"%60[^\"]\",\"seq\":%llu%"
                         "n",

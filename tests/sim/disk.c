@@ -38,6 +38,7 @@ typedef struct Op {
         union {
                 struct {
                         uint64_t seq, event; /* event: hash of its id, 0: none */
+                        JournalRecord *row;  /* for the chain; NULL: this seed keeps none */
                 } journal;
                 StateRow *state; /* cut behind its blob */
                 KeyRow *key;
@@ -104,11 +105,13 @@ void disk_reset(void)
         memset(disk.events, 0, sizeof(disk.events));
         disk.last_seq = disk.top = disk.life = 0;
         order = DISK_WELL;
+        chain_forget();
 }
 
 void disk_power_cut(void)
 {
         disk.life++;
+        chain_lost();
 }
 
 void disk_order(DiskOrder o)
@@ -198,6 +201,8 @@ StoreTxn *store_txn_free(StoreTxn *t)
         if (!t)
                 return NULL;
         for (size_t i = 0; i < t->n; i++) {
+                if (t->ops[i].kind == OP_JOURNAL)
+                        free(t->ops[i].journal.row);
                 if (t->ops[i].kind == OP_STATE)
                         free(t->ops[i].state);
                 if (t->ops[i].kind == OP_KEY)
@@ -238,6 +243,7 @@ void store_txn_journal(StoreTxn *t, const JournalRecord *r)
 
         op->journal.seq = r->seq;
         op->journal.event = id ? event_hash(id + 6, strcspn(id + 6, "\"")) : 0;
+        op->journal.row = chain_is_kept() ? chain_copy(r) : NULL;
 }
 
 void store_txn_state(StoreTxn *t, const StateRow *row)
@@ -318,6 +324,8 @@ static void apply_journal(const Op *op)
                         (unsigned long long)op->journal.seq, (unsigned long long)disk.last_seq);
         disk.last_seq = op->journal.seq;
         live->jump = false;
+        if (op->journal.row)
+                chain_write(op->journal.row);
         if (op->journal.event) {
                 uint32_t i = event_slot(op->journal.event);
 
@@ -414,6 +422,16 @@ static void learn(uint64_t life)
                 daemon_store();
 }
 
+/* Rows of the first transaction that are written, and no more: the commit has not come. */
+static void write_some(void)
+{
+        const StoreTxn *t = live->first;
+
+        for (size_t i = 0; t && i <= disk.last_seq % t->n; i++)
+                if (t->ops[i].kind == OP_JOURNAL && t->ops[i].journal.row)
+                        chain_write(t->ops[i].journal.row);
+}
+
 /* True: there is an event among what was committed. */
 static bool commit_all(void)
 {
@@ -431,6 +449,7 @@ static bool commit_all(void)
                 store_txn_free(t);
         }
         live->last = NULL;
+        chain_sync();
         world.commits++;
         watch_committed(disk.last_seq, before);
         return news;
@@ -450,6 +469,8 @@ static void commit_due(uint64_t life)
         if (order == DISK_FAILS || fault(FAULT_DISK_FAIL, 0.01)) {
                 live->failing = true;
                 trace("the disk fails");
+                write_some();
+                chain_undo();
                 later(0, learn, life);
                 commit_later();
                 return;
@@ -457,6 +478,7 @@ static void commit_due(uint64_t life)
         if (fault(FAULT_DISK_ANEW, 0.002)) {
                 trace("the database is begun anew");
                 states_forget();
+                chain_anew();
                 live->anew++;
                 world.history_lost = true;
         }
@@ -522,6 +544,7 @@ int store_open(Store **ret, const StoreConfig *config, StoreStart *start)
         ASSERT(!live);
         live = calloc(1, sizeof(Store));
         ASSERT(live);
+        chain_open();
         start->boot = world.boot;
         start->next_incident = disk.top > 1 ? disk.top : 1;
         start->next_seq = disk.last_seq + 1;
@@ -598,6 +621,8 @@ Store *store_free(Store *s)
 {
         if (!s)
                 return NULL;
+        if (s->committing && !s->down && !s->reopened)
+                write_some();
         while (s->first) {
                 StoreTxn *t = s->first;
 

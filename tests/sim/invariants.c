@@ -44,34 +44,6 @@ typedef struct Message {
 static Watch *watches;
 static uint64_t top, started_us, last_boot;
 
-/* How often each has been judged: a sentence that was never asked proves nothing. */
-typedef struct Count {
-        const char *sentence;
-        uint64_t n;
-} Count;
-
-static Count counts[40];
-
-static Count *count_of(const char *sentence)
-{
-        Count *c = counts;
-
-        while (c->sentence && !str_equal(c->sentence, sentence))
-                c++;
-        ASSERT(c < counts + sizeof(counts) / sizeof(counts[0]) - 1);
-        c->sentence = sentence;
-        return c;
-}
-
-#define CHECKED(sentence)                                                                                   \
-        do {                                                                                                \
-                static Count *count;                                                                        \
-                                                                                                            \
-                if (!count)                                                                                 \
-                        count = count_of(sentence);                                                         \
-                count->n++;                                                                                 \
-        } while (0)
-
 static Message called[RING_MAX], reported[RING_MAX], rows[RING_MAX];
 static uint64_t n_called, n_reported, n_rows;
 static Message owed[OWED_MAX]; /* told to somebody who is on it: to be sent when it is on the disk */
@@ -85,33 +57,6 @@ void invariants_begin(void)
         ASSERT(watches);
         memset(watches, 0, (top + 1) * sizeof(Watch));
         top = n_called = n_reported = n_rows = n_owed = started_us = last_boot = 0;
-}
-
-uint64_t watch_checks(void)
-{
-        uint64_t sum = 0;
-
-        for (const Count *c = counts; c->sentence; c++)
-                sum += c->n;
-        return sum;
-}
-
-static int by_sentence(const void *a, const void *b)
-{
-        return strcmp(((const Count *)a)->sentence, ((const Count *)b)->sentence);
-}
-
-void watch_print(void)
-{
-        Count sorted[sizeof(counts) / sizeof(counts[0])];
-        size_t n = 0;
-
-        while (counts[n].sentence)
-                n++;
-        memcpy(sorted, counts, sizeof(counts));
-        qsort(sorted, n, sizeof(Count), by_sentence);
-        for (size_t i = 0; i < n; i++)
-                printf("%14" PRIu64 "  %s\n", sorted[i].n, sorted[i].sentence);
 }
 
 static bool is_open(uint8_t state)

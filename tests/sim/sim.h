@@ -12,9 +12,9 @@
  *   faults.c      which faults happen: drawn by the seed, or named on the command line
  *   places.c      the registry and the ladders
  *   daemon.c      what gateway.c puts together, with a port that is the simulated network
- *   disk.c        store.h over a disk in memory
+ *   disk.c        store.h over a disk in memory; chain.c the journal that lies on it
  *   devices.c, people.c   who is around the gateway (tests/scenario has a script in their place)
- *   invariants.c  SEMANTICS.md section 10, each a function with a sentence for a name
+ *   invariants.c  SEMANTICS.md section 10, each a function with a sentence for a name; count.c counts them
  *   main.c        the command line, and the shrinker
  */
 #include "engine/engine.h"
@@ -125,6 +125,7 @@ void later(uint64_t after_us, void (*fn)(uint64_t arg), uint64_t arg);
 void trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Ends the run: prints the invariant and the command that repeats it. */
 _Noreturn void broken(const char *invariant, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+bool world_in_full(void);               /* most seeds leave out what is only dear: a sixteenth does not */
 extern void world_begin(uint64_t seed); /* everything but who is around */
 void world_run_until(uint64_t end_us);
 void world_run(uint64_t seed); /* one seed, from start to end */
@@ -178,6 +179,18 @@ void disk_each_outbox(void (*fn)(uint64_t incident, uint32_t worker, uint8_t cha
 typedef enum DiskOrder { DISK_WELL, DISK_HANGS, DISK_FAILS } DiskOrder;
 void disk_order(DiskOrder); /* for scenarios: from now on */
 
+/* chain.c: the journal on the disk, of a seed in sixteen */
+bool chain_is_kept(void);
+JournalRecord *chain_copy(const JournalRecord *); /* with its body; free() it */
+void chain_write(const JournalRecord *);
+void chain_sync(void);
+void chain_undo(void);   /* the transaction failed */
+void chain_lost(void);   /* the daemon is dead: what is not synced is gone */
+void chain_open(void);   /* by the next daemon */
+void chain_anew(void);   /* the database is set aside */
+void chain_forget(void); /* another world */
+void chain_verify(void); /* every row */
+
 /* devices.c and people.c, or tests/scenario/script.c: what the gateway's messages do */
 void people_begin(void);
 void people_alert(const PortAlert *);
@@ -188,6 +201,19 @@ void people_final_check(void);
 /* people.c only */
 void devices_begin(void);
 void devices_final_check(void);
+
+/* count.c: how often each has been judged; a sentence that was never asked proves nothing */
+uint64_t *count_of(const char *sentence);
+#define CHECKED(sentence)                                                                                   \
+        do {                                                                                                \
+                static uint64_t *count;                                                                     \
+                                                                                                            \
+                if (!count)                                                                                 \
+                        count = count_of(sentence);                                                         \
+                (*count)++;                                                                                 \
+        } while (0)
+uint64_t watch_checks(void);
+void watch_print(void); /* how often each invariant was judged */
 
 /* invariants.c */
 void invariants_begin(void);
@@ -205,5 +231,3 @@ void watch_drop(
         uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq); /* an outbox row is dropped */
 void watch_sent(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq);
 void watch_committed(uint64_t seq, uint64_t before);
-uint64_t watch_checks(void);
-void watch_print(void); /* how often each invariant was judged */

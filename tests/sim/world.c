@@ -136,6 +136,11 @@ void broken(const char *invariant, const char *fmt, ...)
         abort();
 }
 
+bool world_in_full(void)
+{
+        return world.by_hand || world.seed % 16 == 0;
+}
+
 void world_run_until(uint64_t end_us)
 {
         static uint64_t instant_us, in_instant;
@@ -211,5 +216,6 @@ void world_run(uint64_t seed)
         later(faults_us, faults_end, 0);
         world_run_until(faults_us + 2 * USEC_PER_DAY);
         people_final_check();
+        chain_verify();
         world_end();
 }

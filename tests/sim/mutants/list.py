@@ -6,7 +6,8 @@ The old text stands exactly once in the file, or the mutant counts as broken: a 
 
 TURN, OUTBOX, INBOX = "daemon/turn.c", "daemon/outbox.c", "daemon/inbox.c"
 E = "daemon/engine/"
-DISK = "tests/sim/disk.c"
+DISK, CHAIN = "tests/sim/disk.c", "tests/sim/chain.c"
+RECORD = "daemon/store/journal.c"
 
 RELEASE = "if (e->seq > (e->type == EFFECT_REPLY ? released : t->committed)) {"
 
@@ -90,4 +91,11 @@ MUTANTS = [
     ("disk-reports-too-much", DISK, "*ret = (StoreStatus){.committed_seq = disk.last_seq,", "*ret = (StoreStatus){.committed_seq = disk.last_seq + 3,"),
     ("disk-loses-an-outbox-row", DISK, "        case OP_PUT:\n        case OP_DROP: apply_outbox(op); break;", "        case OP_PUT: break;\n        case OP_DROP: apply_outbox(op); break;"),
     ("disk-commits-out-of-order", DISK, "                for (size_t i = 0; i < t->n; i++) {", "                for (size_t i = t->n; i-- > 0;) {"),
+    # the journal's chain
+    ("chain-skips-a-row", CHAIN, "        memcpy(chain.head.hash, row->hash, HASH_SIZE);",
+     "        if (j->kind != JOURNAL_ACCEPTED)\n                memcpy(chain.head.hash, row->hash, HASH_SIZE);"),
+    ("chain-goes-on-from-a-row-that-failed", CHAIN, "        rows_cut(chain.synced);\n        head_read();", "        rows_cut(chain.synced);"),
+    ("chain-goes-on-from-a-row-that-was-lost", CHAIN, "        head_read();\n        verify_from(chain.verified);", "        verify_from(chain.verified);"),
+    ("record-without-the-row-before", RECORD, "p = put_bytes(p, prev, HASH_SIZE);", "p = put_bytes(p, body_hash, HASH_SIZE);"),
+    ("record-without-its-incident", RECORD, "p = put_be(p, j->incident, 8);", "p = put_be(p, 0, 8);"),
 ]
