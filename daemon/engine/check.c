@@ -108,7 +108,7 @@ static void check_visits(const Engine *e)
 {
         int64_t due = NEVER;
 
-        for (uint32_t id = 1; e->registry && id < e->registry->n_workers && id < WORKERS_MAX; id++) {
+        for (uint32_t id = 1, end = people_end(e); id < end; id++) {
                 const OpenVisit *v = &e->workers[id].visit;
 
                 ASSERT(!v->number || (v->number < e->next_seq && v->service < SERVICE_MAX));

@@ -334,6 +334,7 @@ void keys_init(Engine *, char **memory);
 size_t people_size(void);
 void people_init(Engine *, char **memory);
 WorkerState *people_state(const Engine *, uint32_t worker); /* NULL: an id beyond the table */
+uint32_t people_end(const Engine *);                        /* of the registry and of the table: the first id of nobody */
 bool people_on_duty(const Engine *, uint32_t worker);
 bool people_reachable(const Engine *, uint32_t worker);
 /* … at another time than that of the step. */

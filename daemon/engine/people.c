@@ -45,6 +45,13 @@ WorkerState *people_state(const Engine *e, uint32_t worker)
         return worker > 0 && worker < WORKERS_MAX ? &e->workers[worker] : NULL;
 }
 
+uint32_t people_end(const Engine *e)
+{
+        uint32_t n = e->registry ? e->registry->n_workers : 0;
+
+        return n < WORKERS_MAX ? n : WORKERS_MAX;
+}
+
 /* Somebody else who does the same for the same place, and is there. */
 static bool successor_there(const Engine *e, uint32_t worker, Now now, int64_t at)
 {
@@ -210,7 +217,7 @@ void people_grace_due(Engine *e)
 {
         ASSERT(e->grace_due <= e->at);
         e->grace_due = NEVER;
-        for (uint32_t id = 1; e->registry && id < e->registry->n_workers && id < WORKERS_MAX; id++)
+        for (uint32_t id = 1, end = people_end(e); id < end; id++)
                 if (e->workers[id].acted_us && !e->workers[id].seen)
                         seen_from(e, id, e->workers[id].acted_us);
         people_look_at_all(e);

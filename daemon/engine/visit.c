@@ -81,7 +81,7 @@ static void due_set(Engine *e, OpenVisit *v)
 void visits_arm(Engine *e)
 {
         e->visit_due = NEVER;
-        for (uint32_t id = 1; e->registry && id < e->registry->n_workers && id < WORKERS_MAX; id++) {
+        for (uint32_t id = 1, end = people_end(e); id < end; id++) {
                 OpenVisit *v = &e->workers[id].visit;
 
                 if (!v->number)
@@ -273,10 +273,11 @@ void visit_expire(Engine *e)
         OpenVisit *v;
         JournalRow *row;
 
-        for (uint32_t id = 1; !worker && id < e->registry->n_workers && id < WORKERS_MAX; id++)
-                if (e->workers[id].visit.number && e->workers[id].visit.due_us == e->visit_due)
-                        worker = id;
-        ASSERT(worker && e->visit_due <= e->at);
+        ASSERT(e->visit_due <= e->at);
+        do {
+                worker++;
+                ASSERT(worker < people_end(e));
+        } while (!e->workers[worker].visit.number || e->workers[worker].visit.due_us != e->visit_due);
         v = &e->workers[worker].visit;
         row = row_fill(e, emit_timed(e, NULL, JOURNAL_VISIT_FORGOTTEN, v->due_us), worker, v->resident);
         row_visit(row, v);

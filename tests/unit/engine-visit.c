@@ -3,9 +3,12 @@
 #include "engine-kit.h"
 
 #include "base/str.h"
+#include "engine/internal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -218,6 +221,254 @@ static void test_a_reboot_whose_clock_is_good_measures_by_it(void **state_)
         kit_end(&k);
 }
 
+/* A registry of the test's own, with room for `n` workers more. */
+static Worker *workers_copy(Kit *k, uint32_t n)
+{
+        Worker *workers = calloc(k->registry.n_workers + n, sizeof(Worker));
+
+        assert_non_null(workers);
+        memcpy(workers, k->registry.workers, k->registry.n_workers * sizeof(Worker));
+        k->registry.workers = workers;
+        return workers;
+}
+
+static void registry_is_another(Kit *k)
+{
+        kit_index(k);
+        engine_registry_set(k->engine, &k->registry);
+        roster_changed(k);
+}
+
+static void test_carers_are_at_home_and_make_no_visits(void **state_)
+{
+        Worker *workers;
+        Kit k;
+
+        begin(&k);
+        workers = workers_copy(&k, 0);
+        workers[kit_worker(&k, "w02")].role = ROLE_CARER;
+        registry_is_another(&k);
+        in(&k, "w02", "", "r101");
+        expect_reply(&k, REPLY_REFUSED, REASON_NOT_YOURS);
+        in(&k, "w01", "", "r101");
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        kit_end(&k);
+        free(workers);
+}
+
+static void test_what_a_desk_may_not_correct(void **state_)
+{
+        VisitView v;
+        Event ev;
+        Kit k;
+
+        begin(&k);
+        in(&k, "w01", "", "r101");
+        assert_true(visiting(&k, "w01", &v));
+        at(&k, HOUR);
+        out(&k, "w01", "", 0);
+        fix(&k, "d01", 0, HOUR, true); /* which? */
+        expect_reply(&k, REPLY_REFUSED, REASON_BAD_REQUEST);
+        fix(&k, "d01", v.number, 25 * HOUR, true); /* a day has 24 */
+        expect_reply(&k, REPLY_REFUSED, REASON_BAD_REQUEST);
+        ev = action_of(ACTION_VISIT_FIX, "d01", 0, NULL);
+        ev.action.visit = v.number;
+        ev.action.span_us = USEC_PER_HOUR;
+        ev.action.has_note = true;
+        step(&k, &ev); /* at no bed */
+        expect_reply(&k, REPLY_REFUSED, REASON_BAD_REQUEST);
+        (void)str_copy(ev.action.target, CODE_SIZE, "r201");
+        step(&k, &ev); /* of another grid */
+        expect_reply(&k, REPLY_REFUSED, REASON_NOT_YOURS);
+        (void)str_copy(ev.action.target, CODE_SIZE, "r101");
+        ev.retained = true;
+        step(&k, &ev);
+        expect_reply(&k, REPLY_REFUSED, REASON_RETAINED);
+        (void)str_copy(ev.action.to, CODE_SIZE, "w99");
+        ev.retained = false;
+        step(&k, &ev);
+        expect_reply(&k, REPLY_REFUSED, REASON_UNKNOWN_WORKER);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FIXED), 0);
+        fix(&k, "d01", v.number, HOUR - 1, true);
+        expect_reply(&k, REPLY_OK, REASON_VISIT_SHORT);
+        assert_false(row(&k, JOURNAL_VISIT_FIXED)->counts);
+        assert_int_equal(row(&k, JOURNAL_VISIT_FIXED)->span_s, HOUR - 1);
+        kit_end(&k);
+}
+
+static void test_of_two_visits_each_has_its_time(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        in(&k, "w02", "", "r101");
+        at(&k, HOUR);
+        in(&k, "w01", "", "r102a");
+        at(&k, 3 * HOUR);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 1);
+        assert_int_equal(row(&k, JOURNAL_VISIT_FORGOTTEN)->worker, kit_worker(&k, "w02"));
+        at(&k, 4 * HOUR);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 2);
+        assert_int_equal(row(&k, JOURNAL_VISIT_FORGOTTEN)->worker, kit_worker(&k, "w01"));
+        at(&k, 8 * HOUR);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 3);
+        assert_false(visiting(&k, "w02", &(VisitView){0}));
+        assert_true(visiting(&k, "w01", &(VisitView){0}));
+        kit_end(&k);
+}
+
+static void test_nobody_is_reminded_where_that_is_off(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        k.policy.visit_remind_us = 0;
+        kit_policy(&k);
+        in(&k, "w01", "", "r101");
+        at(&k, 8 * HOUR - 1);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 0);
+        at(&k, 8 * HOUR);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 1);
+        assert_false(row(&k, JOURNAL_VISIT_FORGOTTEN)->on);
+        assert_false(visiting(&k, "w01", &(VisitView){0}));
+        k.policy.visit_max_us = 0; /* nor is a visit ever ended by the clock */
+        kit_policy(&k);
+        in(&k, "w01", "", "r101");
+        at(&k, 100 * HOUR);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 1);
+        assert_true(visiting(&k, "w01", &(VisitView){0}));
+        out(&k, "w01", "", 0);
+        assert_int_equal(row(&k, JOURNAL_VISIT_OUT)->span_s, 92 * HOUR);
+        kit_end(&k);
+}
+
+/* Begun or ended with a clock that nobody believes, or ended before it began: no length over a reboot. */
+static void test_both_ends_must_be_believed(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        k.now.trusted = false;
+        in(&k, "w01", "", "r101");
+        kit_reboot(&k, 2 * HOUR, true);
+        out(&k, "w01", "", 0);
+        expect_reply(&k, REPLY_OK, REASON_CLOCK);
+        assert_false(row(&k, JOURNAL_VISIT_OUT)->counts);
+        in(&k, "w01", "", "r101");
+        kit_reboot(&k, -2 * HOUR, true);
+        out(&k, "w01", "", 0);
+        expect_reply(&k, REPLY_OK, REASON_CLOCK);
+        assert_int_equal(row(&k, JOURNAL_VISIT_OUT)->span_s, 0);
+        kit_end(&k);
+}
+
+/* A mark that comes to a running engine changes nothing of the visits that it knows; a damaged one is none. */
+static void test_marks_of_visits(void **state_)
+{
+        MarkRow mark = {.kind = MARK_VISIT, .worker = 1, .value = 5 << 8 | SERVICE_MEALS};
+        VisitView v;
+        Kit k;
+
+        begin(&k);
+        in(&k, "w01", "", "r101");
+        at(&k, HOUR);
+        for (uint32_t i = 0; i < 10; i++) /* numbers for the journal */
+                in(&k, "w01", "", "r101");
+        mark.id = kit_worker(&k, "w02");
+        mark.wall_us = k.now.wall_us;
+        engine_restore_mark(k.engine, &mark);
+        assert_true(visiting(&k, "w02", &v));
+        assert_int_equal(v.number, 5);
+        assert_int_equal(v.service, SERVICE_MEALS);
+        k.now.wall_us += 10 * HOUR * 1e6; /* the running one goes by CLOCK_BOOTTIME */
+        roster_changed(&k);
+        out(&k, "w01", "", 0);
+        assert_int_equal(row(&k, JOURNAL_VISIT_OUT)->span_s, HOUR);
+        for (unsigned i = 0; i < 4; i++) {
+                MarkRow bad = mark;
+
+                bad.id = i == 0 ? 0 : mark.id;
+                bad.value = i == 1 ? -1 : i == 2 ? 6 << 8 | SERVICE_MAX : 6 << 8;
+                bad.id = i == 3 ? WORKERS_MAX : bad.id;
+                engine_restore_mark(k.engine, &bad);
+                assert_true(visiting(&k, "w02", &v));
+                assert_int_equal(v.number, 5);
+        }
+        mark.value = SERVICE_MEALS; /* of a visit without a number: of none */
+        engine_restore_mark(k.engine, &mark);
+        assert_false(visiting(&k, "w02", &v));
+        roster_changed(&k);
+        kit_end(&k);
+}
+
+/* Worker, bed and dwelling may be taken out of the registry while the visit lasts. */
+static void test_what_is_gone_while_a_visit_lasts(void **state_)
+{
+        Resident residents[5];
+        Kit k;
+
+        begin(&k);
+        memcpy(residents, k.registry.residents, sizeof(residents));
+        residents[1].dwelling = 0;
+        k.registry.residents = residents;
+        registry_is_another(&k);
+        in(&k, "w01", "", "r101"); /* who lives nowhere is in nobody's grid */
+        expect_reply(&k, REPLY_REFUSED, REASON_NOT_YOURS);
+        residents[1].dwelling = 1;
+        registry_is_another(&k);
+        in(&k, "w01", "", "r101");
+        in(&k, "w02", "", "r101");
+        residents[1].dwelling = 0;
+        registry_is_another(&k);
+        at(&k, HOUR);
+        out(&k, "w01", "", 0);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        assert_int_equal(row(&k, JOURNAL_VISIT_OUT)->resident, 1);
+        assert_int_equal(row(&k, JOURNAL_VISIT_OUT)->grid, 0);
+        residents[1].code = NULL;
+        kit_remove_worker(&k, "w02");
+        registry_is_another(&k);
+        forget(&k);
+        at(&k, 3 * HOUR); /* nobody to remind */
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 1);
+        assert_int_equal(row(&k, JOURNAL_VISIT_FORGOTTEN)->dwelling, 0);
+        assert_int_equal(count(&k, EFFECT_REPLY), 0);
+        kit_end(&k);
+}
+
+static void test_a_visitor_beyond_the_table(void **state_)
+{
+        const uint32_t far = WORKERS_MAX + 7;
+        Worker *workers;
+        Event ev;
+        Kit k;
+
+        begin(&k);
+        k.unchecked_rows = true;
+        workers = workers_copy(&k, far);
+        workers[far] = (Worker){"far", "", "", ROLE_WORKER, CLIENT_APP, SCOPE_GRID, 2, NULL};
+        k.registry.n_workers = far + 1;
+        registry_is_another(&k);
+        assert_false(engine_visit(k.engine, far, &(VisitView){0}));
+        in(&k, "far", "", "r101"); /* not counted, and told so */
+        expect_reply(&k, REPLY_REFUSED, REASON_BAD_REQUEST);
+        out(&k, "far", "", 0);
+        expect_reply(&k, REPLY_REFUSED, REASON_NO_VISIT);
+        out(&k, "d01", "far", 0);
+        expect_reply(&k, REPLY_REFUSED, REASON_NO_VISIT);
+        ev = action_of(ACTION_VISIT_FIX, "d01", 0, NULL);
+        (void)str_copy(ev.action.target, CODE_SIZE, "r101");
+        (void)str_copy(ev.action.to, CODE_SIZE, "far");
+        ev.action.visit = 1;
+        ev.action.span_us = USEC_PER_HOUR;
+        ev.action.has_note = true;
+        step(&k, &ev); /* of the days when he was in it */
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        assert_int_equal(row(&k, JOURNAL_VISIT_FIXED)->worker, far);
+        kit_end(&k);
+        free(workers);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_hour_counts_and_less_does_not),
@@ -226,7 +477,14 @@ int main(void)
                 cmocka_unit_test(test_forgotten_is_reminded_and_ends_without_counting),
                 cmocka_unit_test(test_what_is_open_is_not_corrected),
                 cmocka_unit_test(test_a_clock_that_nobody_believes_counts_nothing),
-                cmocka_unit_test(test_a_reboot_whose_clock_is_good_measures_by_it)};
+                cmocka_unit_test(test_a_reboot_whose_clock_is_good_measures_by_it),
+                cmocka_unit_test(test_carers_are_at_home_and_make_no_visits),
+                cmocka_unit_test(test_what_a_desk_may_not_correct),
+                cmocka_unit_test(test_of_two_visits_each_has_its_time),
+                cmocka_unit_test(test_nobody_is_reminded_where_that_is_off),
+                cmocka_unit_test(test_both_ends_must_be_believed), cmocka_unit_test(test_marks_of_visits),
+                cmocka_unit_test(test_what_is_gone_while_a_visit_lasts),
+                cmocka_unit_test(test_a_visitor_beyond_the_table)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
