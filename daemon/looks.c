@@ -33,7 +33,7 @@ static bool cell_of(void *userdata, uint32_t step, Vital vital, VitalsCell *ret)
         return true;
 }
 
-static bool vitals_text(const Looks *l, const StoreLook *look, char *json, size_t *ret_size)
+static bool vitals_text(const Looks *l, const StoreLook *look, char *json, size_t cap, size_t *ret_size)
 {
         const Resident *r = registry_resident(l->registry, look->resident);
         const Series *s = look->series;
@@ -48,7 +48,7 @@ static bool vitals_text(const Looks *l, const StoreLook *look, char *json, size_
                                    .limits = r ? &r->limits : NULL,
                                    .cell = cell_of,
                                    .userdata = look->series},
-                json, VIEW_JSON_MAX, ret_size);
+                json, cap, ret_size);
 }
 
 typedef struct Rows {
@@ -107,15 +107,14 @@ static void show_none(const Looks *l, const char *worker, LookKind kind, uint64_
 static void answer(Looks *l, const StoreLook *look)
 {
         _cleanup_(freep) char *json = malloc(VIEW_JSON_MAX);
+        size_t cap = look->hold ? VIEW_JSON_MAX : VIEW_SHOW_MAX, n = 0;
         bool good = !look->failed;
-        size_t n = 0;
 
         ASSERT(json);
         if (good && look->kind == LOOK_VITALS)
-                good = vitals_text(l, look, json, &n);
+                good = vitals_text(l, look, json, cap, &n);
         else if (good)
-                good = timeline_json(
-                        look->incident, look->more, row_of, &(Rows){l, look}, json, VIEW_JSON_MAX, &n);
+                good = timeline_json(look->incident, look->more, row_of, &(Rows){l, look}, json, cap, &n);
         if (look->hold)
                 control_answer(l->control, look->hold, good ? json : "{\"result\":\"failed\"}");
         else if (good)

@@ -171,13 +171,22 @@ static void row_add(Str *s, const TimelineRow *row, bool first)
 bool timeline_json(uint64_t incident, bool more, bool (*row)(void *userdata, uint32_t n, TimelineRow *ret),
         void *userdata, char *ret, size_t cap, size_t *ret_size)
 {
-        Str s = {.p = ret, .cap = cap};
+        uint32_t first = 0, end = 0;
         TimelineRow r;
 
-        str_addf(&s, "{\"incident\":%" PRIu64 "%s,\"rows\":[", incident, more ? ",\"more\":true" : "");
-        for (uint32_t n = 0; row(userdata, n, &r); n++)
-                row_add(&s, &r, n == 0);
-        str_add(&s, "]}");
-        *ret_size = s.n;
-        return !s.full;
+        while (row(userdata, end, &r))
+                end++;
+        for (;;) {
+                Str s = {.p = ret, .cap = cap};
+
+                str_addf(&s, "{\"incident\":%" PRIu64 "%s,\"rows\":[", incident,
+                        more || first > 0 ? ",\"more\":true" : "");
+                for (uint32_t n = first; n < end && row(userdata, n, &r); n++)
+                        row_add(&s, &r, n == first);
+                str_add(&s, "]}");
+                *ret_size = s.n;
+                if (!s.full || first + 1 >= end)
+                        return !s.full;
+                first += (end - first) / 8 + ((end - first) < 8); /* the newest say the most */
+        }
 }

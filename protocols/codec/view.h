@@ -5,7 +5,8 @@
 
 #include <stddef.h>
 
-#define VIEW_JSON_MAX (256u << 10)
+#define VIEW_JSON_MAX (512u << 10) /* of 2,000 steps of all vitals */
+#define VIEW_SHOW_MAX 57344u /* to a worker: below the broker's max_packet_size, which ends the connection */
 
 typedef struct VitalsCell {
         double min, mean, max;
@@ -39,6 +40,6 @@ typedef struct TimelineRow {
 } TimelineRow;
 
 /* {"incident":…,"rows":[{"seq":…,"at":…,"kind":…,"who":…,"what":…}]}; `what` is one line in Chinese. more: older rows are
- * left out. row returns false at the end. */
+ * left out, as they are where not all have room. row returns false at the end. False: not even one row has. */
 bool timeline_json(uint64_t incident, bool more, bool (*row)(void *userdata, uint32_t n, TimelineRow *ret),
         void *userdata, char *ret, size_t cap, size_t *ret_size);

@@ -105,12 +105,68 @@ static void test_timeline(void **state)
         assert_non_null(strstr(json, "备注：扶起 \\\"无碍\\\""));
         assert_non_null(strstr(json, "依法删除"));
         assert_null(strstr(json, "张虚构")); /* what was erased is not told */
-        assert_false(timeline_json(1042, false, row, NULL, json, 200, &n));
+        assert_false(timeline_json(1042, false, row, NULL, json, 60, &n));
+        assert_true(timeline_json(1042, false, row, NULL, json, 300, &n)); /* the newest has room */
+        assert_true(is_json(json, n));
+        assert_non_null(strstr(json, "{\"incident\":1042,\"more\":true,\"rows\":[{\"seq\":"));
+        assert_non_null(strstr(json, "{\"seq\":13,"));
+        assert_null(strstr(json, "{\"seq\":7,"));
+}
+
+static bool long_row(void *userdata, uint32_t n, TimelineRow *ret)
+{
+        static char note[256], name[128];
+
+        memset(note, '"', sizeof(note) - 1);
+        memset(name, '\\', sizeof(name) - 1);
+        *ret = (TimelineRow){.seq = n + 1,
+                .kind = JOURNAL_RESOLVED,
+                .worker = "w01",
+                .worker_name = name,
+                .note = note,
+                .value = NAN,
+                .limit = NAN};
+        return n < 300;
+}
+
+/* The broker ends the connection of whoever sends more than its max_packet_size, and with it every call. */
+static void test_a_timeline_fits_into_a_message(void **state)
+{
+        size_t n;
+
+        assert_true(timeline_json(UINT64_MAX, false, long_row, NULL, json, VIEW_SHOW_MAX, &n));
+        assert_true(n < VIEW_SHOW_MAX && n > VIEW_SHOW_MAX / 2);
+        assert_true(is_json(json, n));
+        assert_non_null(strstr(json, ",\"more\":true,"));
+        assert_non_null(strstr(json, "{\"seq\":300,"));
+        assert_true(VIEW_SHOW_MAX + 1024 < 65536);
+}
+
+static bool every_cell(void *userdata, uint32_t step, Vital vital, VitalsCell *ret)
+{
+        *ret = (VitalsCell){-3276.7, -3276.7, -3276.7};
+        return true;
+}
+
+static void test_two_thousand_steps_of_everything(void **state)
+{
+        size_t n;
+
+        assert_true(vitals_json(&(VitalsView){.resident = "r101",
+                                        .from_s = 1790000000,
+                                        .to_s = 1790000000 + 2000 * 1728,
+                                        .step_s = 1728,
+                                        .n_steps = 2000,
+                                        .cell = every_cell},
+                json, sizeof(json), &n));
+        assert_true(is_json(json, n));
 }
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {cmocka_unit_test(test_curves), cmocka_unit_test(test_timeline)};
+        const struct CMUnitTest tests[] = {cmocka_unit_test(test_curves), cmocka_unit_test(test_timeline),
+                cmocka_unit_test(test_a_timeline_fits_into_a_message),
+                cmocka_unit_test(test_two_thousand_steps_of_everything)};
 
-        return cmocka_run_group_tests(tests, NULL, NULL);
+        return cmocka_run_group_tests(tests, codec_setup, codec_teardown);
 }
