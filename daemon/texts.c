@@ -179,7 +179,8 @@ NoticeWords texts_words(const Texts *t, uint64_t incident)
 
 /* From the journal */
 
-#define ABOUT "j.kind IN (10, 27, 33, 80, 81, 82, 83, 84, 85) AND j.body IS NOT NULL"
+/* json_valid: a damaged body would end the whole query, and with it everybody else's words. */
+#define ABOUT "j.kind IN (10, 27, 33, 80, 81, 82, 83, 84, 85) AND json_valid(j.body)"
 #define WORDS                                                                                               \
         "SELECT j.incident, j.kind, j.body->'$.payload', j.body->>'$.payload_base64' FROM journal j WHERE " \
         "j.incident"
@@ -200,15 +201,16 @@ typedef struct Load {
         uint32_t n, max;
 } Load;
 
-/* An event as it came; its body is the caller's. */
+/* An event as it came; its body is the caller's. Where the message does not say its kind, CoAP's path has said it. */
 static void event_read(Codec *codec, JournalKind kind, Event *ev)
 {
         if (kind == JOURNAL_EVENT)
-                codec_read_alarm(codec, ev, NULL);
-        else if (ev->body_json && ev->body[0] == '{')
+                codec_read_alarm(codec, ev, alarm_kind_word(ALARM_REQUEST));
+        else {
                 codec_read_action(codec, ev);
-        else
-                codec_read_words(codec, ev);
+                if (ev->action.kind == ACTION_UNKNOWN)
+                        codec_read_words(codec, ev);
+        }
 }
 
 static bool words_row(void *userdata, const AuditCell *cells)
@@ -234,7 +236,6 @@ static bool words_row(void *userdata, const AuditCell *cells)
                 return true;
         ev->body = body;
         ev->body_size = (uint32_t)n;
-        ev->body_json = !json->null;
         event_read(l->codec, (JournalKind)cells[1].number, ev);
         event_take(l->texts, (uint64_t)cells[0].number, ev);
         return true;
