@@ -136,7 +136,8 @@ static const Setting settings[] = {
 
         COAP("Listen", parse_address, coap_listen, 0, 0, "", "UDP address and port, as in [::]:5683; empty: none"),
         COAP("ListenDTLS", parse_address, coap_listen_dtls, 0, 0, "", "DTLS address and port, as in [::]:5684; empty: none"),
-        COAP("PSKFile", parse_path, coap_psk_file, 0, 0, "", "pre-shared keys of the devices for DTLS"),
+        COAP("PSKFile", parse_path, coap_psk_file, 0, 0, "",
+                "pre-shared keys of the devices for DTLS; a reload reads them again"),
         COAP("SessionsMax", parse_number, coap_sessions_max, 16, 100000, "2000", "DTLS sessions at once; 16 to 100000"),
 
         HTTP("Listen", parse_address, http_listen, "", "address and port of the web server, as in 127.0.0.1:8080; empty: none"),

@@ -930,7 +930,7 @@ Gateway *gateway_free(Gateway *g)
         return NULL;
 }
 
-void gateway_reload(Gateway *g, const Config *config, Secrets *secrets)
+void gateway_reload(Gateway *g, const Config *config, Secrets *secrets, Psk *keys)
 {
         Config before = g->config, after = *config;
 
@@ -940,6 +940,8 @@ void gateway_reload(Gateway *g, const Config *config, Secrets *secrets)
         if (g->mqtt && secrets)
                 mqtt_secrets_set(g->mqtt, TAKE_PTR(secrets));
         secrets_free(secrets);
+        if (g->coap && keys)
+                cport_keys_set(g->coap, keys);
         if (memcmp(&before, &after, sizeof(before)) != 0)
                 log_warning("reloaded the ladders; the other settings that changed need a restart");
         (void)turn_note(g->turn, JOURNAL_CONFIG, "{\"result\":\"ok\"}");

@@ -3,6 +3,7 @@
 /* The gateway: puts the parts together, starts them in the right order, and ends them in the reverse. */
 #include "config/config.h"
 #include "loop.h"
+#include "protocols/coap/psk.h"
 #include "protocols/mqtt/secrets.h"
 
 typedef struct Gateway Gateway;
@@ -16,8 +17,9 @@ Gateway *gateway_free(Gateway *);
 int gateway_watchdog(Gateway *, uint64_t within_us);
 
 /* A new configuration: ladders count for incidents opened from now on; what the next connections to the broker
- * use (taken over; NULL: as before); the rest needs a restart (logged). */
-void gateway_reload(Gateway *, const Config *, Secrets *);
+ * use (taken over; NULL: as before), and the devices' keys (likewise; *keys is empty then); the rest needs a restart
+ * (logged). */
+void gateway_reload(Gateway *, const Config *, Secrets *, Psk *keys);
 /* The old configuration stays; the reason is journaled. */
 void gateway_reload_failed(Gateway *, const ConfigError *);
 /* A last turn, a last commit, a word to the broker: within 5 s. */

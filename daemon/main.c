@@ -13,6 +13,7 @@
 #include "log-ids.h"
 #include "loop.h"
 #include "notify.h"
+#include "protocols/coap/psk.h"
 #include "protocols/mqtt/secrets.h"
 #include "store/aside.h"
 
@@ -36,6 +37,7 @@ typedef struct Reading {
         Config config;
         ConfigError error;
         Secrets *secrets; /* NULL: no MQTT, or they could not be read */
+        Psk keys;
         int result;
 } Reading;
 
@@ -87,24 +89,38 @@ static void reading_free(void *data)
         Reading *r = data;
 
         secrets_free(r->secrets);
+        psk_deinit(&r->keys);
         free(r);
+}
+
+static void reading_refuse(Reading *r, const char *file, unsigned line, const char *why)
+{
+        r->result = CONFIG_E_INVALID;
+        r->error.line = line;
+        (void)str_copy(r->error.file, sizeof(r->error.file), file); /* cut is fine, here and below */
+        (void)str_copy(r->error.text, sizeof(r->error.text), why);
 }
 
 static void reading_run(void *data)
 {
         Reading *r = data;
+        const Config *c = &r->config;
+        const char *reason;
         char why[256];
+        unsigned line;
         int k;
 
         r->result = config_read(&r->config, r->path, &r->error);
-        if (r->result != 0 || !r->config.mqtt_host[0])
+        if (r->result != 0)
                 return;
-        k = secrets_read(&r->secrets, &r->config, why);
-        if (k == 0)
+        k = c->mqtt_host[0] ? secrets_read(&r->secrets, c, why) : 0;
+        if (k != 0) {
+                reading_refuse(r, r->path, 0, k < 0 ? strerror(-k) : why);
                 return;
-        r->result = CONFIG_E_INVALID;
-        (void)str_copy(r->error.file, sizeof(r->error.file), r->path); /* cut is fine, here and below */
-        (void)str_copy(r->error.text, sizeof(r->error.text), k < 0 ? strerror(-k) : why);
+        }
+        k = c->coap_psk_file[0] ? psk_read(&r->keys, c->coap_psk_file, &line, &reason) : 0;
+        if (k != 0)
+                reading_refuse(r, c->coap_psk_file, k < 0 ? 0 : line, k < 0 ? strerror(-k) : reason);
 }
 
 static void on_reload(void *userdata, int signo);
@@ -118,7 +134,8 @@ static void on_read(void *userdata, uint32_t revents)
         config_complain(d->config_path, r->result, &r->error);
         if (r->result == 0) {
                 d->config = r->config;
-                gateway_reload(d->gateway, &d->config, TAKE_PTR(r->secrets));
+                gateway_reload(d->gateway, &d->config, TAKE_PTR(r->secrets),
+                        d->config.coap_psk_file[0] ? &r->keys : NULL);
         } else if (r->result == CONFIG_E_INVALID)
                 gateway_reload_failed(d->gateway, &r->error);
         log_fields(LOG_LEVEL_INFO, LOG_ID_CONFIG, NULL,

@@ -11,6 +11,7 @@
  * well.
  */
 #include "config/config.h"
+#include "protocols/coap/psk.h"
 #include "protocols/codec/codec.h"
 #include "protocols/port.h"
 
@@ -27,6 +28,12 @@ typedef struct CoapPort CoapPort;
  */
 int cport_new(CoapPort **ret, PortHost *, const Config *, Codec *, Port *ret_port);
 CoapPort *cport_free(CoapPort *);
+
+/*
+ * Other keys, from psk_read(), which are taken over; *keys is empty then. Sessions whose key is still their device's go
+ * on, and so do the counters of signed requests; the other sessions end.
+ */
+void cport_keys_set(CoapPort *, Psk *keys);
 
 /* The first UDP port that is listened on, for UDP or DTLS; 0: none. */
 uint16_t cport_number(const CoapPort *, bool dtls);

@@ -21,29 +21,10 @@
 #include "protocols/coap/lamp.h"
 
 #include "base/assert.h"
+#include "protocols/coap/sessions.h"
 
 #include <stdio.h>
 #include <string.h>
-
-/*
- * Of all contexts, because the library gives its event handlers no pointer of ours. An observer's session is
- * never closed for idleness, so somebody who forges source addresses could fill the memory with them.
- */
-static unsigned sessions;
-
-static int on_event(coap_session_t *session, const coap_event_t event)
-{
-        if (event == COAP_EVENT_SERVER_SESSION_NEW)
-                sessions++;
-        else if (event == COAP_EVENT_SERVER_SESSION_DEL && sessions > 0)
-                sessions--;
-        return 0;
-}
-
-void lamps_count_sessions(coap_context_t *context)
-{
-        coap_register_event_handler(context, on_event);
-}
 
 static void lamp_get(coap_resource_t *resource, coap_session_t *session, const coap_pdu_t *request,
         const coap_string_t *query, coap_pdu_t *response)
@@ -53,8 +34,11 @@ static void lamp_get(coap_resource_t *resource, coap_session_t *session, const c
         coap_opt_iterator_t it;
         uint8_t bytes[4];
 
-        /* Confirmable is what only notifications are, and those answer 2.05 in any case. */
-        if (coap_pdu_get_type(response) != COAP_MESSAGE_CON && sessions > LAMP_SESSIONS_MAX &&
+        /*
+         * Confirmable is what only notifications are, and those answer 2.05 in any case. An observer's session is never
+         * closed for idleness, so somebody who forges source addresses could fill the memory with them.
+         */
+        if (coap_pdu_get_type(response) != COAP_MESSAGE_CON && sessions_standing() > LAMP_SESSIONS_MAX &&
                 coap_check_option(request, COAP_OPTION_OBSERVE, &it)) {
                 coap_pdu_set_code(response, COAP_RESPONSE_CODE_SERVICE_UNAVAILABLE);
                 return;
@@ -170,5 +154,5 @@ void lamps_silence(Lamps *l)
                                 coap_resource_set_get_observable(row->resources[side], 0);
                 row_free(l, row);
         }
-        sessions = 0; /* 4.3.1 reports no end of those that go with their context */
+        sessions_forget(); /* 4.3.1 reports no end of those that go with their context */
 }

@@ -23,8 +23,6 @@ typedef struct Lamps {
         coap_context_t *contexts[LAMP_SIDES]; /* NULL: none */
 } Lamps;
 
-/* Counts the sessions of a context: with too many nobody may begin to observe. */
-void lamps_count_sessions(coap_context_t *);
 /* Sets the word and tells those who observe. False: all rows are taken by open incidents. */
 /* `inside`: from within a handler of the library. */
 bool lamps_set(Lamps *, uint64_t incident, Lamp, bool open, bool inside, uint64_t now_us);

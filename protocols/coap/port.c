@@ -59,7 +59,7 @@ struct CoapPort {
         unsigned pushed;            /* events since the last turn */
         uint64_t readings_answered; /* holds of readings up to this one have their answer */
         uint64_t seed;
-        Signs signs;
+        Psk psk;
 };
 
 static void tick_start(CoapPort *p)
@@ -349,7 +349,7 @@ static bool check_signature(CoapPort *p, Request *r, coap_pdu_t *response)
         char claimed[CODE_SIZE];
         Str s = {.p = claimed, .cap = CODE_SIZE};
 
-        switch (signs_check(&p->signs, r)) {
+        switch (signs_check(&p->psk, r)) {
         case SIGN_NO_KEY:
         case SIGN_GOOD: return true;
         case SIGN_NONE: r->why = "not signed, and its device has a key"; break;
@@ -533,6 +533,23 @@ static void on_ended(void *userdata, coap_session_t *session)
         holds_drop(&p->readings, session);
 }
 
+static int open_keys(CoapPort *p, const char *path)
+{
+        const char *reason;
+        unsigned line;
+        int r = path[0] ? psk_read(&p->psk, path, &line, &reason) : 0;
+
+        if (r < 0)
+                return error_trace(r);
+        if (r == 0)
+                return 0;
+        if (line > 0)
+                log_err("%s:%u: %s", path, line, reason);
+        else
+                log_err("%s: %s", path, reason);
+        return error_origin(-EINVAL);
+}
+
 static int open_side(CoapPort *p, unsigned i, const char *addresses, const Config *config)
 {
         Side *side = &p->sides[i];
@@ -541,13 +558,12 @@ static int open_side(CoapPort *p, unsigned i, const char *addresses, const Confi
         *side = (Side){.port = p, .host = p->host, .ended = on_ended};
         if (!addresses[0])
                 return 0;
-        r = side_open(side, i == SIDE_DTLS, addresses, config->coap_psk_file, config->coap_sessions_max);
+        r = side_open(side, i == SIDE_DTLS, addresses, &p->psk, config->coap_sessions_max);
         if (r < 0)
                 return error_trace(r);
         r = add_resources(p, side->context);
         if (r < 0)
                 return error_trace(r);
-        lamps_count_sessions(side->context);
         p->lamps.contexts[i] = side->context;
         r = p->host->watch(p->host, &side->watch, side_descriptor(side), EPOLLIN, PORT_PRIORITY_ALARM,
                 on_readable, side);
@@ -571,7 +587,7 @@ static int open_all(CoapPort *p, const Config *config)
         r = p->host->timer(p->host, &p->timer, PORT_PRIORITY_VITALS, on_tick, p);
         if (r < 0)
                 return error_trace(r);
-        r = signs_open(&p->signs, config->coap_psk_file);
+        r = open_keys(p, config->coap_psk_file);
         if (r < 0)
                 return error_trace(r);
         r = open_side(p, SIDE_UDP, config->coap_listen, config);
@@ -613,7 +629,7 @@ CoapPort *cport_free(CoapPort *p)
         window_deinit(&p->readings_seen);
         coap_cleanup();
         senml_free(p->senml);
-        signs_close(&p->signs);
+        psk_deinit(&p->psk);
         free(p);
         return NULL;
 }
@@ -621,4 +637,19 @@ CoapPort *cport_free(CoapPort *p)
 uint16_t cport_number(const CoapPort *p, bool dtls)
 {
         return p->sides[dtls ? SIDE_DTLS : SIDE_UDP].number;
+}
+
+void cport_keys_set(CoapPort *p, Psk *keys)
+{
+        Psk old = p->psk;
+        unsigned ended = 0;
+
+        ASSERT(keys && !p->inside);
+        psk_carry(keys, &old);
+        p->psk = *keys;
+        *keys = (Psk){0};
+        if (p->sides[SIDE_DTLS].context)
+                ended = side_rekey(&p->sides[SIDE_DTLS]);
+        psk_deinit(&old);
+        log_info("coap: %zu keys, %u sessions ended: their keys are void", p->psk.n, ended);
 }

@@ -7,6 +7,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <openssl/crypto.h>
 #include <string.h>
 
 static int hex(char c)
@@ -142,11 +143,32 @@ void psk_deinit(Psk *psk)
         *psk = (Psk){0};
 }
 
-const PskRow *psk_find(const Psk *psk, const char *device)
+PskRow *psk_find(const Psk *psk, const char *device)
 {
         PskRow key = {0};
 
         if (psk->n == 0 || !str_copy(key.device, sizeof(key.device), device))
                 return NULL;
         return bsearch(&key, psk->rows, psk->n, sizeof(PskRow), row_compare);
+}
+
+bool psk_is(const Psk *psk, const char *device, const uint8_t *key, size_t size)
+{
+        const PskRow *row = psk_find(psk, device);
+
+        return row && row->key_size == size && CRYPTO_memcmp(row->key, key, size) == 0;
+}
+
+void psk_carry(Psk *psk, const Psk *old)
+{
+        ASSERT(psk && old);
+        for (size_t i = 0; i < old->n; i++) {
+                const PskRow *from = &old->rows[i];
+                PskRow *to = psk_find(psk, from->device);
+
+                if (!to || !psk_is(psk, from->device, from->key, from->key_size))
+                        continue;
+                to->last = from->last;
+                to->window = from->window;
+        }
 }

@@ -6,7 +6,9 @@
  */
 #include "engine/roster.h"
 
+#include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #define PSK_KEY_MIN 16
 #define PSK_KEY_MAX 64
@@ -16,6 +18,9 @@ typedef struct PskRow {
         uint8_t key[PSK_KEY_MAX];
         size_t key_size;
         unsigned line; /* in the file */
+        /* Of what this key has signed (sign.c): */
+        uint64_t last;   /* the highest counter that was seen; 0: none */
+        uint64_t window; /* bit n: last - n was seen */
 } PskRow;
 
 typedef struct Psk {
@@ -27,5 +32,9 @@ enum { PSK_E_INVALID = 1 };
 
 /* 0; PSK_E_INVALID with the line (0: the file as a whole) and a reason; or a negative errno. */
 int psk_read(Psk *ret, const char *path, unsigned *ret_line, const char **ret_reason);
-void psk_deinit(Psk *);                                  /* wipes the keys */
-const PskRow *psk_find(const Psk *, const char *device); /* NULL: unknown */
+void psk_deinit(Psk *);                            /* wipes the keys */
+PskRow *psk_find(const Psk *, const char *device); /* NULL: unknown */
+/* True: this device has this key. */
+bool psk_is(const Psk *, const char *device, const uint8_t *key, size_t size);
+/* A key that is in both files keeps its counter. */
+void psk_carry(Psk *, const Psk *old);

@@ -175,33 +175,23 @@ static const coap_bin_const_t *on_identity(
         const PskRow *row = NULL;
 
         if (str_copyn(device, sizeof(device), (const char *)identity->s, identity->length))
-                row = psk_find(&s->psk, device);
+                row = psk_find(s->psk, device);
         if (!row) {
                 s->host->count(s->host, "coap.dtls_unknown");
                 return NULL;
         }
+        if (!sessions_add(&s->sessions, session))
+                return NULL; /* it tries again */
         key = (coap_bin_const_t){.length = row->key_size, .s = row->key};
         return &key;
 }
 
-static int open_keys(Side *s, const char *psk_file)
+static int open_keys(Side *s)
 {
         static const char hint[] = "huyingd";
         uint8_t nobody[PSK_KEY_MIN]; /* the library wants a key of its own; this one nobody knows */
-        unsigned line = 0;
-        const char *reason = NULL;
         int r;
 
-        r = psk_read(&s->psk, psk_file, &line, &reason);
-        if (r < 0)
-                return error_trace(r);
-        if (r == PSK_E_INVALID) {
-                if (line > 0)
-                        log_err("%s:%u: %s", psk_file, line, reason);
-                else
-                        log_err("%s: %s", psk_file, reason);
-                return -EINVAL;
-        }
         if (getrandom(nobody, sizeof(nobody), 0) != (ssize_t)sizeof(nobody))
                 return error_origin(-EIO);
 
@@ -217,7 +207,7 @@ static int open_keys(Side *s, const char *psk_file)
         return r < 0 ? error_origin(r) : 0;
 }
 
-int side_open(Side *s, bool dtls, const char *addresses, const char *psk_file, unsigned sessions_max)
+int side_open(Side *s, bool dtls, const char *addresses, const Psk *psk, unsigned sessions_max)
 {
         coap_tick_t now;
         int r;
@@ -228,15 +218,17 @@ int side_open(Side *s, bool dtls, const char *addresses, const char *psk_file, u
         coap_set_log_level(CPORT_LOG(LOG_ERR));
         coap_dtls_set_log_level(CPORT_LOG(LOG_ERR));
         s->dtls = dtls;
+        s->psk = psk;
         s->context = coap_new_context(NULL);
         if (!s->context)
                 return error_origin(-ENOMEM);
+        sessions_watch(s->context);
         coap_context_set_block_mode(s->context, 0);
         coap_context_set_max_idle_sessions(s->context, dtls ? sessions_max : UDP_IDLE_SESSIONS_MAX);
         if (dtls) {
                 coap_context_set_session_timeout(s->context, DTLS_TIMEOUT_S);
                 coap_context_set_max_handshake_sessions(s->context, DTLS_HANDSHAKES_MAX);
-                r = open_keys(s, psk_file);
+                r = open_keys(s);
                 if (r < 0)
                         return error_trace(r);
         }
@@ -256,7 +248,7 @@ void side_close(Side *s)
         ASSERT(!s->watch);
         coap_free_context(s->context); /* takes NULL */
         s->context = NULL;
-        psk_deinit(&s->psk);
+        sessions_deinit(&s->sessions);
 }
 
 int side_descriptor(const Side *s)
@@ -280,21 +272,65 @@ static unsigned turn_away(Side *s, unsigned budget)
         return n;
 }
 
+static void end_session(Side *s, coap_session_t *session)
+{
+        s->ended(s->port, session);
+        coap_session_disconnected(session, COAP_NACK_TLS_FAILED);
+}
+
+/* Frees what was ended, now that nobody refers to it. */
+static void reap_sessions(Side *s)
+{
+        coap_tick_t now;
+
+        coap_ticks(&now);
+        coap_io_prepare_epoll(s->context, now);
+}
+
 static void end_dead_sessions(Side *s)
 {
         for (unsigned i = 0; i < s->n_sockets; i++) {
                 coap_session_t *session =
                         restart_peek(&s->restarts, s->context, s->sockets[i], clock_now().boot_us);
-                coap_tick_t now;
 
                 if (!session)
                         continue;
                 s->host->count(s->host, "coap.dtls_restarted");
-                s->ended(s->port, session);
-                coap_session_disconnected(session, COAP_NACK_TLS_FAILED);
-                coap_ticks(&now);
-                coap_io_prepare_epoll(s->context, now); /* frees it, now that nobody refers to it */
+                end_session(s, session);
+                reap_sessions(s);
         }
+}
+
+typedef struct Rekey {
+        Side *side;
+        unsigned ended;
+} Rekey;
+
+/* By the key that it was begun with, so that a handshake half-way is no way around. */
+static void rekey_session(void *userdata, coap_session_t *session)
+{
+        Rekey *k = userdata;
+        const coap_bin_const_t *identity = coap_session_get_psk_identity(session),
+                               *key = coap_session_get_psk_key(session);
+        char device[CODE_SIZE];
+
+        if (identity && key &&
+                str_copyn(device, sizeof(device), (const char *)identity->s, identity->length) &&
+                psk_is(k->side->psk, device, key->s, key->length))
+                return;
+        k->side->host->count(k->side->host, "coap.dtls_rekeyed");
+        end_session(k->side, session);
+        k->ended++;
+}
+
+unsigned side_rekey(Side *s)
+{
+        Rekey k = {.side = s};
+
+        ASSERT(s->context && s->dtls);
+        sessions_each(&s->sessions, rekey_session, &k);
+        reap_sessions(s);
+        return k.ended;
 }
 
 void side_drain(Side *s, unsigned budget)

@@ -9,10 +9,10 @@
  *
  * The counter only grows. A window of 64 lets a device repeat an alarm that is still without an answer after it has
  * sent others; the same number again is the same request, which the engine folds by its id. The counters begin anew
- * with a restart of the gateway; then it is the engine's memory of 24 h of ids that knows a recording.
+ * with a restart of the gateway, not with a reload of the keys; then it is the engine's memory of 24 h of ids that knows
+ * a recording.
  */
 #include "protocols/coap/sign.h"
-
 
 #include "base/assert.h"
 #include "base/cleanup.h"
@@ -28,40 +28,6 @@
 #include <string.h>
 
 #define WINDOW 64u
-
-int signs_open(Signs *s, const char *path)
-{
-        const char *reason;
-        unsigned line;
-        int r;
-
-        *s = (Signs){0};
-        if (!path[0])
-                return 0;
-        r = psk_read(&s->psk, path, &line, &reason);
-        if (r == PSK_E_INVALID) {
-                if (line > 0)
-                        log_err("%s:%u: %s", path, line, reason);
-                else
-                        log_err("%s: %s", path, reason);
-                return error_origin(-EINVAL);
-        }
-        if (r < 0)
-                return error_trace(r);
-        s->counters = calloc(s->psk.n + 1, sizeof(SignCounter));
-        if (!s->counters) {
-                psk_deinit(&s->psk);
-                return error_origin(-ENOMEM);
-        }
-        return 0;
-}
-
-void signs_close(Signs *s)
-{
-        psk_deinit(&s->psk);
-        free(s->counters);
-        s->counters = NULL;
-}
 
 static const char *target_word(RequestTarget target)
 {
@@ -100,7 +66,7 @@ static bool matches(const PskRow *row, const Request *r)
 }
 
 /* False: too old. */
-static bool count(SignCounter *c, uint64_t n)
+static bool count(PskRow *c, uint64_t n)
 {
         if (n > c->last) {
                 uint64_t ahead = n - c->last;
@@ -115,9 +81,9 @@ static bool count(SignCounter *c, uint64_t n)
         return true;
 }
 
-SignResult signs_check(Signs *s, const Request *r)
+SignResult signs_check(const Psk *psk, const Request *r)
 {
-        const PskRow *row = psk_find(&s->psk, r->source);
+        PskRow *row = psk_find(psk, r->source);
 
         if (!row)
                 return SIGN_NO_KEY;
@@ -125,5 +91,5 @@ SignResult signs_check(Signs *s, const Request *r)
                 return SIGN_NONE;
         if (!matches(row, r))
                 return SIGN_BAD;
-        return count(&s->counters[row - s->psk.rows], r->counter) ? SIGN_GOOD : SIGN_OLD;
+        return count(row, r->counter) ? SIGN_GOOD : SIGN_OLD;
 }

@@ -73,6 +73,64 @@ def test_who_has_no_key_does_not_come_in(site):
     assert [e["id"] for e in journal(site)] == ["e-1"]
 
 
+class Lamp:
+    """A device that shakes hands once and watches a lamp from then on, in that same session."""
+
+    def __init__(self, site, incident, identity, log):
+        self.log = log / f"lamp-{identity}"
+        with open(self.log, "wb") as out:
+            self.process = subprocess.Popen(
+                ["coap-client-gnutls", "-m", "get", "-v", "6", "-s", "120", "-u", identity, "-k", KEY,
+                 f"coaps://127.0.0.1:{site.dtls_port}/a/{incident}"], stdout=out, stderr=subprocess.STDOUT)
+        net.wait_for(lambda: self.says("received"), what="the lamp")
+
+    def says(self, word):
+        return word in self.log.read_text(errors="replace")
+
+    def end(self):
+        self.process.kill()
+        self.process.wait()
+
+
+@pytest.mark.sanitized
+def test_keys_come_and_go_with_a_reload(site, tmp_path):
+    """One device is enrolled, one revoked, one gets another key, and one, whose key is as it was, notices nothing."""
+    incident = site.coap("v1/alarm/sos?d=smoke-101").json["incident"]  # it has no key: nothing is asked of it
+    keys, other = tmp_path / "keys", "another-key-for-the-button"
+    line = "{}:{}\n".format
+
+    def reload(text, word="configuration reloaded"):
+        before = site.daemon.output().count(word)
+        keys.write_text(text)
+        site.daemon.signal(signal.SIGHUP)
+        net.wait_for(lambda: site.daemon.output().count(word) > before, what="the reload")
+    old = KEY.encode().hex()
+    reload(line("sos-101", old) + line("band-101", old) + line("sos-102", old))
+    assert site.coap(signed("status", "sos-101", counter=500)).code == "2.04"
+    lamps = [Lamp(site, incident, device, tmp_path) for device in ("sos-101", "band-101", "sos-102")]
+    try:
+        # nonsense is refused with its line, and nobody loses anything
+        reload(line("sos-101", old) + "nonsense\n", "the old configuration stays")
+        assert f"{keys}:2: expected device:key" in site.daemon.output()
+        assert count(site, "coap.dtls_rekeyed") == 0
+        assert secure(site, "v1/status", "band-101").code == "2.04"
+        reload(line("sos-101", old) + line("sos-102", other.encode().hex()) + line("smoke-101", old))
+        assert count(site, "coap.dtls_rekeyed") in (2, 3)  # the status just before may still stand
+        site.daemon.ctl("accept", incident, worker="w01")
+        net.wait_for(lambda: lamps[0].says("accepted"), what="the session of the key that stays")
+        assert secure(site, "v1/status", "sos-102", other).code == "2.04", "its new key"
+        assert secure(site, "v1/status", "smoke-101").code == "2.04", "enrolled while it ran"
+        assert not lamps[1].says("accepted") and not lamps[2].says("accepted")
+    finally:
+        for lamp in lamps:
+            lamp.end()
+    for identity in "sos-102", "band-101":
+        assert secure(site, "v1/status", identity, seconds=3).code is None, "a key that is void"
+    # a recording is an old one after the reload too
+    assert site.coap(signed("status", "sos-101", counter=400)).code == "4.01"
+    assert site.coap(signed("status", "sos-101", counter=501)).code == "2.04"
+
+
 def test_a_device_that_restarts_on_its_port_is_heard(site):
     port = net.free_port()
     first = subprocess.Popen(["coap-client-gnutls", "-p", str(port), "-m", "get", "-s", "60", "-u", "sos-101", "-k", KEY,
