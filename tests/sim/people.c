@@ -22,6 +22,7 @@ typedef struct Alert {
         uint64_t incident, seq;
         char needs[12];
         bool delivered;
+        uint64_t stale_us; /* when an answer said first that it is over; 0: none has */
 } Alert;
 
 typedef struct Person {
@@ -101,6 +102,22 @@ static void learn(Alert *a, const char *json)
                 (void)str_copy(a->needs, sizeof(a->needs), "done"); /* fits */
 }
 
+/*
+ * An answer says that it is over. While the faults last that is believed: the alert's end may have been lost. When they
+ * have ended, what a gateway without its database said of a matter that it did not know is not the last word.
+ */
+static void alert_stale(Person *p, uint64_t incident)
+{
+        Alert *a = alert_of(p, incident);
+
+        if (!a)
+                return;
+        if (a->stale_us == 0)
+                a->stale_us = world.now_us;
+        if (!world.calm || world.now_us - a->stale_us > 30 * USEC_PER_MIN)
+                alert_gone(p, incident);
+}
+
 void people_reply(const char *worker, const char *json)
 {
         uint32_t i = person_of(worker);
@@ -116,7 +133,7 @@ void people_reply(const char *worker, const char *json)
         if (people[i].unanswered && strstr(json, people[i].duty_nonce))
                 people[i].unanswered = false;
         if (s && sscanf(s + 11, "%llu", &incident) == 1 && strstr(json, "\"result\":\"stale\""))
-                alert_gone(&people[i], incident);
+                alert_stale(&people[i], incident);
         learn(alert_of(&people[i], incident), json);
         if (incident && strstr(json, "still_burning"))
                 later(USEC_PER_MIN, supervisor_decides, incident);
@@ -180,7 +197,8 @@ static bool request_acts(uint32_t i, const Alert *a)
         else if (str_equal(a->needs, "done"))
                 act(i, a->incident, a->seq, "done", ",\"note\":\"mended\"");
         else if (str_equal(a->needs, "rate"))
-                act(i, a->incident, a->seq, "rate", fault(FAULT_DECLINE, 0.5) ? ",\"score\":2" : ",\"score\":5");
+                act(i, a->incident, a->seq, "rate",
+                        fault(FAULT_DECLINE, 0.5) ? ",\"score\":2" : ",\"score\":5");
         else
                 return false;
         return true;
