@@ -322,7 +322,7 @@ void device_alarm(Engine *e, const Event *ev)
                         in = NULL;
                 else
                         in = incident_alarm(e, &m, &seq);
-                if (m.group == GROUP_REQUEST && !m.quiet && request_urgent(e, ev->alarm.text))
+                if (m.group == GROUP_REQUEST && request_urgent(e, ev->alarm.text))
                         in = request_emergency(e, &m);
         }
         emit_receipt(e, ev, result, in ? in->id : 0, seq);

@@ -392,6 +392,11 @@ Incident *request_emergency(Engine *e, const Matter *m)
         uint64_t seq;
 
         ASSERT(m->group == GROUP_REQUEST);
+        if (m->quiet) { /* the broker's memory: a call to check, as a press that was kept would be */
+                sos.class = CLASS_CHECK;
+                sos.reason = REASON_STALE;
+                sos.quiet = true;
+        }
         if (sos.place.key_type == KEY_REQUEST) {
                 sos.place.key_type = KEY_RESIDENT;
                 sos.place.key_id = sos.place.resident;

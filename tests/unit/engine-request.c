@@ -561,6 +561,24 @@ static void test_a_level_of_years(void **state_)
         kit_end(&k);
 }
 
+/* The broker's memory of one: as old as that of a press, and as much of a reason to look. */
+static void test_words_of_an_emergency_that_the_broker_kept(void **state_)
+{
+        Event ev = device_event(ALARM_REQUEST, "band-101", "1");
+        Kit k;
+
+        kit_begin(&k);
+        ev.retained = true;
+        (void)str_copy(ev.alarm.text, TEXT_SIZE, "救命");
+        step(&k, &ev);
+        assert_int_equal(view(&k, 1).group, GROUP_REQUEST);
+        assert_int_equal(view(&k, 2).group, GROUP_HELP);
+        assert_int_equal(view(&k, 2).class, CLASS_CHECK);
+        assert_int_equal(view(&k, 2).priority, 3);
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 2);
+        kit_end(&k);
+}
+
 /* However a frightened person, or an input method, writes it. */
 static void test_words_of_an_emergency_in_any_width(void **state_)
 {
@@ -609,10 +627,11 @@ static void test_of_a_device_that_nobody_knows(void **state_)
         assert_int_equal(view(&k, 1).group, GROUP_UNKNOWN);
         assert_int_equal(view(&k, 1).priority, 1);
         ev = device_event(ALARM_REQUEST, "band-101", "2");
-        ev.retained = true; /* what was once, not what is */
+        ev.retained = true; /* what was once, not what is: a call to check */
         (void)str_copy(ev.alarm.text, TEXT_SIZE, "晕倒");
         step(&k, &ev);
-        assert_int_equal(engine_open_count(k.engine), 2);
+        assert_int_equal(engine_open_count(k.engine), 3);
+        assert_int_equal(view(&k, 3).class, CLASS_CHECK);
         kit_end(&k);
 }
 
@@ -852,6 +871,7 @@ int main(void)
                 cmocka_unit_test(test_written_down_by_a_desk),
                 cmocka_unit_test(test_a_level_of_years),
                 cmocka_unit_test(test_words_of_an_emergency),
+                cmocka_unit_test(test_words_of_an_emergency_that_the_broker_kept),
                 cmocka_unit_test(test_words_of_an_emergency_in_any_width),
                 cmocka_unit_test(test_an_sos_is_linked_to_his_own_requests_alone),
                 cmocka_unit_test(test_of_a_device_that_nobody_knows),
