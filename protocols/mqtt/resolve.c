@@ -13,10 +13,35 @@
 #include <sys/socket.h>
 
 struct Resolve {
+        Resolve *next; /* of those left behind */
         struct gaicb request;
         struct addrinfo hints;
         char host[256];
 };
+
+/* glibc's helper still writes into these: they go when it has. */
+static Resolve *left;
+
+static void resolve_end(Resolve *r)
+{
+        if (r->request.ar_result)
+                freeaddrinfo(r->request.ar_result);
+        free(r);
+}
+
+static void left_sweep(void)
+{
+        for (Resolve **at = &left; *at;) {
+                Resolve *r = *at;
+
+                if (gai_error(&r->request) == EAI_INPROGRESS) {
+                        at = &r->next;
+                        continue;
+                }
+                *at = r->next;
+                resolve_end(r);
+        }
+}
 
 bool resolve_literal(const char *host)
 {
@@ -35,6 +60,7 @@ int resolve_new(Resolve **ret, const char *host)
         struct gaicb *list[1];
 
         ASSERT(ret && host);
+        left_sweep();
         if (!r)
                 return error_origin(-ENOMEM);
         if (!str_copy(r->host, sizeof(r->host), host))
@@ -53,12 +79,11 @@ Resolve *resolve_free(Resolve *r)
 {
         if (!r)
                 return NULL;
-        if (gai_cancel(&r->request) == EAI_NOTCANCELED)
-                return NULL; /* glibc's helper still writes into it: it stays, once, at the end of the
-                                process */
-        if (r->request.ar_result)
-                freeaddrinfo(r->request.ar_result);
-        free(r);
+        if (gai_cancel(&r->request) == EAI_NOTCANCELED) {
+                r->next = left;
+                left = r;
+        } else
+                resolve_end(r);
         return NULL;
 }
 
