@@ -6,6 +6,7 @@ import hmac
 import json
 import os
 import random
+import re
 import shutil
 import signal
 import socket
@@ -52,7 +53,7 @@ def count(site, name):
 
 def signed(target, device, kind="", event="", counter=1, body=b"", key=KEY):
     text = b"\0".join(s.encode() for s in ("huying1", target, device, kind, event, str(counter))) + b"\0" + body
-    mac = hmac.new(key.encode(), text, hashlib.sha256).hexdigest()[:32]
+    mac = hmac.new(key if isinstance(key, bytes) else key.encode(), text, hashlib.sha256).hexdigest()[:32]
     path = f"v1/{target}" + (f"/{kind}" if kind else "")
     return f"{path}?d={device}" + (f"&id={event}" if event else "") + f"&n={counter}&h={mac}"
 
@@ -129,6 +130,29 @@ def test_keys_come_and_go_with_a_reload(site, tmp_path):
     # a recording is an old one after the reload too
     assert site.coap(signed("status", "sos-101", counter=400)).code == "4.01"
     assert site.coap(signed("status", "sos-101", counter=501)).code == "2.04"
+
+
+def test_who_is_enrolled_counts_after_the_command_that_enroll_says(site, tmp_path):
+    def ctl(*arguments):
+        return site.daemon.ctl("--accounts", tmp_path / "accounts", *arguments).stdout
+
+    def reload(keys):
+        site.daemon.signal(signal.SIGHUP)
+        net.wait_for(lambda: f"coap: {keys} keys" in site.daemon.output(), what="the reload")
+    out = ctl("enroll", "device", "smoke-101")
+    assert out.rstrip().endswith("to take effect: systemctl reload mosquitto huyingd"), out
+    key = bytes.fromhex(re.search(r"DTLS 密钥 key +([0-9a-f]{64}) ", out)[1])
+    reload(3)
+    assert site.coap(signed("status", "smoke-101", counter=1, key=key)).code == "2.04"
+    assert site.coap("v1/status?d=smoke-101").code == "4.01", "it has a key"
+    # a unit that hands the keys over has made a copy of its start: a reload is not promised there
+    handed = tmp_path / "handed.conf"
+    handed.write_text(site.daemon.config.read_text() + "\n[CoAP]\nPSKFile=/run/credentials/huyingd.service/coap-psk\n")
+    out = ctl("--config", handed, "--keys", tmp_path / "keys", "enroll", "device", "smoke-101")
+    assert "systemctl reload mosquitto; systemctl restart huyingd" in out and "LoadCredential" in out, out
+    assert "systemctl reload mosquitto huyingd" in ctl("revoke", "smoke-101")
+    reload(2)
+    assert site.coap("v1/status?d=smoke-101").code == "2.04"
 
 
 def test_a_device_that_restarts_on_its_port_is_heard(site):

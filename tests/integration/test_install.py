@@ -46,6 +46,7 @@ def test_from_nothing_to_a_call_that_was_seen(box):
     # the secret is in no place where others can read it
     assert box.run("stat", "-c", "%a %U", Path(box.config).parent / "credentials" / "mqtt-password").strip() == "600 root"
     assert box.run("stat", "-c", "%a", "/etc/mosquitto/passwd").strip() == "640"
+    assert box.run("stat", "-c", "%a %U %G", Path(box.config).parent / "coap-psk").strip() == "640 root huying"
     assert box.run("stat", "-c", "%a %G", Path(box.config).parent / "registry").strip() == "750 huying"
     listed = box.run(box.ctl, "--config", box.config, "--json", "list", "--all")
     assert "resolved" in listed or "closed" in listed, listed
@@ -57,6 +58,9 @@ def test_from_nothing_to_a_call_that_was_seen(box):
     hello = ["mosquitto_pub", "-h", "localhost", "-p", "8883", "--cafile", f"{certs}/ca.crt", "--cert", "/root/sos-101.crt", "--key",
              "/root/sos-101.key", "-i", "sos-101", "-q", "1", "-t", "huying/garden/up/sos-101/status", "-m", "{}"]
     box.run(*hello)
+    # its key for DTLS came with it, and a reload is enough for the gateway to read it
+    box.run("systemctl", "reload", "huyingd")
+    net.wait_for(lambda: "coap: 1 keys" in box.run("journalctl", "-u", "huyingd", "-o", "cat"), what="the key")
     box.run(box.ctl, "--config", box.config, "revoke", "sos-101")
     box.run("systemctl", "restart", "mosquitto")
     assert box.run(*hello, check=False).returncode != 0, "revoked"
@@ -72,7 +76,15 @@ def test_again_keeps_what_is_there(box):
     secret = Path(box.config).parent / "credentials" / "mqtt-password"
     before = box.run("cat", secret)
     authority = box.run("cat", Path(box.config).parent / "credentials" / "ca" / "ca.key")
+    # an older installer had the keys of devices handed over by systemd, where a reload does not see them
+    etc = Path(box.config).parent
+    old = "s|^PSKFile=.*|PSKFile=/run/credentials/huyingd.service/coap-psk|"
+    keys = box.run("cat", etc / "coap-psk")
+    box.run("mv", etc / "coap-psk", etc / "credentials" / "coap-psk")
+    box.run("sed", "-i", old, etc / "huyingd.conf.d" / "10-install.conf")
     install(box, "--site", "garden")
+    assert box.run("cat", etc / "coap-psk") == keys
+    assert f"PSKFile={etc}/coap-psk" in box.run("cat", etc / "huyingd.conf.d" / "10-install.conf")
     assert box.run("cat", secret) == before
     assert box.run("cat", Path(box.config).parent / "credentials" / "ca" / "ca.key") == authority
 

@@ -5,7 +5,9 @@
  * A secret is 24 random bytes, shown once, as text and as a QR code, and kept nowhere but with its owner: the broker's
  * password file gets a hash of it. A device gets a key for CoAP over DTLS besides, where this site has a file of keys.
  * Both files are replaced in one step, with the owner and the mode that they had, so that the broker never reads half
- * of one. To take effect the broker has to be told: systemctl reload mosquitto.
+ * of one. To take effect the broker and, for a key, the gateway have to be told, by a command that is said at the end:
+ * for forty devices it is needed once. A reload will do, except where the unit hands the keys over by LoadCredential=:
+ * then the gateway has a copy of its start.
  *
  * With --cert a device gets a key and a certificate (certificate.c) instead of a password: two files, and no secret is
  * shown.
@@ -36,7 +38,6 @@
 #define HASH_BYTES       64
 #define ITERATIONS                                                                                          \
         101 /* as mosquitto_passwd: the secret is random, and the broker computes this at each login */
-
 
 static void hex(const uint8_t *bytes, size_t n, char *ret)
 {
@@ -147,13 +148,21 @@ static const char *accounts(const Ctl *ctl)
         return ctl->accounts ? ctl->accounts : ACCOUNTS_DEFAULT;
 }
 
-/* The file of keys for DTLS, where this site has one. */
+/* The gateway reads a copy that systemd has made at its start. */
+static bool keys_copied(const Ctl *ctl)
+{
+        return str_starts(ctl->config.coap_psk_file, "/run/credentials/");
+}
+
+/* The file of keys for DTLS, where this site has one: the gateway's own, or what systemd copies for it. */
 static const char *keys(const Ctl *ctl)
 {
         static char path[600];
 
         if (ctl->keys)
                 return ctl->keys;
+        if (ctl->config.coap_psk_file[0] && !keys_copied(ctl))
+                return access(ctl->config.coap_psk_file, F_OK) == 0 ? ctl->config.coap_psk_file : NULL;
         return access(credential_path(ctl, "coap-psk", path), F_OK) == 0 ? path : NULL;
 }
 
@@ -255,6 +264,27 @@ static void link_text(const Ctl *ctl, bool worker, const char *code, const char 
                         ctl->config.site);
 }
 
+/* The one command with which all this counts. */
+static void show_effect(const Ctl *ctl, bool certificate, bool key)
+{
+        const char *broker =
+                certificate ? "restart" : "reload"; /* a reload ends no connection with a certificate */
+
+        (void)printf("生效 to take effect: ");
+        if (!key)
+                (void)printf("systemctl %s mosquitto\n", broker);
+        else if (keys_copied(ctl))
+                (void)printf("systemctl %s mosquitto; systemctl restart huyingd\n"
+                             "（此处密钥由 LoadCredential 在启动时复制，重载读不到新的 / the keys are a "
+                             "copy of the unit's start, "
+                             "LoadCredential: a reload would not see the new one)\n",
+                        broker);
+        else if (certificate)
+                (void)printf("systemctl restart mosquitto; systemctl reload huyingd\n");
+        else
+                (void)printf("systemctl reload mosquitto huyingd\n");
+}
+
 static void show(const Ctl *ctl, bool worker, const char *code, const char *secret, const char *key)
 {
         char text[1024];
@@ -274,9 +304,8 @@ static void show(const Ctl *ctl, bool worker, const char *code, const char *secr
         (void)printf("链接 link      %s\n\n", text);
         qr_print(text);
         (void)printf("只显示这一次；重发凭证即作废旧的。 / Shown this once; enrolling again makes this one "
-                     "void.\n"
-                     "生效 to take effect: systemctl reload mosquitto%s\n",
-                key ? "; systemctl restart huyingd (密钥 key)" : "");
+                     "void.\n");
+        show_effect(ctl, false, key);
         explicit_bzero(text, sizeof(text));
 }
 
@@ -312,25 +341,27 @@ static Exit enroll_certificate(Ctl *ctl, const char *code)
         if (r < 0 && r != -ENOENT)
                 return file_failed(accounts(ctl), r);
         host_name(host);
-        (void)snprintf(link, sizeof(link), "mqtts://%s:8883/huying/%s/up/%s/alarm", host, ctl->config.site, code); /* fits */
+        (void)snprintf(link, sizeof(link), "mqtts://%s:8883/huying/%s/up/%s/alarm", host, ctl->config.site,
+                code); /* fits */
         if (ctl->json) {
-                (void)printf("{\"code\":\"%s\",\"certificate\":\"%s\",\"key\":\"%s\",\"authority\":\"%s/ca.crt\"",
+                (void)printf(
+                        "{\"code\":\"%s\",\"certificate\":\"%s\",\"key\":\"%s\",\"authority\":\"%s/ca.crt\"",
                         code, issued.certificate, issued.key, certificate_folder(ctl));
                 if (key_file)
                         (void)printf(",\"psk\":\"%s\"", key);
                 (void)printf(",\"link\":\"%s\"}\n", link);
                 return EXIT_OK;
         }
-        (void)printf("证书 certificate  %s\n私钥 private key  %s\n信任 trusts       %s/ca.crt\n", issued.certificate, issued.key,
-                certificate_folder(ctl));
+        (void)printf("证书 certificate  %s\n私钥 private key  %s\n信任 trusts       %s/ca.crt\n",
+                issued.certificate, issued.key, certificate_folder(ctl));
         if (key_file)
                 (void)printf("DTLS 密钥 key     %s  (身份 identity %s)\n", key, code);
         (void)printf("链接 link         %s\n\n", link);
         qr_print(link);
-        (void)printf("私钥装入设备后请删除该文件；重发即吊销旧证书。 / Delete the private key once the device has it; enrolling "
-                     "again revokes this one.\n"
-                     "生效 to take effect: systemctl restart mosquitto%s\n",
-                key_file ? " huyingd" : "");
+        (void)printf("私钥装入设备后请删除该文件；重发即吊销旧证书。 / Delete the private key once the "
+                     "device has it; enrolling "
+                     "again revokes this one.\n");
+        show_effect(ctl, true, key_file);
         explicit_bzero(key, sizeof(key));
         return EXIT_OK;
 }
@@ -392,8 +423,7 @@ int verb_revoke(Ctl *ctl, int argc, char **argv)
                 complain("此代码没有凭证", "%s has no credential", code);
                 return EXIT_ERROR;
         }
-        (void)printf("%s 的凭证已撤销 / revoked. 生效 to take effect: systemctl %s mosquitto%s\n", code,
-                certificate ? "restart" : "reload", /* a reload does not end connections that have a certificate */
-                key ? "; systemctl restart huyingd (密钥 key)" : "");
+        (void)printf("%s 的凭证已撤销 / revoked. ", code);
+        show_effect(ctl, certificate, key);
         return EXIT_OK;
 }

@@ -166,7 +166,7 @@ static void print_help(FILE *f)
                     "  --accounts F   MQTT 密码文件 / the broker's password file [/etc/mosquitto/passwd] "
                     "(enroll, "
                     "revoke)\n"
-                    "  --keys F       CoAP 密钥文件 / keys for DTLS [/etc/huyingd/credentials/coap-psk, "
+                    "  --keys F       CoAP 密钥文件 / keys for DTLS [PSKFile=, /etc/huyingd/credentials/coap-psk, "
                     "where there "
                     "is one]\n"
                     "  --app URL      App 网址，用于链接 / where the workers' app is, for the link\n"
