@@ -525,8 +525,10 @@ void activity_deaf(Engine *e, bool deaf)
 void activity_from_now(Engine *e, uint32_t resident)
 {
         const Resident *who = registry_resident(e->registry, resident);
-        uint32_t slots[2] = {slot_of(e, resident, 0), slot_of(e, 0, who ? who->dwelling : 0)};
+        uint32_t slots[2] = {slot_of(e, resident, 0), 0};
 
+        ASSERT(who);
+        slots[1] = slot_of(e, 0, who->dwelling);
         for (unsigned i = 0; i < 2; i++)
                 if (slots[i] != NO_SLOT) {
                         e->act.subjects[slots[i]].from_us = e->at;

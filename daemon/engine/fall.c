@@ -49,8 +49,9 @@ bool fall_waits(Engine *e, const Matter *m, uint64_t *ret_seq)
         int64_t wait = (int64_t)rule_of(e->registry, m->place.resident, RULE_FALL_CONFIRM)[0];
         uint64_t seq;
 
-        if (!a || !m->place.known || !m->place.resident || m->event->retained)
+        if (!a || m->event->retained) /* nobody's, of somebody beyond the table, or old */
                 return false;
+        ASSERT(m->place.known && m->place.resident);
         if (a->fall_due) { /* once more, or a call: that is no mistake */
                 if (m->class == CLASS_FALL)
                         forget(e, m->place.resident, a);

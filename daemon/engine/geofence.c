@@ -102,7 +102,8 @@ static bool is_judged(const Engine *e, const Activity *a, const Place *p)
 {
         const DeviceState *d = supervision_of(e, a->band);
 
-        return away_of(e, p->resident) == AWAY_HOME && !(d && d->off_us);
+        ASSERT(d); /* what said where he is has been heard */
+        return away_of(e, p->resident) == AWAY_HOME && !d->off_us;
 }
 
 static void outside(Engine *e, const Event *ev, const Place *p, Activity *a)
@@ -135,7 +136,7 @@ void geofence_position(Engine *e, const Event *ev, const Place *p)
         Activity *a = activity_of(e, p->resident);
         double sure;
 
-        if (!p->resident || !a)
+        if (!a) /* nobody's */
                 return;
         a->lat = ev->signs.lat;
         a->lon = ev->signs.lon;
