@@ -12,17 +12,17 @@
  *
  * Text that is left over makes the command unknown, except the note of a resolve: "接单不了" must never
  * count as an acceptance. A refused command is answered and the ladder goes on; a wrongly accepted one would
- * stop it.
+ * stop it. The words about a request stand apart from its verb for the same reason: "完成不了" is not done.
  */
 #include "protocols/codec/codec.h"
 
 #include "base/clock.h"
 #include "base/parse.h"
 #include "base/str.h"
+#include "limits.h"
 #include "protocols/codec/words.h"
 
 #include <string.h>
-#include <strings.h>
 
 #define FOLDED_SIZE 512 /* more than that is no command */
 
@@ -113,27 +113,40 @@ static uint32_t decode(const char *p, size_t *ret_size)
         }
 }
 
-/* False: does not fit, or is no UTF-8. */
-static bool fold(const char *body, size_t n, char ret[FOLDED_SIZE])
-{
-        Str s = {.p = ret, .cap = FOLDED_SIZE};
+/* What a message says, and where in it each byte of that came from: codes and texts keep their capitals. */
+typedef struct Folded {
+        char text[FOLDED_SIZE];
+        uint16_t from[FOLDED_SIZE];
+        const char *body;
+        size_t size;
+} Folded;
 
-        ret[0] = '\0';
-        if (!str_utf8(body, n))
+_Static_assert(LIMIT_BODY <= UINT16_MAX, "a place in a body");
+
+/* False: does not fit, or is no UTF-8. */
+static bool fold(const char *body, size_t n, Folded *ret)
+{
+        Str s = {.p = ret->text, .cap = FOLDED_SIZE};
+
+        *ret = (Folded){.body = body, .size = n};
+        if (n > LIMIT_BODY || !str_utf8(body, n))
                 return false;
         for (size_t i = 0, size; i < n; i += size) {
                 uint32_t c = decode(body + i, &size), folded = fold_char(c);
                 char ascii = (char)folded;
+                size_t before = s.n;
 
                 if (c == 0xfeff || c == 0x200b) /* byte order mark, zero-width space */
                         continue;
                 if (folded >= 0x80)
                         str_addn(&s, body + i, size);
-                else if (folded != ' ' || (s.n > 0 && ret[s.n - 1] != ' '))
+                else if (folded != ' ' || (s.n > 0 && s.p[s.n - 1] != ' '))
                         str_addn(&s, &ascii, 1);
+                for (size_t k = before; k < s.n; k++)
+                        ret->from[k] = (uint16_t)(i + (k - before));
         }
-        if (s.n > 0 && ret[s.n - 1] == ' ')
-                ret[--s.n] = '\0';
+        if (s.n > 0 && s.p[s.n - 1] == ' ')
+                s.p[--s.n] = '\0';
         return !s.full;
 }
 
@@ -224,28 +237,53 @@ static void take_outcome(const char **p, char ret[WORD_SIZE])
         *p += n;
 }
 
-/* ---- visits ---- */
+/* ---- as it was written ---- */
 
-/* Codes have capitals, and folding has taken them. */
-static void as_written(char *code, const char *body, size_t n)
+/* A code of n bytes at p. False: none, or too long for one. */
+static bool take_code(const Folded *f, const char *p, size_t n, char ret[CODE_SIZE])
 {
-        size_t size = strlen(code);
+        const uint16_t *from = &f->from[p - f->text];
 
-        for (size_t i = 0; i + size <= n; i++)
-                if (strncasecmp(body + i, code, size) == 0) {
-                        memcpy(code, body + i, size);
-                        return;
-                }
+        if (n == 0 || !str_copyn(ret, CODE_SIZE, p, n))
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                const unsigned char *u = (const unsigned char *)f->body + from[i];
+
+                if (u[0] >= 'A' && u[0] <= 'Z')
+                        ret[i] = (char)u[0];
+                else if (p[i] >= 'a' && p[i] <= 'z' && u[0] == 0xef &&
+                         u[1] == 0xbc) /* full-width capitals */
+                        ret[i] = (char)('A' + u[2] - 0xa1);
+        }
+        return true;
 }
 
-static const char *visit_in_read(ActionEvent *a, const char *p)
+/* What a person wrote from p on: cut to what is kept beside the record, on one line. */
+static void take_text(const Folded *f, const char *p, char ret[TEXT_SIZE])
+{
+        size_t from, n;
+
+        if (*p == '\0')
+                return;
+        from = f->from[p - f->text];
+        (void)str_copyn(ret, TEXT_SIZE, f->body + from, f->size - from); /* cut: the record has all of it */
+        for (char *q = ret; *q; q++)
+                if ((unsigned char)*q < ' ' || *q == 0x7f)
+                        *q = ' ';
+        for (n = strlen(ret); n > 0 && ret[n - 1] == ' '; n--)
+                ret[n - 1] = '\0';
+}
+
+/* ---- visits ---- */
+
+static const char *visit_in_read(ActionEvent *a, const Folded *f, const char *p)
 {
         size_t n;
         Service service = SERVICE_OTHER;
 
         skip(&p, " ,.:;#");
         n = strcspn(p, " ,;");
-        if (n == 0 || !str_copyn(a->target, sizeof(a->target), p, n))
+        if (!take_code(f, p, n, a->target))
                 return "no bed is named";
         p += n;
         skip(&p, " ,.:;");
@@ -272,8 +310,9 @@ static bool take_span(const char **p, uint64_t *ret_us)
         static const struct {
                 const char *word;
                 uint64_t us;
-        } units[] = {{"天", USEC_PER_DAY}, {"日", USEC_PER_DAY}, {"小时", USEC_PER_HOUR}, {"d", USEC_PER_DAY},
-                {"h", USEC_PER_HOUR}};
+        } units[] = {{"天", USEC_PER_DAY}, {"日", USEC_PER_DAY}, {"小时", USEC_PER_HOUR},
+                {"days", USEC_PER_DAY}, {"day", USEC_PER_DAY}, {"d", USEC_PER_DAY}, {"hours", USEC_PER_HOUR},
+                {"hour", USEC_PER_HOUR}, {"h", USEC_PER_HOUR}};
         const char *q = *p, *digits;
         char text[8];
         uint32_t number;
@@ -286,6 +325,8 @@ static bool take_span(const char **p, uint64_t *ret_us)
         skip(&q, " ");
         for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++)
                 if (take(&q, units[i].word)) {
+                        if (q[-1] >= 'a' && q[-1] <= 'z' && *q >= 'a' && *q <= 'z')
+                                return false; /* 3 dozen */
                         *p = q;
                         *ret_us = number * units[i].us;
                         return true;
@@ -293,17 +334,36 @@ static bool take_span(const char **p, uint64_t *ret_us)
         return false;
 }
 
-/* What follows the number in a command about a request. NULL, or what is wrong. */
-static const char *request_read(ActionEvent *a, const char *p)
+/* 5, 5分. False and *p unmoved: none from 1 to 5, or a part of more, as in 4.5. */
+static bool take_score(const char **p, uint8_t *ret)
 {
-        uint64_t score = 0;
+        const char *q = *p;
+        char score;
+
+        skip(&q, " ,.:;");
+        score = *q;
+        if (score < '1' || score > '5')
+                return false;
+        q++;
+        if ((*q >= '0' && *q <= '9') || (q[0] == '.' && q[1] >= '0' && q[1] <= '9'))
+                return false;
+        (void)take(&q, "分");
+        *p = q;
+        *ret = (uint8_t)(score - '0');
+        return true;
+}
+
+/* What follows the verb, which ended at `verb`, and its number in a command about a request. NULL, or what is wrong. */
+static const char *request_read(ActionEvent *a, const Folded *f, const char *p, const char *verb)
+{
+        const bool glued = p == verb && *p != '\0' && !strchr(" ,.:;!", *p);
         size_t n;
 
-        skip(&p, " ,.:;");
+        skip(&p, " ,.:;!");
         switch ((int)a->kind) {
         case ACTION_ASSIGN:
-                n = strcspn(p, " ,");
-                if (n == 0 || !str_copyn(a->to, sizeof(a->to), p, n))
+                n = strcspn(p, " ,.:;!");
+                if (!take_code(f, p, n, a->to))
                         return "no worker's code";
                 p += n;
                 break;
@@ -312,22 +372,41 @@ static const char *request_read(ActionEvent *a, const char *p)
                         return "no time to wait";
                 break;
         case ACTION_RATE:
-                if (!take_number(&p, &score) || score < 1 || score > 5)
+                if (!take_score(&p, &a->score))
                         return "no score from 1 to 5";
-                a->score = (uint8_t)score;
-                (void)take(&p, "分");
                 break;
+        default:
+                if (glued)
+                        return "text at the verb"; /* 完成不了 */
         }
         skip(&p, " ,.:;!");
-        (void)str_copy(a->text, sizeof(a->text), p); /* as long as what was folded */
+        if (str_starts(p, "不了"))
+                return "text after the command";
+        take_text(f, p, a->text);
         a->has_note = *p != '\0';
         return (a->kind == ACTION_START || a->kind == ACTION_ASSIGN) && *p ? "text after the command" : NULL;
 }
 
+/* 等待 3天 and 评价 5 without a number: the number at the verb is what they need, and not an incident's. */
+static bool takes_number(ActionKind kind, const char *p)
+{
+        uint64_t number, us;
+        uint8_t score;
+        const char *q = p;
+
+        if (kind == ACTION_WAITING)
+                return !take_span(&q, &us);
+        if (kind != ACTION_RATE || !take_score(&q, &score))
+                return true;
+        q = p;
+        return take_number(&q, &number) && take_score(&q, &score);
+}
+
 /* ---- commands ---- */
 
-static const char *command_read(ActionEvent *a, const char *p)
+static const char *command_read(ActionEvent *a, const Folded *f)
 {
+        const char *p = f->text, *verb;
         bool numbered = take_number(&p, &a->incident);
 
         skip(&p, " ,.:;");
@@ -335,12 +414,13 @@ static const char *command_read(ActionEvent *a, const char *p)
                 a->kind = ACTION_UNKNOWN;
                 return "unknown word";
         }
+        verb = p;
         if (a->kind == ACTION_VISIT_IN || a->kind == ACTION_VISIT_OUT) {
                 if (numbered)
                         return "a visit has no number";
-                return a->kind == ACTION_VISIT_IN ? visit_in_read(a, p) : visit_out_read(a, p);
+                return a->kind == ACTION_VISIT_IN ? visit_in_read(a, f, p) : visit_out_read(a, p);
         }
-        if (!numbered)
+        if (!numbered && takes_number(a->kind, p))
                 numbered = take_number(&p, &a->incident);
         if (numbered && a->incident == 0)
                 return "no such number";
@@ -363,31 +443,29 @@ static const char *command_read(ActionEvent *a, const char *p)
                 return NULL;
         }
         if (a->kind >= ACTION_ASSIGN && a->kind <= ACTION_RATE)
-                return request_read(a, p);
+                return request_read(a, f, p, verb);
         skip(&p, " ,.:;!");
         return *p == '\0' ? NULL : "text after the command";
 }
 
 void codec_read_words(Codec *codec, Event *e)
 {
-        char folded[FOLDED_SIZE];
         const char *wrong;
+        Folded folded;
 
         e->type = EVENT_ACTION;
         e->action = (ActionEvent){.kind = ACTION_UNKNOWN};
         e->id[0] = e->why[0] = '\0';
         e->device_us = 0;
         e->body_json = false;
-        if (!fold(e->body ? e->body : "", e->body ? e->body_size : 0, folded))
+        if (!fold(e->body ? e->body : "", e->body ? e->body_size : 0, &folded))
                 wrong = "no short text in UTF-8";
-        else if (folded[0] == '\0')
+        else if (folded.text[0] == '\0')
                 wrong = "empty";
         else {
-                (void)str_copyn(
-                        e->action.word, sizeof(e->action.word), folded, strcspn(folded, " ")); /* for show */
-                wrong = command_read(&e->action, folded);
-                if (e->action.kind == ACTION_VISIT_IN)
-                        as_written(e->action.target, e->body, e->body_size);
+                (void)str_copyn(e->action.word, sizeof(e->action.word), folded.text,
+                        strcspn(folded.text, " ")); /* for show */
+                wrong = command_read(&e->action, &folded);
         }
         if (wrong) {
                 char word[WORD_SIZE];
@@ -401,13 +479,13 @@ void codec_read_words(Codec *codec, Event *e)
 
 bool codec_read_presence(Event *e)
 {
-        char folded[FOLDED_SIZE];
+        Folded folded;
         bool online;
 
-        if (!fold(e->body ? e->body : "", e->body ? e->body_size : 0, folded))
+        if (!fold(e->body ? e->body : "", e->body ? e->body_size : 0, &folded))
                 return false;
-        online = str_equal(folded, "online");
-        if (!online && !str_equal(folded, "offline"))
+        online = str_equal(folded.text, "online");
+        if (!online && !str_equal(folded.text, "offline"))
                 return false;
         e->type = EVENT_PRESENCE;
         e->id[0] = e->why[0] = '\0';

@@ -50,7 +50,7 @@ void codec_read_status(Codec *, Event *);
 /*
  * worker/<w>/act: {"incident":1042,"action":"accept","nonce":"x1","seq":…,"eta":300,"outcome":…,"note":…,"to":…,
  * "agency":…,"ref":…,"proof":…,"yes":…}, and about requests "resident", "class", "text", "evidence", "reason", "for"
- * (seconds), "score" (1 … 5) and "public". incident and seq may be texts of digits. eta: seconds, up to a week. proof,
+ * (seconds), "score" (1 … 5) and "public" (only true, 1, "true" and "yes" are: a wall shows it to everybody). incident and seq may be texts of digits. eta: seconds, up to a week. proof,
  * yes: true, a text that is neither "no" nor "false", or (proof) an object with what proves it. A word that is too
  * long is cut, so that it equals no word of ours.
  */
@@ -60,7 +60,8 @@ void codec_read_action(Codec *, Event *);
  * decline, 退单, release, 重开, reopen; also 正在赶来, coming, 增援, backup. Full-width digits and spaces count; so do
  * #1042, 编号1042, 接单1042, 1042 接单. resolve without an outcome: "helped"; Chinese words for the default outcomes
  * become those, another word stays as it is; the rest is the note. About requests: 受理, 指派 1042 w01, 办理中, 等待 1042
- * 3天 EVIDENCE, 完成 [NOTE], 不受理 1042 REASON, 上报 1042 REASON, 评价 1042 5 [NOTE]. Text after any other command makes it
+ * 3天 EVIDENCE, 完成 [NOTE], 不受理 1042 REASON, 上报 1042 REASON, 评价 1042 5 [NOTE]; the words stand apart from a verb without a number
+ * (完成不了 is not done), and they and codes keep their capitals. Text after any other command makes it
  * ACTION_UNKNOWN: "接单不了" is no acceptance. No nonce.
  */
 void codec_read_words(Codec *, Event *);

@@ -768,6 +768,29 @@ static void action_visit(sqlite3_stmt *row, Event *e)
         action_count(row, e, ACT_VISIT, &e->action.visit, "visit is no number");
 }
 
+/* What a wall may show to everybody must be said plainly: true, 1, yes. */
+static bool action_public(sqlite3_stmt *row)
+{
+        double value;
+        const char *text;
+        size_t n = 0;
+
+        switch (member_type(row, ACT_PUBLIC)) {
+        case MEMBER_TRUE: return true;
+        case MEMBER_INTEGER:
+        case MEMBER_REAL: return member_number(row, ACT_PUBLIC, &value) && value == 1;
+        case MEMBER_TEXT:
+                text = member_text(row, ACT_PUBLIC, &n);
+                return text && (str_equal(text, "true") || str_equal(text, "yes"));
+        case MEMBER_ABSENT:
+        case MEMBER_NULL:
+        case MEMBER_FALSE:
+        case MEMBER_ARRAY:
+        case MEMBER_OBJECT: return false;
+        }
+        return false;
+}
+
 /* The words that an action about a request needs have a name of their own; a note says it as well. */
 static void action_request(sqlite3_stmt *row, Event *e)
 {
@@ -785,7 +808,7 @@ static void action_request(sqlite3_stmt *row, Event *e)
         action_text(row, e, ACT_CLASS, e->action.class, sizeof(e->action.class), "class is no word");
         if (member_number(row, ACT_SCORE, &score) && (score == 1 || score == 2 || score == 3 || score == 4 || score == 5))
                 e->action.score = (uint8_t)score;
-        e->action.open = action_said(row, ACT_PUBLIC);
+        e->action.open = action_public(row);
 }
 
 void codec_read_action(Codec *codec, Event *e)

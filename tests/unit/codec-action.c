@@ -185,6 +185,119 @@ static void test_two_codecs(void **state)
         assert_null(codec_free(NULL));
 }
 
+/* {"action":"request", …}: what is taken of each member. */
+static const struct {
+        const char *rest, *text, *class, *why;
+        uint64_t span_us;
+        uint8_t score;
+        bool open;
+} members[] = {
+        {"request\",\"text\":\" 水龙头\\n漏水 \"", "水龙头 漏水", "", "", 0, 0, false},
+        {"request\",\"note\":\"in a note\"", "in a note", "", "", 0, 0, false},
+        {"request\",\"text\":\" \\t\",\"note\":\"in a note\"", "in a note", "", "", 0, 0, false},
+        {"request\",\"text\":\"\",\"evidence\":\"x\",\"reason\":\"y\"", "", "", "", 0, 0, false},
+        {"request\",\"text\":7", "", "", "", 0, 0, false},
+        {"request\",\"text\":null", "", "", "", 0, 0, false},
+        {"request\",\"text\":[\"x\"]", "", "", "", 0, 0, false},
+        {"request\",\"text\":{\"x\":1}", "", "", "", 0, 0, false},
+        {"request\",\"text\":\"a\\u0001\\u001f\\u007fb\\r\"", "a   b", "", "", 0, 0, false},
+        {"request\",\"text\":\"a\\u0000b\"", "a", "", "", 0, 0, false},
+        {"request\",\"text\":\"\\ud83d\\udca1\"", "\xf0\x9f\x92\xa1", "", "", 0, 0, false},
+        {"request\",\"text\":\"first\",\"text\":\"second\"", "first", "", "", 0, 0, false},
+        {"request\",\"class\":\"hard\"", "", "hard", "", 0, 0, false},
+        {"request\",\"class\":5", "", "", "class is no word", 0, 0, false},
+        {"request\",\"class\":[]", "", "", "class is no word", 0, 0, false},
+        {"request\",\"class\":\"hard-and-longer-than-every-word-is\"", "", "hard-and-longer-than-every-word",
+                "class is no word", 0, 0, false},
+        {"waiting\",\"evidence\":\"part\",\"text\":\"x\",\"for\":86400", "part", "", "", 86400000000, 0,
+                false},
+        {"waiting\",\"note\":\"part\",\"for\":0.5", "part", "", "", 500000, 0, false},
+        {"waiting\",\"for\":0", "", "", "for is no number of seconds", 0, 0, false},
+        {"waiting\",\"for\":-1", "", "", "for is no number of seconds", 0, 0, false},
+        {"waiting\",\"for\":\"86400\"", "", "", "for is no number of seconds", 0, 0, false},
+        {"waiting\",\"for\":true", "", "", "for is no number of seconds", 0, 0, false},
+        {"waiting\",\"for\":1e999", "", "", "for is no number of seconds", 0, 0, false},
+        {"waiting\",\"for\":31622401", "", "", "for is no number of seconds", 0, 0, false},
+        {"waiting\",\"for\":null", "", "", "", 0, 0, false},
+        {"not_accepted\",\"reason\":\"why\",\"note\":\"x\"", "why", "", "", 0, 0, false},
+        {"escalate\",\"reason\":false,\"note\":\"why\"", "why", "", "", 0, 0, false},
+        {"done\",\"note\":\"mended\",\"text\":\"x\",\"reason\":\"y\"", "mended", "", "", 0, 0, false},
+        {"resolve\",\"note\":\"mended\"", "mended", "", "", 0, 0, false},
+        {"rate\",\"score\":5,\"note\":\"fine\"", "fine", "", "", 0, 5, false},
+        {"rate\",\"score\":1.0", "", "", "", 0, 1, false},
+        {"rate\",\"score\":0", "", "", "", 0, 0, false},
+        {"rate\",\"score\":6", "", "", "", 0, 0, false},
+        {"rate\",\"score\":2.5", "", "", "", 0, 0, false},
+        {"rate\",\"score\":1e999", "", "", "", 0, 0, false},
+        {"rate\",\"score\":261", "", "", "", 0, 0, false}, /* 5 in eight bits */
+        {"rate\",\"score\":\"5\"", "", "", "", 0, 0, false},
+        {"rate\",\"score\":true", "", "", "", 0, 0, false},
+        {"rate\",\"score\":[5]", "", "", "", 0, 0, false},
+        {"reclass\",\"class\":\"key\",\"public\":true", "", "key", "", 0, 0, true},
+        {"done\",\"public\":1", "", "", "", 0, 0, true},
+        {"done\",\"public\":\"true\"", "", "", "", 0, 0, true},
+        {"done\",\"public\":\"yes\"", "", "", "", 0, 0, true},
+        {"done\",\"public\":false", "", "", "", 0, 0, false},
+        {"done\",\"public\":null", "", "", "", 0, 0, false},
+        {"done\",\"public\":0", "", "", "", 0, 0, false},
+        {"done\",\"public\":2", "", "", "", 0, 0, false},
+        {"done\",\"public\":\"\"", "", "", "", 0, 0, false},
+        {"done\",\"public\":\"0\"", "", "", "", 0, 0, false},
+        {"done\",\"public\":\"never\"", "", "", "", 0, 0, false},
+        {"done\",\"public\":{}", "", "", "", 0, 0, false},
+        {"done\",\"public\":[true]", "", "", "", 0, 0, false},
+};
+
+static void test_request_members(void **state)
+{
+        for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+                char body[256];
+                Event e;
+
+                (void)snprintf(body, sizeof(body), "{\"action\":\"%s,\"incident\":7}", members[i].rest);
+                print_message("%s\n", body);
+                e = read_action(body);
+                assert_true(e.action.kind != ACTION_UNKNOWN);
+                assert_int_equal(e.action.incident, 7);
+                assert_string_equal(e.action.text, members[i].text);
+                assert_string_equal(e.action.class, members[i].class);
+                assert_string_equal(e.why, members[i].why);
+                assert_int_equal(e.action.span_us, members[i].span_us);
+                assert_int_equal(e.action.score, members[i].score);
+                assert_int_equal(e.action.open, members[i].open);
+        }
+}
+
+/* Cut between two characters; what is no UTF-8 is no action at all. */
+static void test_request_bytes(void **state)
+{
+        static const char *const texts[][2] = {{"request", "text"}, {"waiting", "evidence"},
+                {"not_accepted", "reason"}, {"escalate", "reason"}, {"done", "note"}, {"rate", "note"}};
+        static char body[8192];
+        Event e;
+
+        for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+                for (unsigned lead = 0; lead < 4; lead++) {
+                        Str s = STR_BUFFER(body);
+
+                        str_addf(&s, "{\"action\":\"%s\",\"%s\":\"", texts[i][0], texts[i][1]);
+                        str_addn(&s, "abc", lead);
+                        while (s.n < 6000)
+                                str_add(&s, "\xf0\x9f\x92\xa1");
+                        str_add(&s, "\"}");
+                        e = read_action(body);
+                        assert_int_equal(strlen(e.action.text), lead + (TEXT_SIZE - 1 - lead) / 4 * 4);
+                        assert_true(str_utf8(e.action.text, strlen(e.action.text)));
+                        assert_string_equal(e.why, "");
+                }
+        e = read_action("{\"action\":\"request\",\"text\":\"\xe6\x95\"}");
+        assert_int_equal(e.action.kind, ACTION_UNKNOWN);
+        assert_string_equal(e.action.text, "");
+        assert_string_equal(e.why, "not UTF-8");
+        e = read_action("{\"action\":\"request\",\"text\":\"a\\ud83d\"}"); /* half of a character */
+        assert_true(str_utf8(e.action.text, strlen(e.action.text)));
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -194,6 +307,8 @@ int main(void)
                 cmocka_unit_test(test_eta),
                 cmocka_unit_test(test_wrong),
                 cmocka_unit_test(test_long_words),
+                cmocka_unit_test(test_request_members),
+                cmocka_unit_test(test_request_bytes),
                 cmocka_unit_test(test_two_codecs),
         };
 
