@@ -175,7 +175,7 @@ static const Setting settings[] = {
         REQUESTS("Levels", parse_levels, working_days, 0, 0, false, "calendar", "the limits of the levels (tiers of the ladders request, request-key, request-hard) pass every day (calendar) or on working days only (working)"),
         REQUESTS("Waiting", parse_time, waiting_us, USEC_PER_HOUR, 30 * USEC_PER_DAY, true, "5d", "a request may wait this long in total, with evidence; 0: not at all"),
         REQUESTS("CallBack", parse_time, call_back_us, USEC_PER_MIN, 30 * USEC_PER_DAY, false, "24h", "when it is done the desk asks the resident; without a rating it is reminded this often"),
-        REQUESTS("Urgent", parse_urgent, urgent, 0, 0, false, "救命 着火 起火 失火 冒烟 煤气 燃气 摔倒 跌倒 晕倒 昏迷 昏倒 胸痛 喘不上气 大出血 中风 触电 中毒 急救 sos", "words that make a request an SOS besides; empty: none"),
+        REQUESTS("Urgent", parse_urgent, urgent, 0, 0, false, "救命 着火 起火 失火 冒烟 煤气 燃气 摔倒 跌倒 晕倒 昏迷 昏倒 胸痛 喘不上气 喘不过气 呼吸困难 大出血 中风 触电 中毒 急救 著火 冒煙 煤氣 燃氣 暈倒 喘不上氣 喘不過氣 呼吸困難 中風 觸電 sos", "words that make a request an SOS besides; empty: none"),
 
         READINGS("Chunk", parse_time, readings_chunk_us, 2 * USEC_PER_SEC, 15 * USEC_PER_MIN, false, "15min", "readings are in memory for so long at most: what a crash may lose of them; 2s to 15min"),
         READINGS("Keep", parse_time, readings_keep_us, USEC_PER_DAY, 3660 * USEC_PER_DAY, true, "30d", "each reading is kept for so long; 0: as long as there is room"),

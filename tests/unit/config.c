@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/str.h"
+#include "engine/internal.h"
 #include "limits.h"
 
 #include <setjmp.h>
@@ -53,8 +54,8 @@ static const struct {
                 {ROLE(WORKER), T2, ROLE(COMMUNITY), ROLE(STREET), 0}, 300, 10, 30 * MIN, HOUR, 4 * HOUR,
                 2 * HOUR, 5 * MIN},
         {CLASS_WANDERING, 2, {0, 60, 180, 600, 1200},
-                {ROLE(WORKER) | ROLE(FAMILY), ROLE(BACKUP) | ROLE(BUILDING_HEAD), ROLE(COMMUNITY), ROLE(STREET),
-                        ROLE(DISTRICT)},
+                {ROLE(WORKER) | ROLE(FAMILY), ROLE(BACKUP) | ROLE(BUILDING_HEAD), ROLE(COMMUNITY),
+                        ROLE(STREET), ROLE(DISTRICT)},
                 60, 10, 120, 30 * MIN, 60 * MIN, 60 * MIN, 5 * MIN},
         {CLASS_CHECK, 3, {0, 600, 1800, 3600, NONE}, {ROLE(WORKER), T2, ROLE(COMMUNITY), ROLE(STREET), 0},
                 300, 10, 30 * MIN, HOUR, 4 * HOUR, 2 * HOUR, 5 * MIN},
@@ -218,7 +219,9 @@ static const Refusal refusals[] = {
         {"[]", 1, "unknown section \"\""},
         {"\n\n[Gatway]", 3, "did you mean \"Gateway\"?"},
         {"[mqtt]", 1, "did you mean \"MQTT\"?"},
-        {"[Broker]", 1, "there are Gateway, MQTT, CoAP, HTTP, Presence, Supervision, Vitals, Visits, Readings, Requests, Channel, Ladder"},
+        {"[Broker]", 1,
+                "there are Gateway, MQTT, CoAP, HTTP, Presence, Supervision, Vitals, Visits, Readings, "
+                "Requests, Channel, Ladder"},
         {"[MQTT x]", 1, "[MQTT] stands alone"},
         {"[MQTT]\nPrt=1883", 2, "unknown key in [MQTT] \"Prt\"; did you mean \"Port\"?"},
         {"[MQTT]\nport=1883", 2, "did you mean \"Port\"?"},
@@ -308,7 +311,8 @@ static const Refusal refusals[] = {
         {"[Requests]\nHours=12:00-08:30", 2, "Hours: \"12:00-08:30\" is no span of a day"},
         {"[Requests]\nHours=08:30-08:30", 2, "\"08:30-08:30\" is no span"},
         {"[Requests]\nHours=22:00-06:00", 2, "\"22:00-06:00\" is no span"},
-        {"[Requests]\n\nHours=08:30-12:00 11:59-17:30", 3, "\"11:59-17:30\" is no span of a day after the one before"},
+        {"[Requests]\n\nHours=08:30-12:00 11:59-17:30", 3,
+                "\"11:59-17:30\" is no span of a day after the one before"},
         {"[Requests]\nHours=14:00-17:30 08:30-12:00", 2, "\"08:30-12:00\" is no span"},
         {"[Requests]\nHours=08:30-12:00, 08:30-12:00", 2, "\"08:30-12:00\" is no span"},
         {"[Requests]\nHours=24:00-24:00", 2, "\"24:00-24:00\" is no span"},
@@ -437,10 +441,12 @@ static void test_working_week(void **state)
                 {"Hours=08:00-12:00,12:00-12:01", 0x3e, 2, {{480, 720}, {720, 721}}},
                 {"Hours= 01:00-02:00\t03:00-04:00 , 05:00-06:00  23:59-24:00 ", 0x3e, 4,
                         {{60, 120}, {180, 240}, {300, 360}, {1439, 1440}}},
-                {"Hours=01:00-02:00 03:00-04:00\nHours=09:00-17:00", 0x3e, 1, {{540, 1020}}}, /* the later one */
+                {"Hours=01:00-02:00 03:00-04:00\nHours=09:00-17:00", 0x3e, 1,
+                        {{540, 1020}}}, /* the later one */
                 {"Hours=\nDays=sat-mon", 0x43, 0, {{0}}}, {"Hours=\nDays=sun-sat", 0x7f, 0, {{0}}},
                 {"Hours=\nDays=tue-mon", 0x7f, 0, {{0}}}, {"Hours=\nDays=mon-mon", 0x02, 0, {{0}}},
-                {"Hours=\nDays=mon,wed sat", 0x4a, 0, {{0}}}, {"Hours=\nDays=sun sun fri-sun thu", 0x71, 0, {{0}}},
+                {"Hours=\nDays=mon,wed sat", 0x4a, 0, {{0}}},
+                {"Hours=\nDays=sun sun fri-sun thu", 0x71, 0, {{0}}},
                 {"Hours=\nDays=mon-fri\nDays=sun", 0x01, 0, {{0}}}};
         static Config c;
 
@@ -481,6 +487,40 @@ static void test_words_of_an_emergency(void **state)
         assert_int_equal(config_read_text(&c, text, strlen(text), "/", &e), CONFIG_E_INVALID);
         assert_int_equal(e.line, 3);
         assert_string_equal(e.text, "Urgent is longer than 1023 bytes");
+}
+
+/* The words that are there when nobody has chosen any, as the engine looks for them. */
+static void test_who_is_in_danger_by_default(void **state)
+{
+        static const struct {
+                const char *text;
+                bool urgent;
+        } texts[] = {{"救命", true}, {"快来！我摔倒了，起不来", true}, {"厨房着火了", true},
+                {"廚房著火了", true}, {"楼道冒烟", true}, {"樓道冒煙", true}, {"有煤气味", true},
+                {"有煤氣味", true}, {"燃 气 漏了", true}, {"老伴晕倒了", true}, {"老伴暈倒了", true},
+                {"我喘不过气", true}, {"我喘不過氣", true}, {"呼吸困难", true}, {"呼吸困難", true},
+                {"他触电了", true}, {"他觸電了", true}, {"可能中风", true}, {"ＳＯＳ", true}, {"SoS!", true},
+                {"请发 sos 按钮", true}, /* whoever writes it is called: better once too often */
+                {"水龙头漏水", false}, {"灯坏了，请人来换", false}, {"想请人陪着去医院", false},
+                {"空调不制冷", false}, {"命好苦，救济金没到", false}, {"so so", false}, {"", false}};
+        const Limits limits = {.incidents_max = 64, .keys_max = 64};
+        _cleanup_(freep) void *memory = NULL;
+        static Config c;
+        size_t size = engine_size(&limits);
+        Engine *e;
+
+        config_defaults(&c);
+        memory = aligned_alloc(64, (size + 63) / 64 * 64);
+        assert_non_null(memory);
+        memset(memory, 0, size);
+        e = engine_init(memory, size, &limits, &c.policy);
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                if (request_urgent(e, texts[i].text) != texts[i].urgent)
+                        fail_msg("%s", texts[i].text);
+        c.policy.requests.urgent[0] = '\0';
+        e = engine_init(memory, size, &limits, &c.policy);
+        for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+                assert_false(request_urgent(e, texts[i].text));
 }
 
 static void test_bytes(void **state)
@@ -591,6 +631,7 @@ int main(void)
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_working_week),
                 cmocka_unit_test(test_words_of_an_emergency),
+                cmocka_unit_test(test_who_is_in_danger_by_default),
                 cmocka_unit_test(test_bytes),
                 cmocka_unit_test(test_drop_ins),
         };

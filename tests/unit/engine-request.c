@@ -585,10 +585,11 @@ static void test_words_of_an_emergency_in_any_width(void **state_)
         static const struct {
                 const char *text;
                 bool urgent;
-        } rows[] = {{"快来！救命", true}, {"救 命", true}, {"救\u3000命啊", true}, {"救\u200b \u00a0命", true},
-                {"ＳＯＳ", true}, {"ｓｏＳ!", true}, {"家里着\n火了", true}, {"so so", false}, {"s o s", false},
-                {"救了一命", false}, {"救", false}, {"命 救", false}, {"so", false}, {"\U0001f198", false},
-                {"\xe6\x95", false}, {"\xe6救命", true}, {"\xf0", false}, {"", false}};
+        } rows[] = {{"快来！救命", true}, {"救 命", true}, {"救\u3000命啊", true},
+                {"救\u200b \u00a0命", true}, {"ＳＯＳ", true}, {"ｓｏＳ!", true}, {"家里着\n火了", true},
+                {"so so", false}, {"s o s", false}, {"救了一命", false}, {"救", false}, {"命 救", false},
+                {"so", false}, {"\U0001f198", false}, {"\xe6\x95", false}, {"\xe6救命", true},
+                {"\xf0", false}, {"", false}};
         Kit k;
 
         kit_begin(&k);
@@ -598,6 +599,32 @@ static void test_words_of_an_emergency_in_any_width(void **state_)
         kit_policy(&k);
         assert_true(request_urgent(k.engine, "a fire"));
         assert_false(request_urgent(k.engine, "救命"));
+        kit_end(&k);
+}
+
+/* A text without such a word calls nobody besides, by a device or a desk; one with it does each time. */
+static void test_an_ordinary_text(void **state_)
+{
+        Event ev = device_event(ALARM_REQUEST, "band-101", "1");
+        Kit k;
+
+        kit_begin(&k);
+        (void)str_copy(ev.alarm.text, TEXT_SIZE, "灯坏了, 请人来换");
+        step(&k, &ev);
+        says(&k, request_of("d01", "r101", "命好苦, 救济金没到"), REPLY_OK, REASON_NONE);
+        assert_int_equal(engine_open_count(k.engine), 2);
+        assert_int_equal(rows(&k, JOURNAL_LINKED), 0);
+        for (uint64_t id = 1; id <= 2; id++)
+                assert_int_equal(view(&k, id).group, GROUP_REQUEST);
+        ev = device_event(ALARM_REQUEST, "band-101", "2");
+        (void)str_copy(ev.alarm.text, TEXT_SIZE, "床边的sos按钮");
+        step(&k, &ev);
+        assert_int_equal(view(&k, 3).class, CLASS_SOS);
+        assert_int_equal(view(&k, 3).priority, 1);
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 3);
+        assert_int_equal(view(&k, 1).presses, 2);
+        assert_int_equal(rows(&k, JOURNAL_LINKED), 2);
+        assert_true(notified(&k, "w01") > 0);
         kit_end(&k);
 }
 
@@ -873,6 +900,7 @@ int main(void)
                 cmocka_unit_test(test_words_of_an_emergency),
                 cmocka_unit_test(test_words_of_an_emergency_that_the_broker_kept),
                 cmocka_unit_test(test_words_of_an_emergency_in_any_width),
+                cmocka_unit_test(test_an_ordinary_text),
                 cmocka_unit_test(test_an_sos_is_linked_to_his_own_requests_alone),
                 cmocka_unit_test(test_of_a_device_that_nobody_knows),
                 cmocka_unit_test(test_a_level_without_anybody_is_passed),
