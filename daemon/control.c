@@ -179,6 +179,14 @@ static Call *call_find(Control *c, uint64_t hold, Peer **ret_peer)
         return &c->peers[peer].calls[slot];
 }
 
+bool control_waits(Control *c, uint64_t hold)
+{
+        Peer *peer;
+
+        ASSERT(c);
+        return call_find(c, hold, &peer);
+}
+
 static void call_answer(Control *c, uint64_t hold, const char *json, size_t size)
 {
         _cleanup_(freep) char *text = NULL;

@@ -57,3 +57,5 @@ typedef struct ControlHost {
 int control_new(Control **ret, PortHost *, Codec *, const ControlHost *, const char *runtime_directory, Port *ret_port);
 Control *control_free(Control *);
 void control_answer(Control *, uint64_t hold, const char *json);
+/* False: whoever made this call has left, or has had his answer. */
+bool control_waits(Control *, uint64_t hold);

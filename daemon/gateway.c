@@ -22,6 +22,7 @@
 #include "control.h"
 #include "devices.h"
 #include "feeds.h"
+#include "import.h"
 #include "inflight.h"
 #include "journald.h"
 #include "lamps.h"
@@ -89,6 +90,7 @@ struct Gateway {
         Counters counters;
         Admin admin;
         Looks looks;
+        Import import;
         int8_t system[SYSTEM_CAUSE_MAX]; /* what the inbox had no room for: 1 raise, -1 gone */
         bool anew;                       /* history was there and is not in this database */
         bool ailing;                     /* rows are recorded, but a part of the store fails */
@@ -414,41 +416,37 @@ static void roster_look(Gateway *g)
         system_push(g, SYSTEM_ROSTER, true);
 }
 
-static int control_import(void *userdata, const char *folder, uint64_t hold, char **ret_json)
+static Registry *import_in_force(void *userdata)
+{
+        return ((Gateway *)userdata)->registry;
+}
+
+static int import_take(void *userdata, Registry *registry, uint64_t hold, RegistryError *ret_error)
 {
         Gateway *g = userdata;
-        Registry *registry = NULL;
-        RegistryError error = {0};
-        char buffer[1024];
+        char buffer[sizeof(g->admin.waiting[0].json)];
         Str s = STR_BUFFER(buffer);
-        int r = registry_read_csv(&registry, g->registry, folder, &error);
+        bool serves = roster_can_serve(
+                registry, &g->config.policy, clock_now(), ret_error->text, sizeof(ret_error->text));
 
-        if (r < 0)
-                return error_trace(r);
-        if (r == 0 && !roster_can_serve(
-                              registry, &g->config.policy, clock_now(), error.text, sizeof(error.text))) {
-                registry = registry_unref(registry);
-                (void)str_copy(error.file, sizeof(error.file), "duty.csv");
-                r = REGISTRY_E_INVALID;
+        if (!serves)
+                (void)str_copy(ret_error->file, sizeof(ret_error->file), "duty.csv"); /* fits */
+        else if (g->admin.n == ADMIN_WAITING_MAX)
+                (void)str_copy(ret_error->text, sizeof(ret_error->text), "the gateway is busy: try again"); /* fits */
+        else {
+                registry_counts(registry, &s);
+                ASSERT(!s.full);
+                registry_change(g, registry, buffer, hold);
+                log_fields(LOG_LEVEL_NOTICE, LOG_ID_REGISTRY, NULL, "registry imported");
+                return 0;
         }
-        if (r == REGISTRY_E_INVALID || g->admin.n == ADMIN_WAITING_MAX) {
-                if (r == 0) {
-                        registry_unref(registry);
-                        (void)str_copy(error.text, sizeof(error.text), "the gateway is busy: try again");
-                }
-                str_addf(&s, "{\"result\":\"refused\",\"file\":");
-                str_json(&s, error.file);
-                str_addf(&s, ",\"line\":%u,\"column\":%u,\"text\":", error.line, error.column);
-                str_json(&s, error.text);
-                str_add(&s, "}");
-                *ret_json = strdup(buffer);
-                return *ret_json ? 0 : error_origin(-ENOMEM);
-        }
-        registry_counts(registry, &s);
-        registry_change(g, registry, buffer, hold);
-        log_fields(LOG_LEVEL_NOTICE, LOG_ID_REGISTRY, NULL, "registry imported");
-        *ret_json = NULL;
-        return 0;
+        registry_unref(registry);
+        return REGISTRY_E_INVALID;
+}
+
+static int control_import(void *userdata, const char *folder, uint64_t hold, char **ret_json)
+{
+        return import_begin(&((Gateway *)userdata)->import, folder, hold, ret_json);
 }
 
 static int control_unclaimed(void *userdata, char **ret_json)
@@ -720,6 +718,7 @@ static int make_state(Gateway *g, StoreStart *start)
                 return error_trace(r);
         turn_registry_set(g->turn, g->registry);
         g->admin = (Admin){.turn = g->turn, .store = g->store, .engine = g->engine, .registry = g->registry};
+        g->import = (Import){.loop = g->loop, .userdata = g, .in_force = import_in_force, .take = import_take};
         g->looks = (Looks){.turn = g->turn, .store = g->store, .registry = g->registry};
         (void)clock_boot_id(boot_id); /* only for the reader of the row */
         str_addf(&s, "{\"version\":\"%s\",\"boot_id\":\"%s\",\"open\":%u}", HUYING_VERSION, boot_id,
@@ -775,7 +774,7 @@ static int make_ports(Gateway *g)
         r = watches_new(&g->watches, &(WatchesHost){&g->host, g->loop, g->turn, g->engine, &g->config, g->trusted_floor_us});
         if (r == 0)
                 r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));
-        g->admin.control = g->looks.control = g->control;
+        g->admin.control = g->looks.control = g->import.control = g->control;
         if (r == 0 && g->config.n_channels > 0)
                 r = exec_new(&g->exec, &g->host, &g->config, port_add(g));
         if (r == 0 && (g->config.coap_listen[0] || g->config.coap_listen_dtls[0]))
@@ -908,6 +907,7 @@ Gateway *gateway_free(Gateway *g)
                 exec_free(g->exec);
         if (g->http)
                 http_free(g->http);
+        import_end(&g->import);
         control_free(g->control);
         feeds_free(&g->feeds);
         codec_free(g->codec);

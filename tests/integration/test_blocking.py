@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What may hang for ever, and the loop must not: a disk at the start and at a reload, a name server. While it hangs, a
-press is taken and a worker is called; nothing acknowledged is lost when it is over."""
+"""What may hang for ever, and the loop must not: a disk at the start, at a reload and at an import, a name
+server. While it hangs, a press is taken and a worker is called; nothing acknowledged is lost when it is over."""
 
+import shutil
 import signal
 import subprocess
 
@@ -9,7 +10,7 @@ import pytest
 
 import net
 from net import wait_for
-from test_fault import DISK_FAULT, PRELOADED, WORDS, Button, account, system_alert
+from test_fault import DISK_FAULT, PRELOADED, WORDS, Button, account, rows, system_alert
 
 NAME_HANG = net.BUILD / "tests" / "fault" / "libname-hang.so"
 
@@ -100,6 +101,55 @@ def test_a_certificate_of_another_name_is_refused(make_broker, make_site, tmp_pa
     wait_for(lambda: "cannot dial: A TLS error" in site.daemon.output() or "failed before it was" in site.daemon.output(),
              what="a refusal")
     assert "connected as" not in site.daemon.output()
+
+
+def test_an_import_from_a_stick_that_does_not_answer(make_site, tmp_path):
+    """One import at a time; who gives up is no obstacle to the next; what was bound meanwhile is not mixed up."""
+    stick, other = tmp_path / "stick" / "registry", tmp_path / "other"
+    shutil.copytree(net.DEMO, stick)
+    shutil.copytree(net.DEMO, other)
+    with open(stick / "devices.csv", "a", encoding="utf-8") as devices:
+        devices.write("sos-999,button,,h102,,\n")
+    site = faulty(make_site, tmp_path, "/stick/")
+    phone, button = site.worker("w01"), Button(site)
+
+    def start():
+        return subprocess.Popen([net.BUILD / "tools" / "huyingctl" / "huyingctl", "--config", site.daemon.config, "import", stick],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+    def begin():
+        running = [start()]
+
+        def under_way():
+            if running[-1].poll() is not None:
+                running.append(start())  # it was itself the second one
+            return "another import" in site.daemon.ctl("import", other, check=False).stderr
+        wait_for(under_way, what="the import, and a refusal of a second one")
+        return running[-1]
+    site.disk("dead")
+    first = begin()
+    try:
+        assert button.press("during"), "the loop has not stopped"
+        assert site.alert(phone, "w01")
+    finally:
+        first.kill()
+        first.communicate()
+    wait_for(lambda: site.daemon.ctl("import", other, check=False).returncode == 0, what="the next one")
+    second = begin()
+    try:
+        site.daemon.ctl("bind", "sos-777", "h101", "button")
+        site.press(site.device("sos-777"), "sos-777", "bound")
+        bound = site.alert(phone, "w01", where=lambda a: a["event"] == "bound")
+        site.disk("")
+        out, _ = second.communicate(timeout=net.PATIENCE)
+        assert second.returncode == 0, out
+    finally:
+        second.kill()
+    assert rows(site, "select code, retired from device where code in ('sos-777', 'sos-999') order by code") == \
+        [("sos-777", 1), ("sos-999", 0)], "not one number for both"
+    site.press(site.device("sos-999"), "sos-999", "new")
+    assert site.alert(phone, "w01", where=lambda a: a["device"] == "sos-999")["incident"] != bound["incident"]
+    account(site, "disk hangs at an import", PRELOADED, button, "w01 at once")
 
 
 def test_a_reload_from_a_disk_that_does_not_answer(make_site, tmp_path):

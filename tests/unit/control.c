@@ -392,7 +392,11 @@ static void test_import(void **state)
         client_call(&c, "Import", "s", "/somewhere");
         UNTIL(w, &c, 1, w->import_hold != 0);
         assert_int_equal(c.n_answers, 0);
+        assert_true(control_waits(w->control, w->import_hold));
+        assert_false(control_waits(w->control, w->import_hold + 1));
+        assert_false(control_waits(w->control, UINT64_MAX));
         control_answer(w->control, w->import_hold, "{\"result\":\"ok\"}");
+        assert_false(control_waits(w->control, w->import_hold));
         UNTIL(w, &c, 1, c.n_answers == 1);
         assert_string_equal(c.answer, "{\"result\":\"ok\"}");
 

@@ -10,6 +10,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#define IMPORT_US (300 * USEC_PER_SEC) /* from a slow stick */
+
 /* 64 random bits: the gateway remembers a nonce for a day, and answers the same one the same way. */
 static bool nonce_make(char ret[24])
 {
@@ -184,6 +186,7 @@ int verb_import(Ctl *ctl, int argc, char **argv)
                 complain("没有这个文件夹", "%s: %s", argv[1], strerror(errno));
                 return EXIT_ERROR;
         }
+        ctl->answer_us = IMPORT_US;
         e = bus_ask(ctl, &json, "Import", "s", folder);
         if (e != EXIT_OK)
                 return e;
