@@ -200,8 +200,10 @@ int64_t area_due(const Engine *e)
         int64_t due = NEVER;
 
         for (unsigned i = 0, n = 0; n < e->sup.n_areas; i++)
-                if (e->sup.areas[i].phase != AREA_FREE && ++n)
+                if (e->sup.areas[i].phase != AREA_FREE) {
                         due = min_due(due, e->sup.areas[i].due_us);
+                        n++;
+                }
         return due;
 }
 

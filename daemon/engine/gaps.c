@@ -249,7 +249,7 @@ bool roster_check(const Registry *r, const Policy *policy, Now now, RosterProble
                         continue;
                 roles = plan->tiers[plan_last(plan) - 1].roles;
                 for (unsigned i = 0; i < n_checked; i++)
-                        before = before || checked[i] == roles;
+                        before |= checked[i] == roles;
                 if (before)
                         continue; /* ladders end with the same people, as a rule */
                 ASSERT(n_checked < ROLE_MAX);

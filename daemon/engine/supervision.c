@@ -408,9 +408,12 @@ static void health_note(Engine *e, const Event *ev, uint32_t id, DeviceState *d)
 static void device_gone(Engine *e, uint32_t id, DeviceState *d)
 {
         const Device *device = registry_device(e->registry, id);
-        uint64_t limit = device ? supervision_limit(e, device) : 0;
-        int64_t soon = e->at + GONE_US - (int64_t)limit;
+        uint64_t limit;
+        int64_t soon;
 
+        ASSERT(device); /* it has just been found by its code */
+        limit = supervision_limit(e, device);
+        soon = e->at + GONE_US - (int64_t)limit;
         if (!limit || (d->levels & LEVEL_LOST) || soon >= d->heard_us)
                 return;
         d->heard_us = soon | 1;

@@ -43,7 +43,7 @@ static void view_texts(const Incident *in, IncidentView *v)
 /* Nobody on scene for too long, or nobody has decided about 119: an acceptance stands down nobody any more. */
 static bool calls_everybody(const Incident *in)
 {
-        return in->state == STATE_ACCEPTED && !in->test &&
+        return in->state == STATE_ACCEPTED &&
                ((in->plan.arrive_max_us && in->due[TIMER_ARRIVE_MAX] == NEVER) || in->fire119 == 2);
 }
 

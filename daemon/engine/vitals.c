@@ -139,8 +139,9 @@ static bool said(const Judge *j, uint8_t recent)
 
 static double trend_of(const VitalTrack *t, uint32_t now, double v)
 {
-        uint32_t span = t->ref_ds ? now - t->ref_ds : 0;
+        uint32_t span = now - t->ref_ds;
 
+        ASSERT(t->ref_ds); /* something was taken */
         return span >= TREND_DS ? (v - t->ref) * 3600 * DS_PER_SEC / span : NAN;
 }
 
@@ -313,8 +314,7 @@ static void judge_rate(Judge *j, uint32_t has)
                 const VitalTrack *t = &j->person->vitals[i];
                 double change = t->last - t->ref, up, down;
 
-                if (!(has & BIT(i)) || !t->ref_ds || t->ref_ds == t->last_ds || t->since_ds ||
-                        (j->active & BIT(i)))
+                if (!(has & BIT(i)) || t->ref_ds == t->last_ds || t->since_ds || (j->active & BIT(i)))
                         continue; /* beyond its limit: that has called, or will */
                 up = rule_if(j, RULE_RISE + i, on);
                 down = rule_if(j, RULE_DROP + i, on);

@@ -366,6 +366,30 @@ static void test_many_finds_take_several_looks(void **state_)
         kit_end(&k);
 }
 
+static void test_what_a_request_asks_for(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_REQUEST, "sos-101", "1");
+        for (unsigned step = 0; step < 3;
+                step++) { /* open, assigned, in progress: its level has a limit, nobody a time */
+                forget(&k);
+                assert_true(audit(&k, 0));
+                assert_int_equal(rows(&k, JOURNAL_AUDIT), 0);
+                lose(&k, TIMER_LEVEL);
+                assert_true(audit(&k, 0));
+                assert_int_equal(rows(&k, JOURNAL_AUDIT), 1);
+                kit_end(&k);
+                kit_begin(&k);
+                alarm(&k, ALARM_REQUEST, "sos-101", "1");
+                act(&k, ACTION_ACCEPT, "w01", 1);
+                if (step == 1)
+                        act(&k, ACTION_START, "w01", 1);
+        }
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -383,6 +407,7 @@ int main(void)
                 cmocka_unit_test(test_the_broker_s_matter_is_not_the_auditor_s_to_end),
                 cmocka_unit_test(test_programs_are_nobody),
                 cmocka_unit_test(test_many_finds_take_several_looks),
+                cmocka_unit_test(test_what_a_request_asks_for),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

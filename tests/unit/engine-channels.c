@@ -2,6 +2,8 @@
 /* A person's further channels, and presence that is not heard of: SEMANTICS.md sections 3 (RECEIPT) and 6. */
 #include "engine-kit.h"
 
+#include "engine/internal.h"
+
 #include "base/str.h"
 
 #include <setjmp.h>
@@ -474,6 +476,36 @@ static void test_reopened_the_old_call_does_not_count(void **state_)
         kit_end(&k);
 }
 
+/* When a person's phone was last rung there, from what the rows of all incidents say. */
+static void test_the_newest_of_what_rows_say(void **state_)
+{
+        Incident in = {.id = 1, .n_recipients = 1};
+        Recipient *r = &in.recipients[0];
+        int64_t *last, now;
+        Kit k;
+
+        begin(&k, false);
+        roster_changed(&k);
+        now = k.engine->at;
+        *r = (Recipient){.worker = kit_worker(&k, "w01"), .channel = CHANNEL_PERSON};
+        last = &people_state(k.engine, r->worker)->channel_us[0];
+        channel_restore(k.engine, &in, 0); /* was never called there */
+        assert_int_equal(*last, 0);
+        r->sent_us = now + 1;
+        channel_restore(k.engine, &in, 0); /* in the future: nobody was */
+        assert_int_equal(*last, 0);
+        r->sent_us = 500;
+        channel_restore(k.engine, &in, 500); /* when this boot began, which is not never */
+        assert_int_equal(*last, -1);
+        r->sent_us = now - 5;
+        channel_restore(k.engine, &in, 0);
+        assert_int_equal(*last, now - 5);
+        r->sent_us = now - 7;
+        channel_restore(k.engine, &in, 0); /* an older one of another incident */
+        assert_int_equal(*last, now - 5);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -500,6 +532,7 @@ int main(void)
                 cmocka_unit_test(test_a_late_receipt_does_not_leave_the_loop),
                 cmocka_unit_test(test_of_who_was_not_called_no_receipt_is_awaited),
                 cmocka_unit_test(test_reopened_the_old_call_does_not_count),
+                cmocka_unit_test(test_the_newest_of_what_rows_say),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -440,6 +440,33 @@ static void test_who_is_gone_has_fallen_all_the_same(void **state_)
         kit_end(&k);
 }
 
+/* Off the arm of somebody who gets lost: a quarter of an hour at most, however patient the site is. */
+static void test_how_long_a_wanderer_s_band_may_be_off(void **state_)
+{
+        static const struct {
+                uint64_t policy_s;
+                double radius;
+                double limit_s;
+        } rows[] = {{60, 500, 60}, {7200, 500, 900}, {7200, 0, 7200}, {60, 0, 60}};
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                StatusEvent off = nothing_said();
+                Kit k;
+
+                begin(&k);
+                rule(&k, 1, RULE_GEOFENCE, 34.2, 108.9, rows[i].radius);
+                k.policy.not_worn_us = rows[i].policy_s * USEC_PER_SEC;
+                kit_policy(&k);
+                off.worn = 0;
+                status_says(&k, "band-101", off);
+                at(&k, rows[i].limit_s - 1);
+                assert_int_equal(open_now(&k), 0);
+                at(&k, rows[i].limit_s + 1);
+                assert_int_equal(view(&k, 1).why, REASON_NOT_WORN);
+                kit_end(&k);
+        }
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -459,6 +486,7 @@ int main(void)
                 cmocka_unit_test(test_taken_off_after_one_position_outside),
                 cmocka_unit_test(test_who_has_no_circle_is_seen_and_not_judged),
                 cmocka_unit_test(test_who_is_gone_has_fallen_all_the_same),
+                cmocka_unit_test(test_how_long_a_wanderer_s_band_may_be_off),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,8 @@
 /* Full tables, full lists, many at once: nothing is refused, everything still calls somebody. */
 #include "engine-kit.h"
 
+#include "engine/internal.h"
+
 #include "base/str.h"
 
 #include <setjmp.h>
@@ -425,6 +427,26 @@ static void test_a_closed_matter_makes_room_for_what_is_restored(void **state_)
         kit_end(&k);
 }
 
+/* The numbers of an incident are those of its whole view; of what is not there, there are none. */
+static void test_numbers_without_texts(void **state_)
+{
+        IncidentView v = {0};
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        assert_false(engine_view_numbers(k.engine, 2, k.now, &v));
+        assert_int_equal(v.id, 0);
+        assert_true(engine_view_numbers(k.engine, 1, k.now, &v));
+        assert_int_equal(v.id, 1);
+        assert_int_equal(v.class, CLASS_SOS);
+        assert_string_equal(v.source, "");
+        assert_string_equal(view(&k, 1).source, "sos-101");
+        assert_string_equal(request_class_word(CLASS_REQUEST_KEY), "key");
+        assert_string_equal(request_class_word(CLASS_SOS), ""); /* of no request */
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -443,6 +465,7 @@ int main(void)
                 cmocka_unit_test(test_no_room_to_restore),
                 cmocka_unit_test(test_of_what_is_not_there_nothing_is_shown),
                 cmocka_unit_test(test_a_closed_matter_makes_room_for_what_is_restored),
+                cmocka_unit_test(test_numbers_without_texts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

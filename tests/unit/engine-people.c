@@ -2,6 +2,8 @@
 /* The roster as time goes on: boundaries, overrides, holidays, gaps, who stays until the successor is there. */
 #include "engine-kit.h"
 
+#include "engine/internal.h"
+
 #include "base/str.h"
 
 #include <setjmp.h>
@@ -536,6 +538,39 @@ static void test_who_ends_a_ladder(void **state_)
         kit_end(&k);
 }
 
+/* The receipt of what is over, of after 49 days, and of a clock that a damaged row has set back. */
+static void test_receipts_at_the_edges_of_time(void **state_)
+{
+        static const struct {
+                int64_t later_us;
+                uint32_t ms;
+        } rows[] = {{50 * (int64_t)USEC_PER_DAY, NO_FIGURE - 1}, {-1000000, 0}, {1500, 1}};
+        uint64_t seq;
+        Now now;
+        Kit k;
+
+        for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+                kit_begin(&k);
+                press(&k, "sos-101", "1");
+                seq = newest(&k, EFFECT_RECEIPT)->seq;
+                now = k.now;
+                now.boot_us = (uint64_t)((int64_t)now.boot_us + rows[i].later_us);
+                assert_true(engine_receipted(k.engine, 1, seq, now));
+                assert_int_equal(table_get(k.engine, 1)->figures.ms[FIGURE_RECEIPT], rows[i].ms);
+                kit_end(&k);
+        }
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        seq = newest(&k, EFFECT_RECEIPT)->seq;
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        resolve(&k, "w01", 1, "helped");
+        at(&k, 901);
+        assert_int_equal(state(&k, 1), STATE_CLOSED); /* said, and still to be seen */
+        assert_false(engine_receipted(k.engine, 1, seq, k.now));
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -559,6 +594,7 @@ int main(void)
                 cmocka_unit_test(test_signs_of_life_around_the_grace),
                 cmocka_unit_test(test_the_table_before_the_loss),
                 cmocka_unit_test(test_who_ends_a_ladder),
+                cmocka_unit_test(test_receipts_at_the_edges_of_time),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

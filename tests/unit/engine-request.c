@@ -875,6 +875,52 @@ static void test_rows_that_contradict_themselves(void **state_)
         kit_end(&k);
 }
 
+/* His app is silent: nobody is in danger, and a desk comes back in the morning. */
+static void test_whose_owner_is_not_heard(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        presence(&k, "w01", true);
+        ask(&k);
+        ok(&k, ACTION_ACCEPT, "w01");
+        presence(&k, "w01", false);
+        forget(&k);
+        at(&k, 600);
+        assert_false(engine_worker_on(k.engine, kit_worker(&k, "w01"), k.now));
+        assert_int_equal(count(&k, EFFECT_NOTIFY), 0);
+        assert_int_equal(view(&k, 1).request, REQUEST_STATE_ASSIGNED);
+        kit_end(&k);
+}
+
+static void test_an_accepted_one_over_a_boot_without_a_clock(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        ask(&k);
+        ok(&k, ACTION_ACCEPT, "w01");
+        kit_reboot(&k, 60, false);
+        at(&k, 300);
+        assert_int_equal(view(&k, 1).request, REQUEST_STATE_ASSIGNED); /* nobody asks whether he is coming */
+        kit_end(&k);
+}
+
+/* Words of two scripts, and a mark that input methods leave between characters. */
+static void test_words_of_two_scripts(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        assert_true(request_urgent(k.engine, "救\ufeff命"));
+        (void)str_copy(k.policy.requests.urgent, URGENT_SIZE, "叫120");
+        kit_policy(&k);
+        assert_true(request_urgent(k.engine, "快叫120"));
+        assert_false(request_urgent(k.engine, "快叫 120"));
+        assert_false(request_urgent(k.engine, "快叫119"));
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -915,6 +961,9 @@ int main(void)
                 cmocka_unit_test(test_many_of_one_resident),
                 cmocka_unit_test(test_timers_of_others),
                 cmocka_unit_test(test_rows_that_contradict_themselves),
+                cmocka_unit_test(test_whose_owner_is_not_heard),
+                cmocka_unit_test(test_an_accepted_one_over_a_boot_without_a_clock),
+                cmocka_unit_test(test_words_of_two_scripts),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

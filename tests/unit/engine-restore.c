@@ -353,6 +353,30 @@ static void test_a_merge_into_a_running_engine_keeps_the_order(void **state_)
         kit_end(&k);
 }
 
+/* The clock is set: what waits for nothing of the day stays as it is, whatever its state. */
+static void test_what_a_clock_that_is_set_does_not_move(void **state_)
+{
+        uint64_t due;
+        Kit k;
+
+        kit_begin(&k);
+        k.unchecked_rows = true;
+        alarm(&k, ALARM_REQUEST, "sos-101", "1"); /* its limits are those of its level */
+        alarm(&k, ALARM_FAULT, "sos-102", "1");   /* accepted: nobody is called */
+        act(&k, ACTION_ACCEPT, "w01", 2);
+        alarm(&k, ALARM_FAULT, "sos-201", "1"); /* called by day */
+        at(&k, 60);
+        due = k.rows[1].due_boot_us;
+        forget(&k);
+        k.now.wall_us -= 3600 * (int64_t)USEC_PER_SEC;
+        k.start_wall_us -= 3600 * (int64_t)USEC_PER_SEC;
+        roster_changed(&k);
+        assert_int_equal(k.rows[1].due_boot_us, due);
+        assert_int_equal(state(&k, 2), STATE_ACCEPTED);
+        assert_int_equal(count(&k, EFFECT_NOTIFY), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -373,6 +397,7 @@ int main(void)
                 cmocka_unit_test(test_rows_that_are_no_incident_are_refused),
                 cmocka_unit_test(test_numbering_goes_on_above_what_was_restored),
                 cmocka_unit_test(test_a_merge_into_a_running_engine_keeps_the_order),
+                cmocka_unit_test(test_what_a_clock_that_is_set_does_not_move),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -469,6 +469,51 @@ static void test_a_visitor_beyond_the_table(void **state_)
         free(workers);
 }
 
+/* The registry that is set before the first list finds restored visits as they are. */
+static void test_a_registry_set_twice_after_a_restart(void **state_)
+{
+        Kit k;
+
+        begin(&k);
+        in(&k, "w01", "", "r101");
+        at(&k, HOUR);
+        kit_restart(&k);
+        engine_registry_set(k.engine, &k.registry);
+        at(&k, 3 * HOUR - 1);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 0);
+        at(&k, 3 * HOUR);
+        assert_int_equal(rows(&k, JOURNAL_VISIT_FORGOTTEN), 1);
+        kit_end(&k);
+}
+
+/* What was slept through is done in the order in which it was due. */
+static void test_a_reminder_among_the_steps_of_a_ladder(void **state_)
+{
+        uint32_t before = 0, after = 0;
+        bool reminded = false;
+        Kit k;
+
+        begin(&k);
+        in(&k, "w01", "", "r102a");
+        at(&k, 3 * HOUR - 40);
+        alarm(&k, ALARM_SOS, "sos-101", "1");
+        forget(&k);
+        sleep_until(&k, 3 * HOUR + 200); /* tiers at -10, +20, +110 */
+        for (uint32_t i = 0; i < k.n; i++) {
+                const JournalRow *row = &k.effects[i].journal;
+
+                if (k.effects[i].type != EFFECT_JOURNAL)
+                        continue;
+                reminded = reminded || row->kind == JOURNAL_VISIT_FORGOTTEN;
+                before += row->kind == JOURNAL_TIER && !reminded;
+                after += row->kind == JOURNAL_TIER && reminded;
+        }
+        assert_true(reminded);
+        assert_int_equal(before, 1);
+        assert_true(after >= 1);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(test_an_hour_counts_and_less_does_not),
@@ -484,7 +529,9 @@ int main(void)
                 cmocka_unit_test(test_nobody_is_reminded_where_that_is_off),
                 cmocka_unit_test(test_both_ends_must_be_believed), cmocka_unit_test(test_marks_of_visits),
                 cmocka_unit_test(test_what_is_gone_while_a_visit_lasts),
-                cmocka_unit_test(test_a_visitor_beyond_the_table)};
+                cmocka_unit_test(test_a_visitor_beyond_the_table),
+                cmocka_unit_test(test_a_registry_set_twice_after_a_restart),
+                cmocka_unit_test(test_a_reminder_among_the_steps_of_a_ladder)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
