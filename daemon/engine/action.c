@@ -266,7 +266,8 @@ static Answer act_resolve(Engine *e, const Act *a)
                 return refused(REASON_NOT_ARRIVED);
         if (!outcome_known(e, in, a->action))
                 return refused(REASON_BAD_OUTCOME);
-        if (in->group == GROUP_FIRE && in->cond == CONDITION_ACTIVE && !(supervisor && a->action->has_note))
+        if (in->group == GROUP_FIRE && (in->cond == CONDITION_ACTIVE || in->cond == CONDITION_UNKNOWN) &&
+                !(supervisor && a->action->has_note))
                 return refused(REASON_STILL_BURNING);
         incident_resolve(e, in, a->worker, a->action->outcome, !on_scene);
         return ok;

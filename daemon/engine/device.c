@@ -167,10 +167,29 @@ static uint8_t cleared_level(AlarmKind kind)
         return 0;
 }
 
-/* The group's matter of this place that is not closed; those of sources that we cannot place are in UNKNOWN. */
-static Incident *held(const Engine *e, const Place *p, Group group)
+/* Of many people at once: what one of them says is not true of the others. */
+static bool is_shared(const Incident *in)
 {
-        return table_find(e, p->known ? group : GROUP_UNKNOWN, (KeyType)p->key_type, p->key_id);
+        return (in->overflow || in->key_type == KEY_FLOOD) && in->n_sources > 1;
+}
+
+/*
+ * The group's matter of this place that is not closed; those of sources that we cannot place are in UNKNOWN. Else the
+ * flood's or the full table's, when it remembers the source, or has had more than it remembers.
+ */
+static Incident *held(const Engine *e, const char *source, const Place *p, Group group)
+{
+        Incident *in, *shared;
+
+        if (!p->known)
+                group = GROUP_UNKNOWN;
+        in = table_find(e, group, (KeyType)p->key_type, p->key_id);
+        shared = in || p->known ? NULL : table_find(e, GROUP_UNKNOWN, KEY_FLOOD, 1);
+        if (!in && !shared)
+                shared = table_overflow(e, group);
+        if (shared && (source_find(shared, source) || shared->n_sources == SOURCES_MAX))
+                return shared;
+        return in;
 }
 
 void device_row(Engine *e, const Event *ev, JournalKind kind, const Place *p, Reason reason)
@@ -196,7 +215,7 @@ static Incident *device_calm(Engine *e, const Event *ev, uint64_t *ret_seq)
         if (kind == ALARM_CANCEL && !ev->retained)
                 (void)fall_cancelled(e, &p); /* then it is open, and cancelled like any other */
         if (kind != ALARM_TEST)
-                in = held(e, &p, kind == ALARM_CANCEL ? GROUP_HELP : GROUP_FIRE);
+                in = held(e, ev->source, &p, kind == ALARM_CANCEL ? GROUP_HELP : GROUP_FIRE);
         if (!in) {
                 device_row(e, ev, kind == ALARM_TEST ? JOURNAL_TEST : JOURNAL_EVENT, &p,
                         kind == ALARM_TEST ? REASON_TEST : REASON_NO_INCIDENT);
@@ -208,9 +227,9 @@ static Incident *device_calm(Engine *e, const Event *ev, uint64_t *ret_seq)
         incident_append(e, in, ev, ret_seq);
         if (ev->retained)
                 return in; /* what was once, not what is */
-        if (kind == ALARM_CANCEL)
+        if (kind == ALARM_CANCEL && !is_shared(in))
                 incident_cancel(e, in, ev);
-        else
+        else if (kind != ALARM_CANCEL)
                 incident_condition(e, in, ev->source, cleared_level(kind), ev);
         return in;
 }

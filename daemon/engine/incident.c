@@ -919,9 +919,10 @@ void incident_timer(Engine *e, Incident *in, Timer t, int64_t due)
         case TIMER_RECONFIRM: reconfirm_due(e, in, due); return;
         case TIMER_HANDLE_BY: handle_by(e, in, due); return;
         case TIMER_REOPEN_UNTIL:
-                if (in->group == GROUP_FIRE && in->cond == CONDITION_ACTIVE)
+                if (in->group == GROUP_FIRE && in->cond == CONDITION_ACTIVE) {
                         incident_reopen(e, in, due, REASON_STILL_ACTIVE);
-                else
+                        source_forget(e, in);
+                } else
                         incident_close(e, in, due, REASON_NONE, 0);
                 return;
         case TIMER_ARRIVE_MAX: arrive_max(e, in, due); return;

@@ -561,6 +561,7 @@ void incident_timer(Engine *, Incident *, Timer, int64_t due);
 Source *source_find(Incident *, const char *code);
 Source *source_add(Engine *, Incident *, const char *code, uint32_t device);
 void source_level(Engine *, Incident *, Source *, uint16_t level); /* 0: none */
+void source_forget(Engine *, Incident *); /* the active ones that are not remembered */
 void incident_state(Engine *, Incident *, State);
 void incident_accept(Engine *, Incident *, uint32_t worker, uint64_t eta_us, Reason);
 void incident_arrive(Engine *, Incident *, uint32_t worker);

@@ -13,8 +13,8 @@ Source *source_find(Incident *in, const char *code)
 }
 
 /*
- * NULL: more devices than are remembered. Their level then keeps the condition ACTIVE for good, because a
- * clear of one that was forgotten could not be told from the clear of another.
+ * NULL: more devices than are remembered. Their level then keeps the condition ACTIVE, because a clear of one that
+ * was forgotten could not be told from the clear of another: until source_forget().
  */
 Source *source_add(Engine *e, Incident *in, const char *code, uint32_t device)
 {
@@ -47,6 +47,20 @@ void source_level(Engine *e, Incident *in, Source *s, uint16_t level)
         else
                 in->more_active = true;
         in->cond = CONDITION_ACTIVE;
+        emit_state(e, in);
+}
+
+/*
+ * A human has said that it is over, and was called once more because of those that are not remembered. Nobody can
+ * ask them, so from now on it is not known whether they burn, and the next end is one.
+ */
+void source_forget(Engine *e, Incident *in)
+{
+        if (!in->more_active)
+                return;
+        in->more_active = false;
+        if (!any_active(in))
+                in->cond = CONDITION_UNKNOWN;
         emit_state(e, in);
 }
 

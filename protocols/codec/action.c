@@ -387,19 +387,18 @@ static const char *request_read(ActionEvent *a, const Folded *f, const char *p, 
         return (a->kind == ACTION_START || a->kind == ACTION_ASSIGN) && *p ? "text after the command" : NULL;
 }
 
-/* 等待 3天 and 评价 5 without a number: the number at the verb is what they need, and not an incident's. */
+/* 等待 3天 and 评价 5 without a number: the one at the verb is what they need, and not an incident's. In 评价 1 6 it is. */
 static bool takes_number(ActionKind kind, const char *p)
 {
-        uint64_t number, us;
+        uint64_t us;
         uint8_t score;
-        const char *q = p;
 
         if (kind == ACTION_WAITING)
-                return !take_span(&q, &us);
-        if (kind != ACTION_RATE || !take_score(&q, &score))
+                return !take_span(&p, &us);
+        if (kind != ACTION_RATE || !take_score(&p, &score))
                 return true;
-        q = p;
-        return take_number(&q, &number) && take_score(&q, &score);
+        skip(&p, " ,.:;#-");
+        return *p >= '0' && *p <= '9';
 }
 
 /* ---- commands ---- */

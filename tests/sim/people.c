@@ -336,9 +336,6 @@ void people_final_check(void)
                 ASSERT(engine_view(daemon_engine(), open, clock_now(), &v));
                 if (waits_for_morning(&v, clock_now()))
                         continue;
-                /* A table of four: what overflowed cannot tell the clear of one sensor from another's. */
-                if (world.incidents_max < 64 && v.group == GROUP_FIRE && v.condition == CONDITION_ACTIVE)
-                        continue;
                 broken("I12: when faults end, every open incident reaches a human and an end",
                         "incident %" PRIu64 " of class %s is %s at tier %u, round %u", open,
                         class_word(v.class), state_word(v.state), v.tier, v.round);

@@ -230,6 +230,17 @@ static void test_two_dwellings_are_two_matters(void **state_)
         kit_end(&k);
 }
 
+/* A supervisor, with a reason, while the sensors say that it burns. */
+static void desk_ends(Kit *k)
+{
+        Event ev = action_of(ACTION_RESOLVE, "d01", 1, NULL);
+
+        (void)str_copy(ev.action.outcome, WORD_SIZE, "false_alarm");
+        ev.action.has_note = true;
+        step(k, &ev);
+        expect_reply(k, REPLY_OK, REASON_NONE);
+}
+
 static void test_more_sources_than_are_remembered_never_clear_by_themselves(void **state_)
 {
         Kit k;
@@ -242,6 +253,39 @@ static void test_more_sources_than_are_remembered_never_clear_by_themselves(void
                 alarm(&k, ALARM_SMOKE_CLEAR, sources[i], "2");
         assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
         assert_null(engine_device(k.engine, 1, 4));
+        /* A human ends it; it is called once more, and then nobody can say that it burns. */
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        desk_ends(&k);
+        at(&k, 900);
+        assert_int_equal(state(&k, 1), STATE_ALERTING);
+        assert_int_equal(view(&k, 1).condition, CONDITION_UNKNOWN);
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        resolve(&k, "w01", 1, "helped");
+        expect_reply(&k, REPLY_REFUSED, REASON_STILL_BURNING);
+        desk_ends(&k);
+        at(&k, 1800);
+        assert_int_equal(state(&k, 1), STATE_CLOSED);
+        kit_end(&k);
+}
+
+static void test_what_is_remembered_and_burns_is_never_closed(void **state_)
+{
+        Kit k;
+        static const char *sources[] = {"smoke-101", "smoke2-101", "gas-101", "band-101", "sos-101"};
+
+        kit_begin(&k);
+        for (unsigned i = 0; i < 5; i++)
+                alarm(&k, ALARM_SMOKE, sources[i], "1");
+        for (unsigned n = 1; n <= 2; n++) {
+                act(&k, ACTION_ACCEPT, "w01", 1);
+                act(&k, ACTION_ARRIVED, "w01", 1);
+                desk_ends(&k);
+                at(&k, n * 900);
+                assert_int_equal(state(&k, 1), STATE_ALERTING);
+                assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        }
         kit_end(&k);
 }
 
@@ -261,6 +305,7 @@ int main(void)
                 cmocka_unit_test(test_smoke_in_two_dwellings_of_a_building_calls_everybody_at_once),
                 cmocka_unit_test(test_two_dwellings_are_two_matters),
                 cmocka_unit_test(test_more_sources_than_are_remembered_never_clear_by_themselves),
+                cmocka_unit_test(test_what_is_remembered_and_burns_is_never_closed),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,28 @@ static void test_the_overflow_is_resolved_and_used_again(void **state_)
         kit_end(&k);
 }
 
+static void test_what_a_device_of_the_overflow_says_later_belongs_to_it(void **state_)
+{
+        Kit k;
+
+        kit_begin_with(&k, 1, 64);
+        alarm(&k, ALARM_SMOKE, "smoke-101", "1");
+        alarm(&k, ALARM_SMOKE, "smoke-201", "1"); /* no room */
+        alarm(&k, ALARM_SMOKE_CLEAR, "smoke-201", "2");
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 2);
+        assert_int_equal(view(&k, 2).condition, CONDITION_CLEARED);
+        press(&k, "sos-201", "1"); /* another group without room: alone in it, it may be cancelled */
+        forget(&k);
+        alarm(&k, ALARM_CANCEL, "sos-201", "2");
+        assert_non_null(row(&k, JOURNAL_CANCEL));
+        press(&k, "sos-101", "1");
+        forget(&k);
+        alarm(&k, ALARM_CANCEL, "sos-101", "2"); /* not for the other */
+        assert_null(row(&k, JOURNAL_CANCEL));
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, view(&k, 4).id);
+        kit_end(&k);
+}
+
 static void test_the_window_of_ids_forgets_the_oldest_first(void **state_)
 {
         Kit k;
@@ -453,6 +475,7 @@ int main(void)
                 cmocka_unit_test(test_a_full_table_still_calls_people),
                 cmocka_unit_test(test_a_closed_incident_makes_room_at_once),
                 cmocka_unit_test(test_the_overflow_is_resolved_and_used_again),
+                cmocka_unit_test(test_what_a_device_of_the_overflow_says_later_belongs_to_it),
                 cmocka_unit_test(test_the_window_of_ids_forgets_the_oldest_first),
                 cmocka_unit_test(test_a_list_that_is_full_goes_on_and_calls_each_once),
                 cmocka_unit_test(test_many_incidents_at_once_are_all_called),

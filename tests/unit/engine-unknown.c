@@ -106,6 +106,39 @@ static void test_more_than_five_new_sources_in_ten_minutes_are_one_flood(void **
         kit_end(&k);
 }
 
+static void test_what_a_source_of_the_flood_says_later_belongs_to_it(void **state_)
+{
+        Kit k;
+        char name[16];
+
+        kit_begin(&k);
+        for (int i = 0; i < 8; i++) {
+                (void)snprintf(name, sizeof(name), "x%d", i);
+                alarm(&k, ALARM_SMOKE, name, "1");
+        }
+        forget(&k);
+        alarm(&k, ALARM_SMOKE_CLEAR, "x5", "2");
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 6);
+        assert_int_equal(view(&k, 6).condition, CONDITION_ACTIVE);
+        alarm(&k, ALARM_SMOKE_CLEAR, "never-heard", "2"); /* nor could it be of those that are remembered */
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 0);
+        alarm(&k, ALARM_SMOKE_CLEAR, "x6", "2");
+        alarm(&k, ALARM_SMOKE_CLEAR, "x7", "2");
+        assert_int_equal(view(&k, 6).condition, CONDITION_CLEARED);
+        forget(&k);
+        alarm(&k, ALARM_CANCEL, "x6", "3"); /* of one of them: recorded, and no comfort for the others */
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 6);
+        assert_null(row(&k, JOURNAL_CANCEL));
+        for (int i = 8; i < 11; i++) {
+                (void)snprintf(name, sizeof(name), "x%d", i);
+                alarm(&k, ALARM_SMOKE, name, "1");
+        }
+        alarm(&k, ALARM_SMOKE_CLEAR, "x10", "2"); /* one of those that it could not remember */
+        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 6);
+        assert_int_equal(view(&k, 6).condition, CONDITION_ACTIVE);
+        kit_end(&k);
+}
+
 static void test_readings_of_an_unknown_device_are_a_fault(void **state_)
 {
         Kit k;
@@ -219,6 +252,7 @@ int main(void)
                 cmocka_unit_test(test_garbage_of_an_unknown_device_takes_the_fall_plan),
                 cmocka_unit_test(test_the_source_is_the_key),
                 cmocka_unit_test(test_more_than_five_new_sources_in_ten_minutes_are_one_flood),
+                cmocka_unit_test(test_what_a_source_of_the_flood_says_later_belongs_to_it),
                 cmocka_unit_test(test_readings_of_an_unknown_device_are_a_fault),
                 cmocka_unit_test(test_a_retained_alarm_without_a_known_id_is_a_check_call),
                 cmocka_unit_test(test_a_retained_alarm_without_an_id_is_one_check_call_a_day),

@@ -82,8 +82,8 @@ MUTANTS = [
     # conditions
     ("cleared-sensor-closes", E + "source.c", "        if (in->cond == CONDITION_CLEARED)\n",
      "        if (in->cond == CONDITION_CLEARED && state_open(in->state)) {\n                incident_resolve(e, in, 0, \"helped\", false);\n                return;\n        }\n        if (in->cond == CONDITION_CLEARED)\n"),
-    ("fire-closed-while-it-burns", E + "incident.c", "if (in->group == GROUP_FIRE && in->cond == CONDITION_ACTIVE)\n                        incident_reopen",
-     "if (in->group == GROUP_FIRE && in->cond == CONDITION_UNKNOWN)\n                        incident_reopen"),
+    ("fire-closed-while-it-burns", E + "incident.c", "if (in->group == GROUP_FIRE && in->cond == CONDITION_ACTIVE) {\n                        incident_reopen",
+     "if (in->group == GROUP_FIRE && in->cond == CONDITION_UNKNOWN) {\n                        incident_reopen"),
     ("cancel-stops-the-ladder", E + "incident.c", "slower = 3 * own;", "slower = 300 * own;\n                if (1) {\n                        in->slow_us[i] = slower;\n                        continue;\n                }"),
     # the tables
     ("twin-not-found-again", E + "table.c", "                if (e->twins)\n", "                if (e->twins && e->at < 0)\n"),
