@@ -100,7 +100,8 @@ static bool anybody(const Engine *e, const Incident *in)
         for (uint32_t id = 0; (id = roster_near(e->registry, id, in->dwelling, in->resident));) {
                 const Worker *w = registry_worker(e->registry, id);
 
-                if (w && (role_rights(w->role) & RIGHT_ACCEPT) && people_in_tier(e, in, w, in->tier))
+                ASSERT(w);
+                if ((role_rights(w->role) & RIGHT_ACCEPT) && people_in_tier(e, in, w, in->tier))
                         return true;
         }
         return false;

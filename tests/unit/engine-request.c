@@ -921,6 +921,21 @@ static void test_words_of_two_scripts(void **state_)
         kit_end(&k);
 }
 
+/* Pressed again as an easy one after the desk has made it a hard one. */
+static void test_pressed_again_in_another_class(void **state_)
+{
+        Kit k;
+
+        kit_begin(&k);
+        ask(&k);
+        says(&k, reclass("d01", "hard"), REPLY_OK, REASON_NONE);
+        alarm(&k, ALARM_REQUEST, "band-101", "2");
+        assert_int_equal(view(&k, 1).presses, 2);
+        assert_int_equal(view(&k, 1).class, CLASS_REQUEST_HARD);
+        assert_int_equal(rows(&k, JOURNAL_UPGRADED), 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -964,6 +979,7 @@ int main(void)
                 cmocka_unit_test(test_whose_owner_is_not_heard),
                 cmocka_unit_test(test_an_accepted_one_over_a_boot_without_a_clock),
                 cmocka_unit_test(test_words_of_two_scripts),
+                cmocka_unit_test(test_pressed_again_in_another_class),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -361,6 +361,7 @@ static void test_what_a_clock_that_is_set_does_not_move(void **state_)
 
         kit_begin(&k);
         k.unchecked_rows = true;
+        roster_changed(&k);
         alarm(&k, ALARM_REQUEST, "sos-101", "1"); /* its limits are those of its level */
         alarm(&k, ALARM_FAULT, "sos-102", "1");   /* accepted: nobody is called */
         act(&k, ACTION_ACCEPT, "w01", 2);
@@ -374,6 +375,28 @@ static void test_what_a_clock_that_is_set_does_not_move(void **state_)
         assert_int_equal(k.rows[1].due_boot_us, due);
         assert_int_equal(state(&k, 2), STATE_ACCEPTED);
         assert_int_equal(count(&k, EFFECT_NOTIFY), 0);
+        kit_end(&k);
+}
+
+/* A tier that is due, slept through together with somebody's loss of presence: it calls at once, as by any clock. */
+static void test_a_call_that_is_due_is_not_put_off_by_a_clock_that_was_set(void **state_)
+{
+        const double tier = 4 * 3600;
+        Kit k;
+
+        kit_begin(&k);
+        k.unchecked_rows = true;
+        roster_changed(&k);
+        alarm(&k, ALARM_FAULT, "sos-102", "1");
+        k.now.wall_us -= 3600 * (int64_t)USEC_PER_SEC;
+        k.start_wall_us -= 3600 * (int64_t)USEC_PER_SEC;
+        roster_changed(&k);
+        at(&k, tier - 200);
+        presence(&k, "d01", true);
+        forget(&k);
+        sleep_until(&k, tier + 100);
+        assert_int_equal(view(&k, 1).tier, 2);
+        assert_true(notified(&k, "w02") > 0);
         kit_end(&k);
 }
 
@@ -398,6 +421,7 @@ int main(void)
                 cmocka_unit_test(test_numbering_goes_on_above_what_was_restored),
                 cmocka_unit_test(test_a_merge_into_a_running_engine_keeps_the_order),
                 cmocka_unit_test(test_what_a_clock_that_is_set_does_not_move),
+                cmocka_unit_test(test_a_call_that_is_due_is_not_put_off_by_a_clock_that_was_set),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

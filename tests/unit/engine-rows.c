@@ -615,6 +615,86 @@ static void test_a_test_is_of_one_press_and_one_device(void **state_)
         kit_end(&k);
 }
 
+static int restored_alone(StateRow row, Now now)
+{
+        Kit k;
+        int r;
+
+        kit_begin(&k);
+        k.now = now;
+        r = engine_restore(k.engine, &row, now);
+        engine_check(k.engine);
+        kit_end(&k);
+        return r;
+}
+
+/* Requests of before they had levels: a finished one has no limit, and one of no tier is none of ours. */
+static void test_requests_of_older_versions(void **state_)
+{
+        StateRow row;
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_REQUEST, "sos-101", "1");
+        row = k.rows[1];
+        as_version_4(&row);
+        assert_int_equal(restored_alone(row, k.now), 0);
+        row.tier = 0;
+        assert_int_equal(restored_alone(row, k.now), ENGINE_E_BROKEN);
+        row.tier = TIERS_MAX + 1;
+        assert_int_equal(restored_alone(row, k.now), ENGINE_E_BROKEN);
+        act(&k, ACTION_DONE, "w01", 1);
+        row = k.rows[1];
+        as_version_4(&row);
+        assert_int_equal(restored_alone(row, k.now), 0);
+        kit_end(&k);
+}
+
+/* Done at night, the desk is told in the morning: a row that forgets when is refused. */
+static void test_a_call_back_that_waits_for_the_morning(void **state_)
+{
+        StateRow row;
+        Kit k;
+
+        kit_begin(&k);
+        alarm(&k, ALARM_REQUEST, "sos-101", "1");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        at(&k, 12.5 * 3600);
+        act(&k, ACTION_DONE, "w01", 1);
+        assert_int_equal(state(&k, 1), STATE_RESOLVED);
+        row = k.rows[1];
+        assert_true(armed_of(&row) & BIT(TIMER_NOTIFY));
+        assert_int_equal(restored_alone(row, k.now), 0);
+        toggle(&row, TIMER_NOTIFY);
+        assert_int_equal(restored_alone(row, k.now), ENGINE_E_BROKEN);
+        kit_end(&k);
+}
+
+/* A row that says that the first tier is in the loop: a missing receipt does not take it out of it. */
+static void test_a_loop_before_the_last_tier(void **state_)
+{
+        StateRow row;
+        Kit k;
+
+        kit_begin(&k);
+        k.phones_off = true;
+        press(&k, "sos-101", "1");
+        row = k.rows[1];
+        kit_end(&k);
+        toggle(&row, TIMER_TIER);
+        toggle(&row, TIMER_LOOP);
+        row.blob[BLOB_TIMES + 4 + 8 * __builtin_popcount(armed_of(&row) & (BIT(TIMER_LOOP) - 1)) + 3] =
+                1; /* 2^32 us */
+        kit_begin(&k);
+        k.phones_off = k.unchecked_rows = true;
+        assert_int_equal(engine_restore(k.engine, &row, k.now), 0);
+        k.next_seq = engine_next_seq(k.engine);
+        at(&k, 60);
+        assert_int_equal(tier(&k, 1), 1);
+        assert_true(notified(&k, "w01") > 0);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -628,6 +708,9 @@ int main(void)
                 cmocka_unit_test(test_figures_of_another_clock),
                 cmocka_unit_test(test_repeats_across_clocks),
                 cmocka_unit_test(test_a_test_is_of_one_press_and_one_device),
+                cmocka_unit_test(test_requests_of_older_versions),
+                cmocka_unit_test(test_a_call_back_that_waits_for_the_morning),
+                cmocka_unit_test(test_a_loop_before_the_last_tier),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);
