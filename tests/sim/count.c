@@ -15,7 +15,7 @@ typedef struct Count {
         uint64_t n;
 } Count;
 
-static Count counts[40];
+static Count counts[48];
 
 uint64_t *count_of(const char *sentence)
 {

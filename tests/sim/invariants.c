@@ -56,6 +56,7 @@ void invariants_begin(void)
                 watches = calloc(INCIDENTS_MAX, sizeof(Watch));
         ASSERT(watches);
         memset(watches, 0, (top + 1) * sizeof(Watch));
+        requests_begin();
         top = n_called = n_reported = n_rows = n_owed = started_us = last_boot = 0;
 }
 
@@ -240,7 +241,7 @@ static void resumed(Watch *w, const JournalRow *j)
 }
 
 /* A request is at no level for longer than its limit and what it was allowed to wait, whoever has it. */
-static void level_begins(Watch *w)
+static void level_limited(Watch *w)
 {
         w->level_us = tier_after(w, w->tier) ? world.now_us + distance(w, w->tier) : NONE_DUE;
 }
@@ -342,15 +343,15 @@ static void step(Watch *w, const JournalRow *j)
         switch ((int)j->kind) {
         case JOURNAL_OPENED:
                 opened(w, j, false);
-                level_begins(w);
+                level_limited(w);
                 return;
         case JOURNAL_REOPENED:
                 opened(w, j, true);
-                level_begins(w);
+                level_limited(w);
                 return;
         case JOURNAL_TIER:
                 tier_reached(w, j);
-                level_begins(w);
+                level_limited(w);
                 return;
         case JOURNAL_WAITING:
                 if (j->on && w->level_us != NONE_DUE)
@@ -444,6 +445,7 @@ void watch_row(const Effect *e)
                 w->burst_us = world.now_us, w->burst = 0;
         else if (++w->burst > BURST_MAX)
                 broken("I11: no step happens in zero time again and again", "incident %" PRIu64, w->id);
+        requests_row(e);
         w->last_seq = e->seq;
         w->dirty = true;
         if (is_press(&e->journal) && w->state == STATE_ALERTING && !w->pressed_us) {
@@ -766,6 +768,7 @@ static void judge_alerting(Watch *w, const IncidentView *v, Now now)
 /* What was not on the disk when the daemon died did not happen; the devices and people say it again. */
 static void resync(Watch *w, const IncidentView *v)
 {
+        requests_forget(w->id);
         w->resync = false;
         w->state = (uint8_t)v->state;
         w->tier = v->tier;
@@ -822,6 +825,7 @@ void watch_turn(void)
                                 id, state_word(v.state), state_word((State)w->state));
                 judge_promises(w, &v);
                 judge_level(w, &v);
+                requests_turn(id, &v);
                 if (v.state == STATE_ALERTING)
                         judge_alerting(w, &v, now);
         }
@@ -851,7 +855,8 @@ void watch_start(void)
                 if (there && w->resync)
                         resync(w, &v);
                 else if (!there && !world.history_lost)
-                        memset(w, 0, sizeof(*w)); /* it never was: its number may be given again */
+                        requests_forget(id),
+                                memset(w, 0, sizeof(*w)); /* it never was: its number may be given again */
         }
         CHECKED("I6: a restart loses no incident");
 }

@@ -9,6 +9,7 @@
 #include "tests/sim/sim.h"
 
 #include "base/assert.h"
+#include "base/idmap.h"
 #include "base/str.h"
 
 #include <inttypes.h>
@@ -204,10 +205,30 @@ static bool request_acts(uint32_t i, const Alert *a)
         return true;
 }
 
+/*
+ * Requests that people leave alone until the faults end: one that nobody wants must go up by itself, one that waits for
+ * something must be remembered when the time is over, and one that nobody asks about stays open.
+ */
+static bool left_alone(uint64_t incident)
+{
+        IncidentView v;
+
+        if (world.calm || fault_dose(FAULT_FORGET) == 0 || !world.alive ||
+                !engine_view(daemon_engine(), incident, clock_now(), &v) || v.request == REQUEST_STATE_NONE)
+                return false;
+        if (v.request == REQUEST_STATE_WAITING)
+                return idmap_mix(incident, (uint64_t)v.waiting_us) % 4 != 0;
+        if (v.request == REQUEST_STATE_DONE)
+                return idmap_mix(incident, world.seed) % 3 == 0;
+        return idmap_mix(world.seed, incident) % 3 == 0 && idmap_mix(incident, v.tier) % 3 != 0;
+}
+
 static void person_acts(uint32_t i, Alert a)
 {
         bool eta = chance(STREAM_PERSON + i, 0.5);
 
+        if (left_alone(a.incident))
+                return;
         if (fault(FAULT_ODD, 0.1)) {
                 says_oddly(i, &a);
         } else if (request_acts(i, &a)) {

@@ -15,6 +15,7 @@
  *   disk.c        store.h over a disk in memory; chain.c the journal that lies on it
  *   devices.c, people.c   who is around the gateway (tests/scenario has a script in their place)
  *   invariants.c  SEMANTICS.md section 10, each a function with a sentence for a name; count.c counts them
+ *   requests.c    … section 9: what is said of everyday requests
  *   main.c        the command line, and the shrinker
  */
 #include "engine/engine.h"
@@ -214,6 +215,12 @@ uint64_t *count_of(const char *sentence);
         } while (0)
 uint64_t watch_checks(void);
 void watch_print(void); /* how often each invariant was judged */
+
+/* requests.c: told by invariants.c */
+void requests_begin(void);
+void requests_row(const Effect *journal);
+void requests_turn(uint64_t incident, const IncidentView *);
+void requests_forget(uint64_t incident); /* what its rows said may be lost */
 
 /* invariants.c */
 void invariants_begin(void);

@@ -7,7 +7,7 @@ The old text stands exactly once in the file, or the mutant counts as broken: a 
 TURN, OUTBOX, INBOX = "daemon/turn.c", "daemon/outbox.c", "daemon/inbox.c"
 E = "daemon/engine/"
 DISK, CHAIN = "tests/sim/disk.c", "tests/sim/chain.c"
-RECORD = "daemon/store/journal.c"
+REQUEST, RECORD = E + "request.c", "daemon/store/journal.c"
 
 RELEASE = "if (e->seq > (e->type == EFFECT_REPLY ? released : t->committed)) {"
 
@@ -91,6 +91,13 @@ MUTANTS = [
     ("disk-reports-too-much", DISK, "*ret = (StoreStatus){.committed_seq = disk.last_seq,", "*ret = (StoreStatus){.committed_seq = disk.last_seq + 3,"),
     ("disk-loses-an-outbox-row", DISK, "        case OP_PUT:\n        case OP_DROP: apply_outbox(op); break;", "        case OP_PUT: break;\n        case OP_DROP: apply_outbox(op); break;"),
     ("disk-commits-out-of-order", DISK, "                for (size_t i = 0; i < t->n; i++) {", "                for (size_t i = t->n; i-- > 0;) {"),
+    # requests
+    ("request-hop-skipped", REQUEST, "        uint8_t next = plan_next(&in->plan, in->tier);\n        bool late =",
+     "        uint8_t over = plan_next(&in->plan, in->tier), next = plan_next(&in->plan, over) ? plan_next(&in->plan, over) : over;\n        bool late ="),
+    ("request-that-nobody-takes-stays", REQUEST, "timer_set(e, in, TIMER_TIER, assign_end(e, in, at));", "timer_set(e, in, TIMER_TIER, in->due[TIMER_LEVEL]);"),
+    ("waiting-never-ends", REQUEST, "timer_set(e, in, TIMER_WAIT, e->at + (int64_t)span);", "timer_set(e, in, TIMER_WAIT, e->at + 99 * (int64_t)span);"),
+    ("request-closed-because-nobody-asked", REQUEST, "        case TIMER_REOPEN_UNTIL: /* asked, but not closed: that is for people */\n",
+     "        case TIMER_REOPEN_UNTIL:\n                incident_close(e, in, due, REASON_NONE, 0);\n                return true;\n"),
     # the journal's chain
     ("chain-skips-a-row", CHAIN, "        memcpy(chain.head.hash, row->hash, HASH_SIZE);",
      "        if (j->kind != JOURNAL_ACCEPTED)\n                memcpy(chain.head.hash, row->hash, HASH_SIZE);"),
