@@ -67,7 +67,8 @@ static ClassPolicy class_policy(uint8_t priority, double renotify, double arrive
 }
 
 /* The class defaults of SEMANTICS.md section 5. */
-static const RequestPolicy request_policy = {.hours = {.days = 0x3e, .n = 2, .spans = {{510, 720}, {840, 1050}}},
+static const RequestPolicy request_policy = {
+        .hours = {.days = 0x3e, .n = 2, .spans = {{510, 720}, {840, 1050}}},
         .assign_us = 4 * USEC_PER_HOUR,
         .waiting_us = 5 * USEC_PER_DAY,
         .call_back_us = USEC_PER_DAY,
@@ -188,17 +189,33 @@ static void registry_begin(Kit *k)
         kit_index(k);
 }
 
-static Engine *engine_begin(const Kit *k, void **ret_memory)
+/* In the spare memory. */
+static Engine *engine_begin(Kit *k)
 {
         size_t size = (engine_size(&k->limits) + 63) / 64 * 64;
         Engine *e;
 
-        *ret_memory = aligned_alloc(64, size);
-        assert_non_null(*ret_memory);
-        memset(*ret_memory, 0, size);
-        e = engine_init(*ret_memory, size, &k->limits, &k->policy);
+        if (k->spare_size != size) { /* new, or a test has changed the limits */
+                free(k->spare);
+                k->spare = aligned_alloc(64, size);
+                k->spare_size = size;
+        }
+        assert_non_null(k->spare);
+        memset(k->spare, 0, size);
+        e = engine_init(k->spare, size, &k->limits, &k->policy);
         engine_registry_set(e, &k->registry);
         return e;
+}
+
+static void spare_take(Kit *k)
+{
+        void *other = k->memory;
+        size_t other_size = k->memory_size;
+
+        k->memory = k->spare;
+        k->memory_size = k->spare_size;
+        k->spare = other;
+        k->spare_size = other_size;
 }
 
 void kit_begin_with(Kit *k, uint32_t incidents_max, uint32_t keys_max)
@@ -220,7 +237,8 @@ void kit_begin_with(Kit *k, uint32_t incidents_max, uint32_t keys_max)
                 .trusted = true,
                 .utc_s = 8 * 3600};
         k->next_seq = 1;
-        k->engine = engine_begin(k, &k->memory);
+        k->engine = engine_begin(k);
+        spare_take(k);
 }
 
 void kit_begin(Kit *k)
@@ -231,6 +249,7 @@ void kit_begin(Kit *k)
 void kit_end(Kit *k)
 {
         free(k->memory);
+        free(k->spare);
         free(k->index);
         free(k->effects);
         free(k->rows);
@@ -253,12 +272,10 @@ static void restore_into(const Kit *k, Engine *e)
 
 void kit_restart(Kit *k)
 {
-        void *memory;
-        Engine *e = engine_begin(k, &memory);
+        Engine *e = engine_begin(k);
 
         restore_into(k, e);
-        free(k->memory);
-        k->memory = memory;
+        spare_take(k);
         k->engine = e;
         engine_check(e);
 }
@@ -380,8 +397,7 @@ static void assert_same_row(const StateRow *a, const StateRow *b)
 /* restore(database) == engine */
 static void check_restore(Kit *k)
 {
-        void *memory;
-        Engine *e = engine_begin(k, &memory);
+        Engine *e = engine_begin(k);
         StateRow real, restored;
 
         memset(&real, 0, sizeof(real));
@@ -395,7 +411,6 @@ static void check_restore(Kit *k)
                 assert_same_row(&restored, &real);
         }
         assert_int_equal(engine_open_count(e), engine_open_count(k->engine));
-        free(memory);
 }
 
 static void checks(Kit *k)

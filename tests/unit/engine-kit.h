@@ -16,7 +16,8 @@
 
 typedef struct Kit {
         Engine *engine;
-        void *memory;
+        void *memory, *spare; /* the engine's, and that of the next one: mapped once, not for each step */
+        size_t memory_size, spare_size;
         Limits limits;
         Policy policy;
         Registry registry;
