@@ -770,7 +770,8 @@ static int make_ports(Gateway *g)
         if (r < 0)
                 return error_trace(r);
         feeds_registry_set(&g->feeds, g->registry);
-        feeds_texts(&g->feeds, g->outbox, g->codec, g->config.state_directory);
+        if (!g->blind) /* else when it is found: a disk that does not answer must not be waited for here */
+                feeds_texts(&g->feeds, g->outbox, g->codec, g->config.state_directory);
         r = watches_new(&g->watches, &(WatchesHost){&g->host, g->loop, g->turn, g->engine, &g->config, g->trusted_floor_us});
         if (r == 0)
                 r = control_new(&g->control, &g->host, g->codec, &control, g->config.runtime_directory, port_add(g));

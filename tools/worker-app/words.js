@@ -343,7 +343,34 @@
     no_data: ['没有体征数据', 'no readings come'], proof: ['很久没有测试', 'not tried for too long'], area: ['一片设备同时失联', 'many devices of one place are silent'],
     shelved: ['已暂停', 'put aside for a time'], busy_worker: ['网格员手上太多，同时叫了上级', 'the worker has too many: more are called'], tried: ['按键测试', 'a test press'],
     away: ['老人外出', 'the resident is away'], sustained: ['持续超限', 'beyond the limit, and again'], rate: ['变化太快', 'changes too fast'],
-    score: ['早期预警评分高', 'the early warning score is high'], inactive: ['长时间没有动静', 'no sign of life at home']
+    score: ['早期预警评分高', 'the early warning score is high'], inactive: ['长时间没有动静', 'no sign of life at home'],
+    visit_open: ['另有一次上门未签离，请先签离', 'another visit is open: check out first'],
+    no_visit: ['没有进行中的上门', 'no visit is open'],
+    visit_short: ['时长不足，不计次', 'too short: does not count'],
+    visit_forgotten: ['上门后没有签离：请签离；超时的不计次，由社区更正', 'nobody has checked out: do so now; after the limit it does not count, and a desk corrects it'],
+    clock: ['时钟不可信，时长不明，由社区更正', 'the clock could not be believed: how long it was, a desk must say'],
+    no_note: ['请写明理由', 'a reason must be given'],
+    no_motion: ['长时间未见走动', 'no motion for long'],
+    no_water: ['长时间未用水', 'no water used for long'],
+    no_door: ['长时间未开门', 'the door was not opened for long'],
+    in_bed: ['到点仍未起床', 'still in bed'],
+    left_home: ['离开安全范围', 'has left the circle around home'],
+    held: ['等待本人取消', 'waits for the resident to cancel it'],
+    assigned: ['指派给您', 'assigned to you'],
+    started: ['开始办理', 'work has begun'],
+    assign_late: ['限时内无人受理，上报一级', 'taken by nobody in time: raised by one level'],
+    level_late: ['本级限时已过，督办', 'the limit of this level has passed'],
+    escalated: ['本级办不了，已上报', 'handed up by a person'],
+    waiting: ['等待条件具备', 'waits for something'],
+    wait_over: ['等待期满，请继续办理', 'the time of waiting is over: go on'],
+    call_back: ['已办完，请回访老人并评价', 'done: call the resident and ask'],
+    rated: ['已回访评价', 'rated by the resident'],
+    dissatisfied: ['老人不满意，上一级重办', 'the resident is not satisfied: again, one level up'],
+    not_accepted: ['不受理', 'not accepted'],
+    emergency: ['内容紧急，已转 SOS 呼救', 'an emergency: an SOS is called besides'],
+    no_text: ['请写明内容、凭据或理由', 'say what it is about, the evidence or the reason'],
+    too_long: ['等待时间累计超限', 'waiting has a limit in total'],
+    top_level: ['已是最高一级', 'there is nobody further up']
   };
   // rows of the gateway's record
   const steps = {
@@ -353,7 +380,9 @@
     reopened: ['重新打开', 'reopened'], closed: ['归档', 'closed'], cancel: ['老人取消', 'cancelled'], condition: ['探测器变化', 'the sensor changed'], pressed: ['又按了一次', 'pressed again'],
     upgraded: ['情况升级', 'more serious'], reminded: ['提醒', 'reminded'], extended: ['延时', 'more time'], handover: ['转交', 'handed over'], handoff: ['联系外援', 'agency'],
     confirmed: ['已确认', 'confirmed'], backup: ['请求增援', 'backup'], fire119: ['119 决定', '119'], skipped: ['无人可叫', 'nobody there'], refused: ['被拒绝', 'refused'],
-    viewed: ['有人查看', 'looked at'], reading: ['体征', 'reading'], coming: ['在路上', 'on the way'], linked: ['关联', 'linked']
+    viewed: ['有人查看', 'looked at'], requested: ['登记', 'entered'], waiting: ['等待', 'waits'], rated: ['评价', 'rated'], reclassed: ['改类别', 'class changed'],
+    not_accepted: ['不受理', 'not accepted'], escalated: ['提请上一级', 'one level up'], arrive_max: ['一直没有人到场', 'nobody on scene'], handle_late: ['办结超时', 'overdue'],
+    reconfirm: ['请回应', 'asked to answer'], device: ['设备状态', 'the device'], system: ['网关', 'the gateway'], audit: ['自查补上', 'mended by the gateway'], test: ['测试', 'test'], reading: ['体征', 'reading'], coming: ['在路上', 'on the way'], linked: ['关联', 'linked']
   };
   const causes = {
     broker: ['消息服务器连不上', 'the broker cannot be reached'], store: ['数据库故障', 'the database fails'], roster: ['有一级没有人可叫', 'a tier has nobody who can be called'],
