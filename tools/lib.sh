@@ -68,8 +68,8 @@ free_port() {
         return 1
 }
 
-# build DIR [meson option…] [-- TARGET…]: configures DIR when it is new or other options are asked for, and builds
-# everything in it, or these targets.
+# build DIR [meson option…] [-- TARGET…]: configures DIR when it is new or packages have come since, and builds everything
+# in it, or these targets.
 build() {
         local dir=$1 options=() again=()
         shift
@@ -79,8 +79,7 @@ build() {
         done
         [ $# -eq 0 ] || shift
         # What was not installed when it was configured would be left out for ever, tests among it.
-        if [ -f "$dir/build.ninja" ] && [ ${#options[@]} -gt 0 ] &&
-                [ "$(cat "$dir/.options" 2>/dev/null)" != "${options[*]}" ]; then
+        if [ -f "$dir/build.ninja" ] && [ /var/lib/dpkg/status -nt "$dir/build.ninja" ]; then
                 again=(--reconfigure)
         fi
         if [ ! -f "$dir/build.ninja" ] || [ ${#again[@]} -gt 0 ]; then
@@ -91,7 +90,6 @@ build() {
                         return 1
                 }
                 mv -f "$dir.log" "$dir/meson-logs/setup.txt"
-                echo "${options[*]}" >"$dir/.options"
         fi
         say "building $dir"
         ninja -C "$dir" --quiet "$@" >&2

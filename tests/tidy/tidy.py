@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-TOP = {"meson.build", "meson_options.txt", "README.md", "LICENSE", "daemon", "protocols", "config", "systemd", "tests", "tools"}
+TOP = {"meson.build", "README.md", "LICENSE", "daemon", "protocols", "config", "systemd", "tests", "tools"}
 FUNCTION_LINES_MAX = 70
 FILE_LINES_MAX = 1000
 
