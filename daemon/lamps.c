@@ -3,20 +3,6 @@
 
 #include "base/assert.h"
 
-static Lamp lamp_of(State state)
-{
-        switch (state) {
-        case STATE_ALERTING: return LAMP_RECEIVED;
-        case STATE_ACCEPTED: return LAMP_ACCEPTED;
-        case STATE_ON_SCENE: return LAMP_ARRIVED;
-        case STATE_RESOLVED: return LAMP_RESOLVED;
-        case STATE_NONE:
-        case STATE_CLOSED:
-        case STATE_MAX: break;
-        }
-        return LAMP_IDLE;
-}
-
 void lamps_resend(Engine *engine, Turn *turn, const Port *ports, size_t n_ports)
 {
         Now now = clock_now();
@@ -25,12 +11,12 @@ void lamps_resend(Engine *engine, Turn *turn, const Port *ports, size_t n_ports)
                 IncidentView v;
                 const char *device;
 
-                if (!engine_view(engine, id, now, &v) || v.last_seq > turn_committed(turn))
+                if (!engine_view_numbers(engine, id, now, &v) || v.last_seq > turn_committed(turn))
                         continue;
                 for (uint32_t n = 0; (device = engine_device(engine, id, n)); n++)
                         for (size_t i = 0; i < n_ports; i++)
                                 if (ports[i].ops->lamp)
                                         ports[i].ops->lamp(
-                                                ports[i].port, device, id, lamp_of(v.state), true);
+                                                ports[i].port, device, id, state_lamp(v.state), true);
         }
 }

@@ -488,6 +488,7 @@ bool class_parse(const char *word, Class *ret);
 const char *class_word(Class);
 const char *state_word(State);         /* alerting, accepted, on_scene, resolved, closed */
 const char *lamp_word(Lamp);
+Lamp state_lamp(State); /* what the devices of an incident show */
 const char *channel_word(Channel);
 const char *reason_word(Reason);       /* lower case with underscores; "" for NONE */
 const char *journal_kind_word(JournalKind);

@@ -111,9 +111,9 @@ void emit_alert(Engine *e, Incident *in)
         effect->seq = in->last_seq;
 }
 
-static Lamp lamp_of(const Incident *in)
+Lamp state_lamp(State state)
 {
-        switch ((State)in->state) {
+        switch (state) {
         case STATE_ALERTING: return LAMP_RECEIVED;
         case STATE_ACCEPTED: return LAMP_ACCEPTED;
         case STATE_ON_SCENE: return LAMP_ARRIVED;
@@ -132,7 +132,7 @@ static void lamp_effect(Engine *e, const Incident *of, const char *source, uint6
         ASSERT(seq < e->next_seq);
         effect->incident = of->id;
         effect->seq = seq;
-        effect->lamp.lamp = lamp_of(of);
+        effect->lamp.lamp = state_lamp((State)of->state);
         (void)str_copy(effect->lamp.source, CODE_SIZE, source);
 }
 
