@@ -300,7 +300,7 @@ static void take(DayFeed *f, uint32_t worker)
                 .addresses = addresses};
         size_t n;
 
-        ASSERT(beds && w); /* memory is short: systemd starts us again */
+        NEED_MEMORY(beds && w);
         day.visiting = engine_visit(f->engine, worker, &day.visit);
         if (day.visiting) {
                 bed_fill(f, day.visit.resident, &day.visited);

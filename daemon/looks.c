@@ -110,7 +110,7 @@ static void answer(Looks *l, const StoreLook *look)
         size_t cap = look->hold ? VIEW_JSON_MAX : VIEW_SHOW_MAX, n = 0;
         bool good = !look->failed;
 
-        ASSERT(json);
+        NEED_MEMORY(json);
         if (good && look->kind == LOOK_VITALS)
                 good = vitals_text(l, look, json, cap, &n);
         else if (good)

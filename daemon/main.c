@@ -159,7 +159,7 @@ static void on_reload(void *userdata, int signo)
                 return;
         }
         reading = calloc(1, sizeof(Reading));
-        ASSERT(reading);
+        NEED_MEMORY(reading);
         reading->path = d->config_path;
         notify_manager("RELOADING=1\nMONOTONIC_USEC=%llu",
                 (unsigned long long)

@@ -687,7 +687,7 @@ void outbox_registry_set(Outbox *o, const Registry *registry)
         if (n > o->n_open) {
                 uint32_t *open = realloc(o->open, n * sizeof(uint32_t));
 
-                ASSERT(open); /* a few KiB at an import: nothing sensible is left to do without */
+                NEED_MEMORY(open); /* a few KiB, at an import */
                 memset(open + o->n_open, 0, (n - o->n_open) * sizeof(uint32_t));
                 o->open = open;
                 o->n_open = n;

@@ -35,7 +35,7 @@ Recent *recent_new(void)
 {
         Recent *r = calloc(1, sizeof(*r));
 
-        ASSERT(r);
+        NEED_MEMORY(r);
         return r;
 }
 

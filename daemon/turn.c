@@ -189,8 +189,7 @@ static void record_journal(Turn *t, const Effect *e, Now now)
                         .around = has ? around : NULL},
                 &t->body, &t->body_cap, &n);
 
-        ASSERT(r ==
-                0); /* only memory can be short, and then systemd starts us again from the rows on disk */
+        NEED_MEMORY(r == 0); /* nothing else can fail */
         store_txn_journal(t->txn, &(JournalRecord){.seq = e->seq,
                                           .incident = e->incident,
                                           .kind = j->kind,

@@ -182,7 +182,7 @@ static void row_end(int terminator, void *userdata)
                 if (t->n_rows == t->cap) {
                         t->cap = t->cap ? 2 * t->cap : 64;
                         t->cells = reallocarray(t->cells, t->cap, t->n_columns * sizeof(CsvCell));
-                        ASSERT(t->cells);
+                        NEED_MEMORY(t->cells);
                 }
                 memcpy(&t->cells[t->n_rows++ * t->n_columns], r->row, t->n_columns * sizeof(CsvCell));
         }

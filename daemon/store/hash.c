@@ -24,7 +24,7 @@ void hash_sha256(
 
         ASSERT(pthread_once(&once, fetch) == 0);
         ctx = EVP_MD_CTX_new();
-        ASSERT(ctx);
+        NEED_MEMORY(ctx);
         ASSERT(EVP_DigestInit_ex(ctx, algorithm, NULL) == 1);
         ASSERT(n_a == 0 || EVP_DigestUpdate(ctx, a, n_a) == 1);
         ASSERT(n_b == 0 || EVP_DigestUpdate(ctx, b, n_b) == 1);

@@ -317,7 +317,7 @@ static bool signature_good(
         EVP_MD_CTX *ctx = EVP_MD_CTX_new();
         bool good = false;
 
-        ASSERT(ctx);
+        NEED_MEMORY(ctx);
         if (pkey)
                 good = EVP_DigestVerifyInit(ctx, NULL, NULL, NULL, pkey) == 1 &&
                        EVP_DigestVerify(ctx, signature, SIGNATURE_BYTES, (const uint8_t *)note, n) == 1;

@@ -109,7 +109,7 @@ Chunk *chunk_new(uint32_t resident, uint32_t device)
 {
         Chunk *c = calloc(1, sizeof(*c));
 
-        ASSERT(c);
+        NEED_MEMORY(c);
         c->resident = resident;
         c->device = device;
         return c;
@@ -150,7 +150,7 @@ bool chunk_add(Chunk *c, const ReadingRow *row)
         if (c->n_bytes + n > c->cap) {
                 c->cap = (uint16_t)(c->cap == 0 ? CAP_FIRST : c->cap + CAP_STEP);
                 c->bytes = realloc(c->bytes, c->cap);
-                ASSERT(c->bytes);
+                NEED_MEMORY(c->bytes);
         }
         memcpy(c->bytes + c->n_bytes, bytes, n);
         c->n_bytes = (uint16_t)(c->n_bytes + n);
@@ -197,7 +197,7 @@ BlockCoder *block_coder_new(void)
 {
         BlockCoder *k = calloc(1, sizeof(*k));
 
-        ASSERT(k);
+        NEED_MEMORY(k);
         k->from = ZSTD_createDCtx();
         ASSERT(k->from);
         return k;
@@ -224,7 +224,7 @@ static void coder_write(BlockCoder *k)
                 return;
         k->to = ZSTD_createCCtx();
         k->out = malloc(BLOCK_BYTES_MAX);
-        ASSERT(k->to && k->out);
+        NEED_MEMORY(k->to && k->out);
         ASSERT(!ZSTD_isError(ZSTD_CCtx_setParameter(k->to, ZSTD_c_compressionLevel, LEVEL)));
         ASSERT(!ZSTD_isError(ZSTD_CCtx_setParameter(k->to, ZSTD_c_windowLog, 15)));
         ASSERT(!ZSTD_isError(ZSTD_CCtx_setParameter(k->to, ZSTD_c_hashLog, 12)));

@@ -175,7 +175,7 @@ static bool search_step(Readings *r)
                 return true;
         blocks = calloc(s.n_blocks, sizeof(DayBlock));
         bytes = malloc(BLOCK_BYTES_MAX);
-        ASSERT(blocks && bytes);
+        NEED_MEMORY(blocks && bytes);
         if (day_blocks(&e->file, &s, blocks))
                 for (uint32_t i = 0; i < s.n_blocks && e->n_blocks < DAY_BLOCKS_MAX; i++)
                         if (e->residents[0] >= blocks[i].first && e->residents[0] <= blocks[i].last)
@@ -262,7 +262,7 @@ static int file_step(Readings *r)
                 return 1;
         }
         bytes = malloc(BLOCK_BYTES_MAX);
-        ASSERT(bytes);
+        NEED_MEMORY(bytes);
         for (uint32_t n = 0; n < BLOCKS_STEP && e->writer.n < e->writer.n_blocks && error == 0; e->at++)
                 if (e->blocks[e->at].others) {
                         error = block_copy(r, &e->blocks[e->at].block, bytes);

@@ -147,7 +147,7 @@ static bool head_search(const DayFile *f, uint64_t *offset, Segment *ret)
 {
         _cleanup_(freep) uint8_t *bytes = malloc(SCAN_BYTES);
 
-        ASSERT(bytes);
+        NEED_MEMORY(bytes);
         for (uint64_t at = *offset; at + HEAD <= f->size; at += SCAN_BYTES - HEAD + 1) {
                 size_t n = f->size - at < SCAN_BYTES ? (size_t)(f->size - at) : SCAN_BYTES;
 
@@ -183,7 +183,7 @@ bool day_blocks(const DayFile *f, const Segment *s, DayBlock *ret)
         _cleanup_(freep) uint8_t *bytes = malloc((size_t)ENTRY * s->n_blocks);
         uint64_t at = s->offset + HEAD + (uint64_t)ENTRY * s->n_blocks;
 
-        ASSERT(bytes);
+        NEED_MEMORY(bytes);
         if (read_at(f->fd, bytes, (size_t)ENTRY * s->n_blocks, s->offset + HEAD) < 0 ||
                 crc32c(0, bytes, (size_t)ENTRY * s->n_blocks) != s->crc)
                 return false;
@@ -244,7 +244,7 @@ static bool segment_holds(const DayFile *f, const Segment *s)
         _cleanup_(freep) DayBlock *blocks = calloc(s->n_blocks, sizeof(DayBlock));
         _cleanup_(freep) uint8_t *bytes = malloc(BLOCK_BYTES_MAX);
 
-        ASSERT(blocks && bytes);
+        NEED_MEMORY(blocks && bytes);
         if (!day_blocks(f, s, blocks))
                 return false;
         for (uint32_t i = 0; i < s->n_blocks; i++) {
@@ -328,7 +328,7 @@ void segment_begin(SegmentWriter *ret, DayFile *f, uint32_t n_blocks)
                 .pushed = offset + HEAD + (uint64_t)ENTRY * n_blocks + 4095,
                 .n_blocks = n_blocks,
                 .blocks = calloc(n_blocks, sizeof(DayBlock))};
-        ASSERT(ret->blocks);
+        NEED_MEMORY(ret->blocks);
 }
 
 int segment_add(
@@ -417,7 +417,7 @@ int day_erase(const DayFile *f, const DayBlock *b)
         _cleanup_(freep) uint8_t *zeros = calloc(1, b->size);
         int r;
 
-        ASSERT(zeros);
+        NEED_MEMORY(zeros);
         r = write_at(f->fd, zeros, b->size, b->offset);
         return r < 0 ? error_trace(r) : 0;
 }

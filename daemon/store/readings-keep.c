@@ -347,7 +347,7 @@ static bool pass_step(Readings *r)
                 return true;
         blocks = calloc(s.n_blocks, sizeof(DayBlock));
         bytes = malloc(BLOCK_BYTES_MAX);
-        ASSERT(blocks && bytes);
+        NEED_MEMORY(blocks && bytes);
         if (!day_blocks(&roll->from, &s, blocks))
                 return true;
         for (uint32_t i = roll->block; i < s.n_blocks; i++) {

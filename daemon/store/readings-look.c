@@ -21,7 +21,7 @@ Series *series_new(int64_t from_s, int64_t to_s, uint32_t step_s)
         if (step_s == 0 || span / step_s >= LOOK_STEPS_MAX)
                 step_s = (uint32_t)(span / (LOOK_STEPS_MAX - 1) + 1);
         s = calloc(1, sizeof(*s) + (span / step_s + 1) * sizeof(s->cells[0]));
-        ASSERT(s);
+        NEED_MEMORY(s);
         s->from_s = from_s;
         s->to_s = from_s + (int64_t)span;
         s->step_s = step_s;
@@ -137,7 +137,7 @@ bool look_step(ReadingsLook *k, BlockCoder *coder)
         if (k->resident < s.first || k->resident > s.last)
                 return true;
         blocks = calloc(s.n_blocks, sizeof(DayBlock));
-        ASSERT(blocks);
+        NEED_MEMORY(blocks);
         if (!day_blocks(&f->file, &s, blocks))
                 return true;
         for (uint32_t i = 0; i < s.n_blocks; i++) {
@@ -145,7 +145,7 @@ bool look_step(ReadingsLook *k, BlockCoder *coder)
                         continue;
                 if (!bytes)
                         bytes = malloc(BLOCK_BYTES_MAX);
-                ASSERT(bytes);
+                NEED_MEMORY(bytes);
                 if (day_block(&f->file, &blocks[i], bytes, BLOCK_BYTES_MAX)) /* else damaged, or erased */
                         (void)block_decode(coder, bytes, blocks[i].size, blocks[i].raw_size, k->resident,
                                 f->hours ? on_hour : on_row, k); /* what came before a damage counts */

@@ -83,7 +83,7 @@ Readings *readings_new(const char *state_directory, const ReadingsConfig *config
         Readings *r = calloc(1, sizeof(*r));
         uint64_t now = clock_now().boot_us;
 
-        ASSERT(r);
+        NEED_MEMORY(r);
         (void)snprintf(r->path, sizeof(r->path), "%s/readings", state_directory); /* cut: cannot be opened */
         r->config = *config;
         if (r->config.chunk_us == 0)

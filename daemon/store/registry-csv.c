@@ -157,7 +157,7 @@ static int doubles_check(Build *b, TableName t)
         size_t n = b->tables[t].n_rows, at = SIZE_MAX, first = 0;
         _cleanup_(freep) CodeRow *rows = calloc(n + 1, sizeof(*rows));
 
-        ASSERT(rows);
+        NEED_MEMORY(rows);
         for (size_t i = 0; i < n; i++)
                 rows[i] = (CodeRow){text(b, t, i, 0), i};
         qsort(rows, n, sizeof(*rows), code_row_compare);
@@ -524,7 +524,7 @@ static int rules_check(Build *b)
         size_t n = b->tables[TABLE_RULES].n_rows, at = SIZE_MAX, first = 0;
         _cleanup_(freep) RuleRow *rows = calloc(n + 1, sizeof(*rows));
 
-        ASSERT(rows);
+        NEED_MEMORY(rows);
         for (size_t i = 0; i < n; i++)
                 rows[i] = (RuleRow){
                         (uint64_t)b->registry->rules[i].resident << 8 | b->registry->rules[i].name, i};

@@ -503,7 +503,7 @@ static void *room(void *rows, uint32_t n, uint32_t *cap, size_t size)
                 return rows;
         *cap = *cap ? 2 * *cap : 64;
         rows = reallocarray(rows, *cap, size);
-        ASSERT(rows);
+        NEED_MEMORY(rows);
         return rows;
 }
 

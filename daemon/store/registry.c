@@ -26,7 +26,7 @@ static void *must_calloc(size_t n, size_t size)
 {
         void *p = calloc(n, size);
 
-        ASSERT(p);
+        NEED_MEMORY(p);
         return p;
 }
 
@@ -192,7 +192,7 @@ void registry_finish(Registry *r)
         ASSERT(r->n_ref == 1);
         free(r->code_index);
         r->code_index = NULL;
-        ASSERT(posix_memalign(&memory, 16, size) == 0);
+        NEED_MEMORY(posix_memalign(&memory, 16, size) == 0);
         memset(memory, 0, size);
         r->code_index = code_index_build(memory, size, r);
         if (r->under)

@@ -199,7 +199,7 @@ static void record_take(Salvage *s, uint64_t seq, const uint8_t *payload, size_t
         if (v[12].type != 0) {
                 char *body = malloc(v[12].n + 1);
 
-                ASSERT(body);
+                NEED_MEMORY(body);
                 memcpy(body, v[12].p, v[12].n);
                 body[v[12].n] = '\0';
                 row->record.body = body;
@@ -251,7 +251,7 @@ static int file_read(const char *path, uint8_t **ret, size_t *ret_size)
         if (!f || fstat(fileno(f), &st) < 0)
                 return -errno;
         *ret = malloc((size_t)st.st_size + PAGE);
-        ASSERT(*ret);
+        NEED_MEMORY(*ret);
         *ret_size = fread(*ret, 1, (size_t)st.st_size, f); /* less: the disk has no more */
         return 0;
 }

@@ -67,7 +67,7 @@ static int store_new(Store **ret, const StoreConfig *config)
 {
         Store *s = calloc(1, sizeof(*s));
 
-        ASSERT(s);
+        NEED_MEMORY(s);
         s->lock_fd = -1;
         s->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
         s->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -288,7 +288,7 @@ static Export *export_find(Store *s)
         Export *e = calloc(1, sizeof(Export));
         Aside *aside = NULL;
 
-        ASSERT(e);
+        NEED_MEMORY(e);
         if (s->export_copy && str_copy(e->path, sizeof(e->path), s->export_copy))
                 export_read(e); /* in memory */
         if (e->registry || !str_copy(e->path, sizeof(e->path), s->export_path))
@@ -299,7 +299,7 @@ static Export *export_find(Store *s)
                 (void)aside_drop(aside);
         }
         e = calloc(1, sizeof(Export));
-        ASSERT(e);
+        NEED_MEMORY(e);
         return e;
 }
 

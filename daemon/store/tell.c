@@ -35,7 +35,7 @@ StoreLook *store_look_new(LookKind kind)
 {
         StoreLook *look = calloc(1, sizeof(*look));
 
-        ASSERT(look);
+        NEED_MEMORY(look);
         look->kind = kind;
         return look;
 }

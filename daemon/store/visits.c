@@ -95,7 +95,7 @@ Cares *cares_new(void)
 {
         Cares *c = calloc(1, sizeof(*c));
 
-        ASSERT(c);
+        NEED_MEMORY(c);
         ASSERT(pthread_mutex_init(&c->mutex, NULL) == 0);
         c->from_us = INT64_MAX; /* nobody has asked */
         return c;
@@ -177,7 +177,7 @@ static void rows_read(sqlite3 *db, int64_t from_us, uint32_t resident, Care **re
                 if (*ret_n == cap) {
                         cap = cap * 2 + 64;
                         *ret = realloc(*ret, cap * sizeof(Care));
-                        ASSERT(*ret);
+                        NEED_MEMORY(*ret);
                 }
                 (*ret)[(*ret_n)++] = (Care){(uint32_t)id, (uint32_t)sqlite3_column_int64(s, 1),
                         (uint64_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
