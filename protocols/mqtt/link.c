@@ -50,12 +50,14 @@
 #define BACKOFF_TAKEOVER_US (60 * USEC_PER_SEC)
 #define BACKOFF_FIRST_US    (5 * USEC_PER_SEC)
 #define TAKEOVER_US         (2 * USEC_PER_SEC) /* lost this soon after the CONNACK … */
-#define TAKEOVERS           3                  /* … so often in a row, with a broker that is there: see link_lose() */
+#define TAKEOVERS           3 /* … so often in a row, with a broker that is there: see link_lose() */
 #define STEADY_US           (10 * USEC_PER_SEC)
 #define DIAL_MAX_US         (10 * USEC_PER_SEC) /* from dialling to ready */
 #define RESOLVE_POLL_US     (20 * USEC_PER_MSEC)
 #define STOP_MAX_MS         200
 #define HELD_MAX            200 /* messages taken while the disk is awaited: as many as a broker sends unacknowledged */
+#define STARVED_MAX         3                   /* losses in a row for want of memory … */
+#define STARVED_US          (10 * USEC_PER_SEC) /* … after which a process this old makes room for a new one */
 #define READS_DIALLING      4 /* a TLS handshake reads in steps that look like nothing to read */
 
 typedef enum LinkState {
@@ -82,7 +84,8 @@ struct Link {
         uint64_t dial_us;      /* when this attempt began */
         uint64_t connected_us; /* CONNACK of this connection; 0: not yet */
         uint64_t backoff_us;
-        unsigned dials, quick_losses;
+        uint64_t made_us; /* this connection's object */
+        unsigned dials, quick_losses, starved;
         int subscribe_mid, want_mid;
         char *const *wanted;
         unsigned n_wanted;
@@ -175,6 +178,8 @@ static void link_lose(Link *l)
         else if (l->connected_us || l->state == LINK_DIALLING)
                 l->quick_losses = 0;
         link_close(l);
+        /* The broker sends the same message again for ever: a process that has no room for it goes, once it is old. */
+        NEED_MEMORY(l->starved < STARVED_MAX || now - l->made_us < STARVED_US);
         if (l->state == LINK_READY)
                 l->since_us = now;
         l->state = LINK_WAITING;
@@ -261,6 +266,10 @@ static void on_disconnect(struct mosquitto *m, void *userdata, int rc)
         l->watch =
                 l->host->watch_free(l->watch); /* the descriptor is closed, its number not yet used again */
         l->lost = true;
+        if (rc == MOSQ_ERR_NOMEM) {
+                l->starved++;
+                l->connected_us = 0; /* our doing, nobody has taken us over */
+        }
         if (l->state != LINK_STOPPED && log_limit(&l->log))
                 log_warning("MQTT %s: connection lost: %s", l->settings.name, mosquitto_strerror(rc));
         errno = 0;
@@ -422,8 +431,9 @@ static int link_credentials(Link *l)
                 mosquitto_username_pw_set(l->m, l->settings.user,
                         secrets->password[0] ? secrets->password : NULL) != MOSQ_ERR_SUCCESS)
                 return error_origin(-EINVAL);
-        if (secrets->tls && (mosquitto_int_option(l->m, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) != MOSQ_ERR_SUCCESS ||
-                                    mosquitto_void_option(l->m, MOSQ_OPT_SSL_CTX, secrets->tls) != MOSQ_ERR_SUCCESS))
+        if (secrets->tls &&
+                (mosquitto_int_option(l->m, MOSQ_OPT_SSL_CTX_WITH_DEFAULTS, 0) != MOSQ_ERR_SUCCESS ||
+                        mosquitto_void_option(l->m, MOSQ_OPT_SSL_CTX, secrets->tls) != MOSQ_ERR_SUCCESS))
                 return error_origin(-EINVAL);
         return 0;
 }
@@ -549,7 +559,7 @@ int link_new(Link **ret, PortHost *host, const LinkSettings *settings, const Lin
         l->settings = *settings;
         l->handler = *handler;
         l->backoff_us = BACKOFF_MIN_US;
-        l->since_us = clock_now().boot_us;
+        l->since_us = l->made_us = clock_now().boot_us;
         l->literal = resolve_literal(settings->host);
         l->log = (LogLimit){.burst = 5, .interval_s = 60};
         r = host->timer(host, &l->again, PORT_PRIORITY_TIMER, link_again, l);
@@ -628,8 +638,10 @@ void link_tick(Link *l)
         uint64_t now = clock_now().boot_us;
 
         link_committed(l); /* in case nobody has told us */
-        if (link_taken_over(l) && l->state == LINK_READY && now - l->connected_us > STEADY_US)
-                l->quick_losses = 0;
+        if (l->state == LINK_READY && now - l->connected_us > STEADY_US) {
+                l->quick_losses = link_taken_over(l) ? 0 : l->quick_losses;
+                l->starved = 0;
+        }
         if (!link_alive(l) || link_held(l))
                 return;
         if (l->state != LINK_READY && now - l->dial_us > DIAL_MAX_US) {

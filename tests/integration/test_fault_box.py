@@ -52,6 +52,26 @@ def test_memory_runs_out(make_site):
             "w01 at once")
 
 
+def test_a_message_that_memory_has_no_room_for(make_site):
+    """Whatever the library cannot take the broker sends again: the process makes room for a new one, with room."""
+    site = make_site()
+    phone, button, flood = site.worker("w01"), Button(site), site.client("flood")
+    ends, over = [], threading.Event()
+    manager = threading.Thread(target=keep_running, args=(site.daemon, ends, over))
+    manager.start()
+    try:
+        cap = size_of(site.daemon.pid)
+        resource.prlimit(site.daemon.pid, resource.RLIMIT_AS, (cap, resource.RLIM_INFINITY))
+        for n in range(400):
+            flood.publish(site.topic(f"up/stranger-{n % 40}/alarm"), os.urandom(60000), wait=False)
+        assert button.press("during"), "behind whatever was too large"
+        assert site.alert(phone, "w01")
+    finally:
+        over.set()
+        manager.join()
+    assert all(code == -6 for code in ends), "if it ends, then by its own decision"
+
+
 @pytest.fixture
 def small(make_site, tmp_path):
     """A site whose state folder is a file system with few inodes."""
