@@ -11,19 +11,6 @@
 
 #define TEXT_MAX 512 /* bytes of a reason, a role, a query */
 
-static int refuse(char **ret_json, const char *text)
-{
-        char json[256];
-        Str s = STR_BUFFER(json);
-
-        str_add(&s, "{\"result\":\"refused\",\"text\":");
-        str_json(&s, text);
-        str_add(&s, "}");
-        ASSERT(!s.full);
-        *ret_json = strdup(json);
-        return *ret_json ? 0 : error_origin(-ENOMEM);
-}
-
 bool admin_wait(Admin *a, uint64_t hold, uint64_t seq, const char *json)
 {
         AdminWait *w;
@@ -63,12 +50,12 @@ int admin_access(Admin *a, uint32_t uid, const char *role, const char *reason, c
         Str s = STR_BUFFER(body);
 
         if (!reason[0] || !role[0])
-                return refuse(ret_json, "a role and a reason are needed");
+                return control_refused("a role and a reason are needed", ret_json);
         if (strlen(reason) > TEXT_MAX || strlen(role) > TEXT_MAX || strlen(what) > TEXT_MAX ||
                 (resident[0] && !str_code(resident)))
-                return refuse(ret_json, "too long");
+                return control_refused("too long", ret_json);
         if (a->n == ADMIN_WAITING_MAX)
-                return refuse(ret_json, "the gateway is busy");
+                return control_refused("the gateway is busy", ret_json);
         str_addf(&s, "{\"admin\":\"access\",\"uid\":%" PRIu32, uid);
         member(&s, "role", role);
         member(&s, "reason", reason);
@@ -76,7 +63,7 @@ int admin_access(Admin *a, uint32_t uid, const char *role, const char *reason, c
         member(&s, "resident", resident);
         str_add(&s, "}");
         if (s.full)
-                return refuse(ret_json, "too long");
+                return control_refused("too long", ret_json);
         ASSERT(admin_wait(a, hold, turn_note(a->turn, JOURNAL_ADMIN, body), "{\"result\":\"ok\"}"));
         return 0;
 }
@@ -103,17 +90,17 @@ int admin_erase(
         Str s = STR_BUFFER(body);
 
         if (!str_code(resident) || !reason[0] || strlen(reason) > TEXT_MAX)
-                return refuse(ret_json, "a resident's code and a reason are needed");
+                return control_refused("a resident's code and a reason are needed", ret_json);
         if (id > 0 && resident_busy(a, id))
-                return refuse(ret_json, "this person is in an incident that is not closed");
+                return control_refused("this person is in an incident that is not closed", ret_json);
         if (a->n == ADMIN_WAITING_MAX)
-                return refuse(ret_json, "the gateway is busy");
+                return control_refused("the gateway is busy", ret_json);
         str_addf(&s, "{\"admin\":\"erase\",\"uid\":%" PRIu32, uid);
         member(&s, "resident", resident);
         member(&s, "reason", reason);
         str_add(&s, "}");
         if (s.full)
-                return refuse(ret_json, "too long");
+                return control_refused("too long", ret_json);
         turn_note_erase(a->turn, resident);
         ASSERT(admin_wait(a, hold, turn_note(a->turn, JOURNAL_ADMIN, body),
                 id > 0 ? "{\"result\":\"ok\",\"registry\":true}" : "{\"result\":\"ok\"}"));
@@ -126,12 +113,12 @@ int admin_backup(Admin *a, uint32_t uid, const char *file, uint64_t hold, char *
         Str s = STR_BUFFER(body);
 
         if (file[0] != '/' || strlen(file) > 400)
-                return refuse(ret_json, "an absolute file name is needed");
+                return control_refused("an absolute file name is needed", ret_json);
         for (uint32_t i = 0; i < a->n; i++)
                 if (a->waiting[i].seq == 0)
-                        return refuse(ret_json, "a backup is under way");
+                        return control_refused("a backup is under way", ret_json);
         if (a->n == ADMIN_WAITING_MAX || !store_backup(a->store, file))
-                return refuse(ret_json, "the gateway is busy");
+                return control_refused("the gateway is busy", ret_json);
         ASSERT(admin_wait(a, hold, 0, ""));
         str_addf(&s, "{\"admin\":\"backup\",\"uid\":%" PRIu32, uid);
         member(&s, "file", file);

@@ -718,3 +718,16 @@ Control *control_free(Control *c)
         free(c);
         return NULL;
 }
+
+int control_refused(const char *text, char **ret_json)
+{
+        char json[256];
+        Str s = STR_BUFFER(json);
+
+        str_add(&s, "{\"result\":\"refused\",\"text\":");
+        str_json(&s, text);
+        str_add(&s, "}");
+        ASSERT(!s.full);
+        *ret_json = strdup(json);
+        return *ret_json ? 0 : error_origin(-ENOMEM);
+}

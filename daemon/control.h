@@ -57,5 +57,7 @@ typedef struct ControlHost {
 int control_new(Control **ret, PortHost *, Codec *, const ControlHost *, const char *runtime_directory, Port *ret_port);
 Control *control_free(Control *);
 void control_answer(Control *, uint64_t hold, const char *json);
+/* What a ControlHost's function says at once to who may not, with the reason in one English line. 0 or -ENOMEM. */
+int control_refused(const char *text, char **ret_json);
 /* False: whoever made this call has left, or has had his answer. */
 bool control_waits(Control *, uint64_t hold);

@@ -24,13 +24,7 @@
 
 static bool cell_of(void *userdata, uint32_t step, Vital vital, VitalsCell *ret)
 {
-        const Series *s = userdata;
-        const SeriesCell *c = &s->cells[step][vital];
-
-        if (c->n == 0)
-                return false;
-        *ret = (VitalsCell){c->min / 10.0, (double)c->sum / c->n / 10, c->max / 10.0};
-        return true;
+        return series_step(userdata, step, vital, &ret->min, &ret->mean, &ret->max);
 }
 
 static bool vitals_text(const Looks *l, const StoreLook *look, char *json, size_t cap, size_t *ret_size)
@@ -141,18 +135,6 @@ void looks_view(Looks *l, const Effect *e)
                 show_none(l, e->view.worker, kind, e->incident);
 }
 
-static int refuse(char **ret_json, const char *text)
-{
-        char json[256];
-        Str s = STR_BUFFER(json);
-
-        str_add(&s, "{\"result\":\"refused\",\"text\":");
-        str_json(&s, text);
-        str_add(&s, "}");
-        *ret_json = strdup(json);
-        return *ret_json ? 0 : error_origin(-ENOMEM);
-}
-
 int looks_person(Looks *l, uint32_t uid, const ControlVitals *what, uint64_t hold, char **ret_json)
 {
         uint32_t resident = registry_resident_id(l->registry, what->resident);
@@ -161,12 +143,12 @@ int looks_person(Looks *l, uint32_t uid, const ControlVitals *what, uint64_t hol
         StoreLook *look;
 
         if (resident == 0)
-                return refuse(ret_json, "no such resident");
+                return control_refused("no such resident", ret_json);
         if (what->from_s < 0 || what->to_s <= what->from_s || what->to_s > TIME_MAX_S ||
                 strlen(what->role) > TEXT_MAX_BYTES || strlen(what->reason) > TEXT_MAX_BYTES)
-                return refuse(ret_json, "no such time, or too long a text");
+                return control_refused("no such time, or too long a text", ret_json);
         if (l->n == LOOKS_WAITING_MAX)
-                return refuse(ret_json, "the gateway is busy");
+                return control_refused("the gateway is busy", ret_json);
         str_addf(&s, "{\"admin\":\"access\",\"uid\":%" PRIu32 ",\"role\":", uid);
         str_json(&s, what->role);
         str_add(&s, ",\"reason\":");
@@ -175,7 +157,7 @@ int looks_person(Looks *l, uint32_t uid, const ControlVitals *what, uint64_t hol
         str_json(&s, what->resident);
         str_add(&s, "}");
         if (s.full)
-                return refuse(ret_json, "too long a text");
+                return control_refused("too long a text", ret_json);
         look = store_look_new(LOOK_VITALS);
         look->resident = resident;
         look->from_s = what->from_s;

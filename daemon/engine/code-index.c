@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/idmap.h"
+#include "base/sorted.h"
 
 #include <string.h>
 
@@ -152,17 +153,9 @@ uint32_t code_index_find(const Registry *r, CodeKind kind, const char *code)
 /* The first above `after` in an ascending list; 0: none. */
 static uint32_t above(const uint32_t *ids, uint32_t n, uint32_t after)
 {
-        uint32_t low = 0, high = n;
+        uint32_t i = sorted_first(ids, n, sizeof(*ids), after + 1);
 
-        while (low < high) {
-                uint32_t middle = low + (high - low) / 2;
-
-                if (ids[middle] <= after)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low < n ? ids[low] : 0;
+        return i < n ? ids[i] : 0;
 }
 
 static uint32_t lower(uint32_t a, uint32_t b)

@@ -117,6 +117,8 @@ typedef struct StatusEvent {
         bool fault;                /* the payload was no status of ours (P4, never an alarm) */
 } StatusEvent;
 
+#define STATUS_UNSAID .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1
+
 /* Where a resident is. Numbers are kept: append only. */
 typedef enum Away { AWAY_HOME, AWAY_OUT, AWAY_HOSPITAL, AWAY_MAX } Away;
 const char *away_word(Away);

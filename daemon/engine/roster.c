@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "base/assert.h"
+#include "base/sorted.h"
 #include "base/str.h"
 #include "engine/code-index.h"
 #include "engine/roster.h"
@@ -132,34 +133,16 @@ bool roster_covers(const Registry *r, const Worker *w, uint32_t grid, uint32_t d
 
 static uint32_t first_duty(const Registry *r, uint32_t worker)
 {
-        uint32_t low = 0, high = r->n_duties;
-
-        while (low < high) {
-                uint32_t middle = low + (high - low) / 2;
-
-                if (r->duties[middle].worker < worker)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        return low;
+        return sorted_first(r->duties, r->n_duties, sizeof(Duty), worker);
 }
 
 int roster_holiday(const Registry *r, uint32_t yyyymmdd)
 {
-        uint32_t low = 0, high = r->n_holidays;
+        uint32_t i = sorted_first(r->holidays, r->n_holidays, sizeof(Holiday), yyyymmdd);
 
         ASSERT(yyyymmdd > 0);
-        while (low < high) {
-                uint32_t middle = low + (high - low) / 2;
-
-                if (r->holidays[middle].date < yyyymmdd)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        if (low < r->n_holidays && r->holidays[low].date == yyyymmdd)
-                return r->holidays[low].work ? 1 : -1;
+        if (i < r->n_holidays && r->holidays[i].date == yyyymmdd)
+                return r->holidays[i].work ? 1 : -1;
         return 0;
 }
 
@@ -218,7 +201,7 @@ bool roster_has_duty(const Registry *r, uint32_t worker)
 
 int roster_override(const Registry *r, uint32_t worker, Now now)
 {
-        uint32_t weekday, minute, date, low = 0, high;
+        uint32_t weekday, minute, date;
         LocalStamp stamp;
         int says = 0;
 
@@ -227,16 +210,9 @@ int roster_override(const Registry *r, uint32_t worker, Now now)
                 return 0;
         clock_local(now, &weekday, &minute, &date);
         stamp = (LocalStamp)date * 1440 + minute;
-        for (high = r->n_overrides; low < high;) {
-                uint32_t middle = low + (high - low) / 2;
-
-                if (r->overrides[middle].worker < worker)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        for (; low < r->n_overrides && r->overrides[low].worker == worker; low++) {
-                const Override *o = &r->overrides[low];
+        for (uint32_t i = sorted_first(r->overrides, r->n_overrides, sizeof(Override), worker);
+                i < r->n_overrides && r->overrides[i].worker == worker; i++) {
+                const Override *o = &r->overrides[i];
 
                 if (stamp < o->from || stamp >= o->to)
                         continue;

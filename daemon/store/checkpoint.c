@@ -30,19 +30,15 @@ static int number_read(sqlite3 *db, const char *sql, uint64_t arg, uint64_t *ret
         return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Hashes in the order of their numbers, which follow one another from `next`; the rest of the query is the caller's. */
-static int hashes_append(sqlite3 *db, const char *sql, uint64_t arg, uint32_t level, uint64_t next, Tree *t)
+int hashes_append(sqlite3_stmt *s, uint32_t level, uint64_t *next, Tree *t)
 {
-        sqlite3_stmt *s = NULL;
-        int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+        int rc = SQLITE_OK;
 
-        if (rc == SQLITE_OK)
-                rc = sqlite3_bind_int64(s, 1, (sqlite3_int64)arg);
         while (rc == SQLITE_OK) {
                 rc = sqlite3_step(s);
                 if (rc != SQLITE_ROW)
                         break;
-                if ((uint64_t)sqlite3_column_int64(s, 0) != next++ ||
+                if ((uint64_t)sqlite3_column_int64(s, 0) != (*next)++ ||
                         sqlite3_column_bytes(s, 1) != HASH_SIZE)
                         rc = SQLITE_CORRUPT;
                 else {
@@ -50,8 +46,20 @@ static int hashes_append(sqlite3 *db, const char *sql, uint64_t arg, uint32_t le
                         rc = SQLITE_OK;
                 }
         }
-        (void)sqlite3_finalize(s); /* repeats the error of the step */
         return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int hashes_from(sqlite3 *db, const char *sql, uint64_t arg, uint32_t level, uint64_t next, Tree *t)
+{
+        sqlite3_stmt *s = NULL;
+        int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
+
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(s, 1, (sqlite3_int64)arg);
+        if (rc == SQLITE_OK)
+                rc = hashes_append(s, level, &next, t);
+        (void)sqlite3_finalize(s); /* repeats the error of the step */
+        return rc;
 }
 
 int tree_load(sqlite3 *db, Tree *ret, uint64_t *ret_first)
@@ -63,9 +71,9 @@ int tree_load(sqlite3 *db, Tree *ret, uint64_t *ret_first)
         int rc = number_read(db, "SELECT min(seq) FROM journal", 0, &first);
 
         if (rc == SQLITE_OK && first > 0)
-                rc = hashes_append(db, blocks, 0, TREE_BLOCK_BITS, 0, &t);
+                rc = hashes_from(db, blocks, 0, TREE_BLOCK_BITS, 0, &t);
         if (rc == SQLITE_OK && first > 0)
-                rc = hashes_append(db, rows, first + t.size, 0, first + t.size, &t);
+                rc = hashes_from(db, rows, first + t.size, 0, first + t.size, &t);
         if (rc != SQLITE_OK)
                 return rc;
         *ret = t;

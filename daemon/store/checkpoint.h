@@ -10,6 +10,8 @@
  * block. *ret_first is the number of the first row, 0 when there is none. Blocks that are missing (a file from before
  * the tree) are left to tree_fill(). SQLITE_CORRUPT: rows are missing. */
 int tree_load(sqlite3 *, Tree *ret, uint64_t *ret_first);
+/* All (number, hash) of a query, whose numbers follow one another from *next; SQLITE_CORRUPT: they do not. */
+int hashes_append(sqlite3_stmt *, uint32_t level, uint64_t *next, Tree *);
 /* Writes the blocks that are missing, in a transaction of its own. For the writer. */
 int tree_fill(sqlite3 *, uint64_t first);
 /* Within the transaction of the row whose hash it is. */

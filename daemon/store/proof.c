@@ -17,6 +17,7 @@
 #include "base/error.h"
 #include "base/str.h"
 #include "store/audit-db.h"
+#include "store/checkpoint.h"
 
 #define TIME_SLACK_S 60 /* clocks are set a little now and then */
 
@@ -78,7 +79,7 @@ int proof_extent(Audit *a, uint64_t *ret_first, uint64_t *ret_size)
 
 /* The tree from its kept blocks */
 
-static int append_hashes(sqlite3 *db, const char *sql, uint64_t from, uint64_t n, uint32_t level, Tree *t)
+static int hashes_between(sqlite3 *db, const char *sql, uint64_t from, uint64_t n, uint32_t level, Tree *t)
 {
         sqlite3_stmt *s = NULL;
         uint64_t next = from;
@@ -91,22 +92,10 @@ static int append_hashes(sqlite3 *db, const char *sql, uint64_t from, uint64_t n
                 rc = sqlite3_bind_int64(s, 1, (sqlite3_int64)from);
         if (rc == SQLITE_OK)
                 rc = sqlite3_bind_int64(s, 2, (sqlite3_int64)(from + n - 1));
-        while (rc == SQLITE_OK) {
-                rc = sqlite3_step(s);
-                if (rc != SQLITE_ROW)
-                        break;
-                if ((uint64_t)sqlite3_column_int64(s, 0) != next++ ||
-                        sqlite3_column_bytes(s, 1) != HASH_SIZE)
-                        rc = SQLITE_CORRUPT;
-                else {
-                        tree_append_node(t, level, sqlite3_column_blob(s, 1));
-                        rc = SQLITE_OK;
-                }
-        }
+        if (rc == SQLITE_OK)
+                rc = hashes_append(s, level, &next, t);
         (void)sqlite3_finalize(s); /* repeats the error of the step */
-        if (rc == SQLITE_DONE)
-                rc = next == from + n ? SQLITE_OK : SQLITE_CORRUPT;
-        return rc;
+        return rc == SQLITE_OK && next != from + n ? SQLITE_CORRUPT : rc;
 }
 
 typedef struct Source {
@@ -123,10 +112,10 @@ static bool range_root(void *userdata, uint64_t from, uint64_t to, uint8_t ret[H
         Tree t = {0};
 
         ASSERT(blocks == 0 || (from & (TREE_BLOCK - 1)) == 0);
-        s->rc = append_hashes(s->db, "SELECT n, h FROM tree WHERE n BETWEEN ?1 AND ?2 ORDER BY n",
+        s->rc = hashes_between(s->db, "SELECT n, h FROM tree WHERE n BETWEEN ?1 AND ?2 ORDER BY n",
                 from >> TREE_BLOCK_BITS, blocks, TREE_BLOCK_BITS, &t);
         if (s->rc == SQLITE_OK)
-                s->rc = append_hashes(s->db,
+                s->rc = hashes_between(s->db,
                         "SELECT seq, h FROM journal WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
                         s->first + rest, to - rest, 0, &t);
         if (s->rc != SQLITE_OK)

@@ -59,6 +59,20 @@ void series_add(Series *s, const ReadingRow *row)
                 }
 }
 
+bool series_step(
+        const Series *s, uint32_t step, Vital vital, double *ret_min, double *ret_mean, double *ret_max)
+{
+        const SeriesCell *c = &s->cells[step][vital];
+
+        ASSERT(step < s->n_steps && vital < VITAL_MAX);
+        if (c->n == 0)
+                return false;
+        *ret_min = c->min / 10.0;
+        *ret_mean = (double)c->sum / c->n / 10;
+        *ret_max = c->max / 10.0;
+        return true;
+}
+
 void look_begin(ReadingsLook *k, int directory, uint32_t resident, Series *series)
 {
         int32_t first = day_of(series->from_s), last = day_of(series->to_s - 1);

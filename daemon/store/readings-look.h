@@ -25,6 +25,8 @@ typedef struct Series {
 /* Memory of the caller's to free(). The span is cut to LOOK_DAYS_MAX days and LOOK_STEPS_MAX steps. */
 Series *series_new(int64_t from_s, int64_t to_s, uint32_t step_s);
 void series_add(Series *, const ReadingRow *);
+/* In the unit of the vital. False: no readings in this step. */
+bool series_step(const Series *, uint32_t step, Vital, double *ret_min, double *ret_mean, double *ret_max);
 
 typedef struct LookFile {
         DayFile file;

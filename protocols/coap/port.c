@@ -315,12 +315,7 @@ static bool on_pack(CoapPort *p, coap_session_t *session, bool dtls, const coap_
         if (n > 0)
                 senml_event(p->senml, 0, event);
         else {
-                event->status = (StatusEvent){.battery = INT16_MIN,
-                        .rssi = INT16_MIN,
-                        .mains = -1,
-                        .worn = -1,
-                        .tamper = -1,
-                        .fault = true};
+                event->status = (StatusEvent){STATUS_UNSAID, .fault = true};
                 (void)str_copy(event->why, sizeof(event->why), pack_why); /* cut is fine */
         }
         if (why && !event->why[0])

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "base/str.h"
 #include "protocols/codec/codec.h"
+#include "protocols/codec/common.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -118,20 +119,6 @@ static void add_echo(Str *s, const BoardEcho *e)
         str_add(s, "}");
 }
 
-static void add_words(Str *s, const char *name, const char *text)
-{
-        char cut[BOARD_WORDS_SIZE];
-
-        if (!text || text[0] == '\0')
-                return;
-        (void)str_copy(cut, sizeof(cut), text); /* cut is what we want */
-        for (char *p = cut; *p; p++)
-                if ((unsigned char)*p < ' ' || *p == 0x7f)
-                        *p = ' '; /* six bytes each in JSON, and nothing on a wall */
-        str_addf(s, ",\"%s\":", name);
-        str_json(s, cut);
-}
-
 static void add_problem(Str *s, const BoardProblem *p)
 {
         const IncidentView *v = &p->view;
@@ -149,7 +136,7 @@ static void add_problem(Str *s, const BoardProblem *p)
         add_text(s, "grid", p->grid);
         add_masked(s, "owner", p->owner);
         if (v->open_words)
-                add_words(s, "text", p->text);
+                words_json(s, "text", p->text, BOARD_WORDS_SIZE - 1);
         str_add(s, "}");
 }
 
@@ -160,8 +147,8 @@ static void add_answer(Str *s, const BoardAnswer *a)
                 ",\"class\":\"%s\",\"level\":\"%s\",\"result\":\"rated\",\"score\":%u",
                 a->incident, request_class_word((Class)a->class), request_level_word(a->tier), a->score);
         add_masked(s, "name", a->resident);
-        add_words(s, "question", a->question);
-        add_words(s, "done", a->note);
+        words_json(s, "question", a->question, BOARD_WORDS_SIZE - 1);
+        words_json(s, "done", a->note, BOARD_WORDS_SIZE - 1);
         add_time(s, "opened", a->opened_us);
         add_time(s, "resolved", a->resolved_us);
         add_time(s, "closed", a->closed_us);

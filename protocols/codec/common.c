@@ -97,3 +97,18 @@ bool json_names(const char *p, size_t n)
         }
         return true;
 }
+
+void words_json(Str *s, const char *name, const char *words, size_t most)
+{
+        char cut[TEXT_SIZE];
+
+        ASSERT(most < sizeof(cut));
+        if (!words || words[0] == '\0')
+                return;
+        (void)str_copy(cut, most + 1, words); /* cut is what we want */
+        for (char *p = cut; *p; p++)
+                if ((unsigned char)*p < ' ' || *p == 0x7f)
+                        *p = ' '; /* six bytes each in JSON, and nothing to people */
+        str_addf(s, ",\"%s\":", name);
+        str_json(s, cut);
+}

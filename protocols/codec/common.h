@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #pragma once
 /* What the readers of this folder share. */
+#include "base/str.h"
 #include "engine/event.h"
 
 /* What a body, or its corpse, can have; outside of it the sensor is wrong. */
@@ -12,6 +13,8 @@ bool place_possible(double lat, double lon);
 int64_t time_possible(double ts);
 /* Notes what was wrong, where nothing is noted yet. */
 void event_why(Event *, const char *text);
+/* ,"NAME":"words of a person", at most `most` bytes of them on one line; nothing where there are none. */
+void words_json(Str *, const char *name, const char *words, size_t most);
 /*
  * False: an object in this text has a name that is no string, as in {["a"]:1}. SQLite 3.40 takes that for valid JSON,
  * and a look into it ends the process: to be asked of every text from outside before it comes to SQLite. It is no

@@ -626,8 +626,7 @@ static void gone_say(Ha *h, const HaEntity *e, Speech *s, bool known)
                 return;
         event.retained = false; /* it is kept so that whoever comes knows what is */
         event.type = EVENT_STATUS;
-        event.status = (StatusEvent){
-                .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1, .gone = off};
+        event.status = (StatusEvent){STATUS_UNSAID, .gone = off};
         speech_emit(s, &event);
 }
 
@@ -640,8 +639,7 @@ static void metric_say(Ha *h, const HaEntity *e, Speech *s, bool known)
         if (!known || s->base.retained)
                 return;
         event.type = EVENT_STATUS;
-        event.status = (StatusEvent){
-                .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+        event.status = (StatusEvent){STATUS_UNSAID};
         if (is_flag(e)) {
                 int8_t flag = !query_scalar(h->state, 0, text) ? -1
                               : str_equal(text, e->on)         ? 1
@@ -749,12 +747,7 @@ void ha_expire(Ha *h, const ProfileHost *host)
                 profile = host->profile_of ? host->profile_of(host->userdata, event.source) : NULL;
                 if (!profile || (profile[0] && !str_equal(profile, HA_PROFILE)))
                         continue;
-                event.status = (StatusEvent){.battery = INT16_MIN,
-                        .rssi = INT16_MIN,
-                        .mains = -1,
-                        .worn = -1,
-                        .tamper = -1,
-                        .gone = true};
+                event.status = (StatusEvent){STATUS_UNSAID, .gone = true};
                 host->emit(host->userdata, &event);
         }
 }

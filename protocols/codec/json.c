@@ -633,12 +633,7 @@ void codec_read_vitals(Codec *codec, Event *e)
                 return;
         }
         e->type = EVENT_STATUS;
-        e->status = (StatusEvent){.battery = INT16_MIN,
-                .rssi = INT16_MIN,
-                .mains = -1,
-                .worn = -1,
-                .tamper = -1,
-                .fault = !signs};
+        e->status = (StatusEvent){STATUS_UNSAID, .fault = !signs};
         if (signs)
                 e->why[0] = '\0';
 }
@@ -657,8 +652,7 @@ void codec_read_status(Codec *codec, Event *e)
         sqlite3_stmt *row = codec->shapes[SHAPE_STATUS];
 
         e->type = EVENT_STATUS;
-        e->status = (StatusEvent){
-                .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+        e->status = (StatusEvent){STATUS_UNSAID};
         if (body_open(codec, SHAPE_STATUS, e)) {
                 e->device_us = ts_read(row, STATUS_TS);
                 e->status.battery = status_number(row, STATUS_BATTERY, 0, 100);

@@ -564,8 +564,7 @@ static void metrics_read(Reading *r, bool signs)
         if (r->speech.base.retained || !r->known)
                 return;
         status.type = EVENT_STATUS;
-        status.status = (StatusEvent){
-                .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+        status.status = (StatusEvent){STATUS_UNSAID};
         vitals.type = EVENT_VITALS;
         vitals.vitals = (VitalsEvent){0};
         for (unsigned i = 0; i < m->n_rules; i++)

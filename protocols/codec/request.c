@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is different in the notices of an everyday request: its states, its words, and what is asked of the reader. */
 #include "base/assert.h"
+#include "protocols/codec/common.h"
 #include "protocols/codec/notice.h"
 #include "protocols/codec/words.h"
 
@@ -48,20 +49,6 @@ void request_text_ask(Str *s, const IncidentView *view, const NoticeContext *con
         notice_piece(s, context->words.text, LINE_CUT);
 }
 
-static void add_words(Str *s, const char *name, const char *text)
-{
-        char cut[WORDS_CUT + 1];
-
-        if (!text || text[0] == '\0')
-                return;
-        (void)str_copy(cut, sizeof(cut), text); /* cut is what we want */
-        for (char *p = cut; *p; p++)
-                if ((unsigned char)*p < ' ' || *p == 0x7f)
-                        *p = ' '; /* six bytes each in JSON */
-        str_addf(s, ",\"%s\":", name);
-        str_json(s, cut);
-}
-
 void request_json(Str *s, const IncidentView *view, const NoticeWords *words)
 {
         ASSERT(view->request != REQUEST_STATE_NONE && view->request < REQUEST_STATE_MAX);
@@ -80,9 +67,9 @@ void request_json(Str *s, const IncidentView *view, const NoticeWords *words)
                 str_addf(s, ",\"rating\":%u", view->rating);
         str_addf(s, ",\"overdue\":%s,\"public\":%s", view->overdue ? "true" : "false",
                 view->open_words ? "true" : "false");
-        add_words(s, "text", words->text);
-        add_words(s, "evidence", words->evidence);
-        add_words(s, "reason", words->reason);
-        add_words(s, "note", words->note);
+        words_json(s, "text", words->text, WORDS_CUT);
+        words_json(s, "evidence", words->evidence, WORDS_CUT);
+        words_json(s, "reason", words->reason, WORDS_CUT);
+        words_json(s, "note", words->note, WORDS_CUT);
         str_add(s, "}");
 }

@@ -631,8 +631,7 @@ size_t senml_read(Senml *s, SenmlForm form, const void *bytes, size_t n, const c
         s->n_alarms = s->n_readings = s->n_times = 0;
         s->signs = (SignEvent){.located = false};
         s->counter = NAN;
-        s->status = (StatusEvent){
-                .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+        s->status = (StatusEvent){STATUS_UNSAID};
         if (n > LIMIT_BODY)
                 refuse(s, "larger than 16384 bytes");
         else if (form == SENML_JSON)

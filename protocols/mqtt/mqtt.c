@@ -132,12 +132,7 @@ static bool reading_pack(Mqtt *q, const LinkMessage *m, const Topic *t)
         if (!e)
                 return true; /* counted */
         e->type = EVENT_STATUS;
-        e->status = (StatusEvent){.battery = INT16_MIN,
-                .rssi = INT16_MIN,
-                .mains = -1,
-                .worn = -1,
-                .tamper = -1,
-                .fault = true};
+        e->status = (StatusEvent){STATUS_UNSAID, .fault = true};
         (void)str_copy(e->why, sizeof(e->why), why); /* cut is fine */
         q->host->push(q->host, e);
         return true;

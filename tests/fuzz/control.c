@@ -9,10 +9,10 @@
  */
 #include "control.h"
 #include "fuzz.h"
-#include "loop.h"
 
 #include "base/assert.h"
 #include "base/cleanup.h"
+#include "tests/lib/port-host.h"
 
 #include <errno.h>
 #include <string.h>
@@ -22,81 +22,18 @@
 #define STEPS 12
 
 typedef struct World {
-        PortHost host; /* first: the callbacks get the world by it */
-        Loop *loop;
+        TestHost *host;
         Control *control;
         Port port;
         char folder[64];
-        Event event;
-        unsigned n_in_use, n_holds;
+        unsigned n_holds;
         uint64_t holds[64];
 } World;
 
-static World *of(PortHost *h)
+static void hold_note(World *w, uint64_t hold)
 {
-        return (World *)h;
-}
-
-static int host_watch(PortHost *h, PortWatch **ret, int fd, uint32_t events, PortPriority priority,
-        void (*fn)(void *, uint32_t), void *userdata)
-{
-        return loop_watch(of(h)->loop, ret, fd, events, priority, fn, userdata);
-}
-
-static int host_timer(
-        PortHost *h, PortTimer **ret, PortPriority priority, void (*fn)(void *), void *userdata)
-{
-        return loop_timer(of(h)->loop, ret, priority, fn, userdata);
-}
-
-static Event *host_event_new(PortHost *h)
-{
-        ASSERT(of(h)->n_in_use == 0);
-        of(h)->n_in_use = 1;
-        of(h)->event = (Event){0};
-        return &of(h)->event;
-}
-
-static int host_event_body(Event *event, const void *bytes, size_t n)
-{
-        event->body = malloc(n + 1);
-        ASSERT(event->body);
-        memcpy(event->body, bytes, n);
-        event->body[n] = '\0';
-        event->body_size = (uint32_t)n;
-        return 0;
-}
-
-static void event_free(World *w)
-{
-        free(w->event.body);
-        w->n_in_use = 0;
-}
-
-/* As the turn would: the action or alarm is read, and its hold answered in a while. */
-static void host_push(PortHost *h, Event *event)
-{
-        World *w = of(h);
-
-        ASSERT(event->source[0] && memchr(event->source, 0, sizeof(event->source)));
-        if (event->hold && w->n_holds < sizeof(w->holds) / sizeof(w->holds[0]))
-                w->holds[w->n_holds++] = event->hold;
-        event_free(w);
-}
-
-static void host_discard(PortHost *h, Event *event)
-{
-        event_free(of(h));
-}
-
-static uint64_t host_run(PortHost *h)
-{
-        return 0;
-}
-
-static void host_count(PortHost *h, const char *what)
-{
-        ASSERT(what[0]);
+        if (hold && w->n_holds < sizeof(w->holds) / sizeof(w->holds[0]))
+                w->holds[w->n_holds++] = hold;
 }
 
 static int say(char **ret)
@@ -122,10 +59,7 @@ static int on_show(void *userdata, uint64_t incident, char **ret)
 
 static int later(void *userdata, uint64_t hold, char **ret)
 {
-        World *w = userdata;
-
-        if (w->n_holds < sizeof(w->holds) / sizeof(w->holds[0]))
-                w->holds[w->n_holds++] = hold;
+        hold_note(userdata, hold);
         *ret = NULL;
         return 0;
 }
@@ -171,18 +105,7 @@ static int on_bind(void *userdata, const char *device, const char *home, const c
 
 static World *world(void)
 {
-        static World w = {.host = {.watch = host_watch,
-                                  .watch_set = loop_watch_set,
-                                  .watch_free = loop_watch_free,
-                                  .timer = host_timer,
-                                  .timer_set = loop_timer_set,
-                                  .timer_free = loop_timer_free,
-                                  .event_new = host_event_new,
-                                  .event_body = host_event_body,
-                                  .push = host_push,
-                                  .discard = host_discard,
-                                  .run = host_run,
-                                  .count = host_count}};
+        static World w;
         const ControlHost gateway = {.userdata = &w,
                 .status = on_nothing,
                 .list = on_list,
@@ -197,23 +120,30 @@ static World *world(void)
                 .vitals = on_vitals,
                 .bind = on_bind};
 
-        if (w.loop)
+        if (w.host)
                 return &w;
         (void)snprintf(w.folder, sizeof(w.folder), "/tmp/huying-fuzz-XXXXXX"); /* fits */
         ASSERT(mkdtemp(w.folder));
-        ASSERT(loop_new(&w.loop) == 0);
-        ASSERT(control_new(&w.control, &w.host, fuzz_codec(), &gateway, w.folder, &w.port) == 0);
+        w.host = test_host_new();
+        ASSERT(control_new(&w.control, &w.host->host, w.host->codec, &gateway, w.folder, &w.port) == 0);
         return &w;
 }
 
 static void steps(World *w, unsigned n)
 {
         while (n-- > 0)
-                ASSERT(loop_step(w->loop, 0) >= 0);
+                ASSERT(loop_step(w->host->loop, 0) >= 0);
+        for (uint32_t i = 0; i < w->host->n_events; i++) {
+                const Event *e = w->host->events[i];
+
+                ASSERT(e->source[0] && memchr(e->source, 0, sizeof(e->source)));
+                hold_note(w, e->hold);
+        }
+        test_host_forget(w->host);
+        ASSERT(w->host->n_in_hand == 0);
         for (unsigned i = 0; i < w->n_holds; i++)
                 control_answer(w->control, w->holds[i], "{}"); /* its peer may have left */
         w->n_holds = 0;
-        ASSERT(w->n_in_use == 0);
 }
 
 static int dial(const World *w)

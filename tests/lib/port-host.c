@@ -34,6 +34,7 @@ static Event *host_event_new(PortHost *host)
         Event *e = calloc(1, sizeof(Event));
 
         ASSERT(e);
+        h->n_in_hand++;
         return e;
 }
 
@@ -55,12 +56,14 @@ static void host_push(PortHost *host, Event *e)
         ASSERT(h->n_events < TEST_EVENTS_MAX);
         h->events[h->n_events++] = e;
         h->n_pending++;
+        h->n_in_hand--;
 }
 
 static void host_discard(PortHost *host, Event *e)
 {
         free(e->body);
         free(e);
+        self(host)->n_in_hand--;
 }
 
 static uint64_t host_run(PortHost *host)
@@ -161,14 +164,20 @@ TestHost *test_host_new(void)
         return h;
 }
 
-TestHost *test_host_free(TestHost *h)
+void test_host_forget(TestHost *h)
 {
-        if (!h)
-                return NULL;
         for (uint32_t i = 0; i < h->n_events; i++) {
                 free(h->events[i]->body);
                 free(h->events[i]);
         }
+        h->n_events = h->n_run = h->n_pending = 0;
+}
+
+TestHost *test_host_free(TestHost *h)
+{
+        if (!h)
+                return NULL;
+        test_host_forget(h);
         codec_free(h->codec);
         loop_free(h->loop);
         free(h);

@@ -41,6 +41,7 @@ typedef struct TestHost {
 
         Event *events[TEST_EVENTS_MAX]; /* pushed, with bodies, in order */
         uint32_t n_events, n_run, n_pending;
+        uint32_t n_in_hand; /* made, and neither pushed nor discarded */
         uint32_t runs, runs_with_events;
         TestSent sent[TEST_LOG_MAX];
         uint32_t n_sent;
@@ -57,6 +58,8 @@ typedef struct TestHost {
 /* Durable, room for everything. Aborts on failure, as all of this file does. */
 TestHost *test_host_new(void);
 TestHost *test_host_free(TestHost *);
+/* The events so far have been looked at. */
+void test_host_forget(TestHost *);
 /* Runs the loop until done(userdata), at most TEST_WAIT_US. False: it was not done. */
 bool test_until(TestHost *, bool (*done)(void *userdata), void *userdata);
 /* So many iterations of at most 10 ms each. */

@@ -577,7 +577,7 @@ void vitals(Kit *k, const char *device, Vital vital, double value)
 
 StatusEvent nothing_said(void)
 {
-        return (StatusEvent){.battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+        return (StatusEvent){STATUS_UNSAID};
 }
 
 void status_says(Kit *k, const char *device, StatusEvent says)

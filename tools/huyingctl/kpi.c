@@ -281,6 +281,19 @@ void kpi_share(uint64_t part, uint64_t of, char ret[16])
                 str_addf(&s, "%.1f", 100 * (double)part / (double)of);
 }
 
+KpiShares kpi_shares(const KpiGroup *g)
+{
+        KpiShares s;
+
+        kpi_share(g->in60, g->n, s.in60);
+        kpi_share(g->in180, g->n, s.in180);
+        kpi_share(g->arrived15, g->n, s.arrived15);
+        kpi_share(g->arrived30, g->n, s.arrived30);
+        kpi_share(g->false_alarms, g->resolved, s.false_alarms);
+        (void)snprintf(s.fault_hours, sizeof(s.fault_hours), "%.1f", (double)g->fault_ms / 3600000);
+        return s;
+}
+
 /* ---- the verb ---- */
 
 static const SheetColumn columns[] = {{"month", "月份", "MONTH", false}, {"who", "对象", "WHO", false},
@@ -355,8 +368,8 @@ static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *
 {
         static const double percents[] = {50, 90, 97.5, 99};
         const AuditCell id = {.number = g->key};
-        char month[20], who[CODE_SIZE] = "", n[9][24], s60[16], s180[16], a15[16], a30[16], wrong[16],
-                        p[4][24], hours[24], r50[24], r99[24];
+        char month[20], who[CODE_SIZE] = "", n[9][24], p[4][24], r50[24], r99[24];
+        const KpiShares shares = kpi_shares(g);
         const uint64_t numbers[] = {
                 g->n, g->never, g->n - g->attended, g->reopened, g->open, g->all, g->faults};
         Care care;
@@ -377,16 +390,10 @@ static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *
         }
         milliseconds(kpi_percentile(g->receipt_ms, g->n_receipt, 50), r50);
         milliseconds(kpi_percentile(g->receipt_ms, g->n_receipt, 99), r99);
-        kpi_share(g->in60, g->n, s60);
-        kpi_share(g->in180, g->n, s180);
-        kpi_share(g->arrived15, g->n, a15);
-        kpi_share(g->arrived30, g->n, a30);
-        kpi_share(g->false_alarms, g->resolved, wrong);
-        (void)snprintf(hours, sizeof(hours), "%.1f", (double)g->fault_ms / 3600000);
         care_fill(ctl, audit, k, g, d, &care);
-        sheet_row(sheet, (const char *[]){month, who, n[0], s60, s180, n[1], p[0], p[1], p[2], p[3], a15,
-                                 a30, n[2], n[3], wrong, n[4], n[5], n[6], hours, care.devices,
-                                 care.available, care.overdue, care.canary, care.p50, care.p99, r50, r99});
+        sheet_row(sheet, (const char *[]){month, who, n[0], shares.in60, shares.in180, n[1], p[0], p[1], p[2],
+                                 p[3], shares.arrived15, shares.arrived30, n[2], n[3], shares.false_alarms, n[4],
+                                 n[5], n[6], shares.fault_hours, care.devices, care.available, care.overdue, care.canary, care.p50, care.p99, r50, r99});
 }
 
 /* The months asked for: one, or the last twelve. */

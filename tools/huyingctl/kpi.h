@@ -43,6 +43,12 @@ int64_t kpi_percentile(const int64_t *sorted, size_t n, double percent);
 void kpi_seconds(int64_t ms, char ret[24]);
 /* "97.5", "" without any. */
 void kpi_share(uint64_t part, uint64_t of, char ret[16]);
+/* What every table of groups has, in percent: answered within 60 and 180 s, there within 15 and 30 minutes, false alarms. */
+typedef struct KpiShares {
+        char in60[16], in180[16], arrived15[16], arrived30[16], false_alarms[16];
+        char fault_hours[24];
+} KpiShares;
+KpiShares kpi_shares(const KpiGroup *);
 /* Devices in use, and of them those that have shown no test in the 35 days before a time, by grid. */
 #define KPI_OVERDUE_DAYS 35
 typedef struct KpiDevices {

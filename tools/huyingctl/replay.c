@@ -235,8 +235,7 @@ static void beat(Replay *r, Now now)
                 if (!d)
                         continue;
                 e = event_new(r, EVENT_STATUS);
-                e->status = (StatusEvent){
-                        .battery = INT16_MIN, .rssi = INT16_MIN, .mains = -1, .worn = -1, .tamper = -1};
+                e->status = (StatusEvent){STATUS_UNSAID};
                 (void)str_copy(e->source, sizeof(e->source), d->code); /* a code fits */
                 step(r, e, now);
         }

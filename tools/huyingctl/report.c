@@ -211,21 +211,17 @@ static void grid_row(Work *w, const KpiGroup *g, const char *name, Sheet *s)
 {
         const uint64_t numbers[] = {
                 g->all, g->all - g->open, g->n, g->n - g->in60, g->never, g->reopened, g->faults, g->tests};
-        char n[8][24], p50[24], p90[24], p97[24], s60[16], s180[16], a15[16], a30[16], wrong[16], hours[24];
+        char n[8][24], p50[24], p90[24], p97[24];
+        const KpiShares shares = kpi_shares(g);
 
         for (size_t i = 0; i < 8; i++)
                 (void)snprintf(n[i], sizeof(n[i]), "%" PRIu64, numbers[i]);
         kpi_seconds(kpi_percentile(g->accept_ms, g->n, 50), p50);
         kpi_seconds(kpi_percentile(g->accept_ms, g->n, 90), p90);
         kpi_seconds(kpi_percentile(g->accept_ms, g->n, 97.5), p97);
-        kpi_share(g->in60, g->n, s60);
-        kpi_share(g->in180, g->n, s180);
-        kpi_share(g->arrived15, g->n, a15);
-        kpi_share(g->arrived30, g->n, a30);
-        kpi_share(g->false_alarms, g->resolved, wrong);
-        (void)snprintf(hours, sizeof(hours), "%.1f", (double)g->fault_ms / 3600000);
-        sheet_row(s, (const char *[]){name, n[0], n[1], n[2], n[3], n[4], p50, p90, p97, s60, s180, a15, a30,
-                             wrong, n[5], n[6], hours, n[7]});
+        sheet_row(s, (const char *[]){name, n[0], n[1], n[2], n[3], n[4], p50, p90, p97, shares.in60,
+                             shares.in180, shares.arrived15, shares.arrived30, shares.false_alarms, n[5], n[6],
+                             shares.fault_hours, n[7]});
 }
 
 static ReportChart *chart_add(Report *rp, const char *title, double standard, const char *unit)

@@ -39,13 +39,7 @@ typedef struct Curve {
 
 static bool cell_of(void *userdata, uint32_t step, Vital vital, VitalsCell *ret)
 {
-        const Series *s = userdata;
-        const SeriesCell *c = &s->cells[step][vital];
-
-        if (c->n == 0)
-                return false;
-        *ret = (VitalsCell){c->min / 10.0, (double)c->sum / c->n / 10, c->max / 10.0};
-        return true;
+        return series_step(userdata, step, vital, &ret->min, &ret->mean, &ret->max);
 }
 
 /* From the files alone. */
