@@ -322,12 +322,12 @@ static void take(DayFeed *f, uint32_t worker)
         f->need = engine_next_seq(f->engine) - 1;
 }
 
-static void tell(const DayFeed *f, const Worker *w, const char *json)
+static void tell(const DayFeed *f, const char *worker_code, const char *json)
 {
         char topic[128];
         Str s = STR_BUFFER(topic);
 
-        str_addf(&s, "worker/%s/day", w->code);
+        str_addf(&s, "worker/%s/day", worker_code);
         ASSERT(!s.full); /* a code fits */
         for (size_t i = 0; i < f->n_ports; i++)
                 if (f->ports[i].ops->tell)
@@ -341,7 +341,7 @@ static void say(DayFeed *f)
         f->need = 0;
         if (!w)
                 return;
-        tell(f, w, f->json);
+        tell(f, w->code, f->json);
         bit_set(f->said, f->held, true);
 }
 
@@ -441,12 +441,18 @@ void day_registry_set(DayFeed *f, const Registry *registry)
         ASSERT(registry);
         for (uint32_t i = 1; old && i < workers(f); i++)
                 if (bit(f->said, i) && registry_worker(old, i) && !has_day(registry_worker(registry, i))) {
-                        tell(f, registry_worker(old, i), "");
+                        tell(f, registry_worker(old, i)->code, "");
                         bit_set(f->said, i, false);
                 }
         f->registry = registry;
         f->need = 0; /* the one that is held may name who is gone */
         dirty_all(f, 0);
+}
+
+void day_read_back(DayFeed *f, const char *worker_code)
+{
+        if (f->ports && f->registry && !has_day(registry_worker(f->registry, registry_worker_id(f->registry, worker_code))))
+                tell(f, worker_code, "");
 }
 
 void day_resend(DayFeed *f)

@@ -18,5 +18,7 @@ void day_journaled(DayFeed *, const Effect *, Now now);
 void day_touch(DayFeed *);
 /* By which it is told of commits. */
 Port day_port(DayFeed *);
+/* A day was read back from the broker: cleared unless this person is in the registry, and has one. */
+void day_read_back(DayFeed *, const char *worker_code);
 /* Everybody's is said again. */
 void day_resend(DayFeed *);

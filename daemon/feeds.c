@@ -3,6 +3,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/str.h"
 
 #include "protocols/codec/board.h"
 
@@ -47,6 +48,14 @@ void feeds_texts(Feeds *f, Outbox *outbox, Codec *codec, const char *state_direc
         board_texts_set(f->board, f->texts);
         texts_load(f->texts, codec, state_directory, clock_now().wall_us - ANSWERS_US, BOARD_ANSWERS_MAX, board_answer,
                 f->board);
+}
+
+void feeds_read_back(Feeds *f, Outbox *outbox, const char *worker_code, const char *leaf)
+{
+        if (str_equal(leaf, "day"))
+                day_read_back(f->day, worker_code);
+        else
+                outbox_read_back_text(outbox, worker_code);
 }
 
 void feeds_registry_set(Feeds *f, const Registry *registry)

@@ -22,6 +22,8 @@ void feeds_start(Feeds *, const Turn *, const Port *ports, size_t n_ports);
 /* What people wrote about requests, read back from the journal: at a start, and when a lost database is found. */
 void feeds_texts(Feeds *, Outbox *, Codec *, const char *state_directory);
 void feeds_free(Feeds *);
+/* What the broker keeps of ours for one worker ("day", "text") was read back: cleared when it is nobody's any more. */
+void feeds_read_back(Feeds *, Outbox *, const char *worker_code, const char *leaf);
 void feeds_registry_set(Feeds *, const Registry *);
 void feeds_journaled(Feeds *, const Effect *, Now now);
 void feeds_touch(Feeds *);

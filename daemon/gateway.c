@@ -276,6 +276,14 @@ static void host_retained_alert(PortHost *host, const char *worker, uint64_t inc
                 outbox_read_back(g->outbox, worker, incident);
 }
 
+static void host_retained_word(PortHost *host, const char *worker, const char *leaf)
+{
+        Gateway *g = of_host(host);
+
+        if (!g->blind) /* likewise */
+                feeds_read_back(&g->feeds, g->outbox, worker, leaf);
+}
+
 static bool host_decode(PortHost *host, EventVia via, const char *who, const void *bytes, size_t n)
 {
         return inflight_begin(of_host(host)->inflight, INFLIGHT_DECODE, via, who, bytes, n);
@@ -825,6 +833,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 .system = host_system,
                 .connected = host_connected,
                 .retained_alert = host_retained_alert,
+                .retained_word = host_retained_word,
                 .profile = host_profile,
                 .decode = host_decode,
                 .decoded = host_decoded,

@@ -939,6 +939,24 @@ void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
         ports_flush(o);
 }
 
+void outbox_read_back_text(Outbox *o, const char *worker_code)
+{
+        uint32_t worker = registry_worker_id(o->registry, worker_code);
+        char text[96], count[96];
+        Str t = STR_BUFFER(text), c = STR_BUFFER(count);
+
+        if (worker && worker < o->n_open && o->open[worker] > 0)
+                return;
+        str_addf(&t, "worker/%s/text", worker_code);
+        str_addf(&c, "worker/%s/count", worker_code);
+        ASSERT(!t.full && !c.full); /* a code fits */
+        for (size_t i = 0; i < o->n_ports; i++)
+                if (o->ports[i].ops->tell) {
+                        o->ports[i].ops->tell(o->ports[i].port, text, "");
+                        o->ports[i].ops->tell(o->ports[i].port, count, worker ? "0" : "");
+                }
+}
+
 void outbox_raised(Outbox *o)
 {
         ports_flush(o);

@@ -44,6 +44,9 @@ void outbox_resend(Outbox *, Now now);
 /* A retained alert was read back from the broker: cleared unless this person has been told of this open incident. */
 void outbox_read_back(Outbox *, const char *worker_code, uint64_t incident);
 
+/* The same for the line of text: cleared unless this person has an open alert. */
+void outbox_read_back_text(Outbox *, const char *worker_code);
+
 /* How long the oldest message to a person has not been taken, SYSTEM apart; 0: none waits. */
 uint64_t outbox_oldest(const Outbox *, Now now);
 /* Messages that no port has taken yet. */

@@ -53,6 +53,8 @@ struct PortHost {
         void (*connected)(PortHost *, bool forgotten);
         /* A retained alert of ours was read back: (worker code, incident number). */
         void (*retained_alert)(PortHost *, const char *worker, uint64_t incident);
+        /* Something else of ours for one worker was read back: the leaf of his topics, "day" or "text". */
+        void (*retained_word)(PortHost *, const char *worker, const char *leaf);
         /* The profile that the registry names for a device: "" none, NULL: no such device. Valid until the next turn.
          * The member may be NULL: nobody is known. */
         const char *(*profile)(PortHost *, const char *device);

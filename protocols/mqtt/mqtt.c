@@ -253,7 +253,9 @@ static void alarm_dispatch(Mqtt *q, const LinkMessage *m, const Topic *t)
         case TOPIC_PRESENCE: worker_message(q, q->alarm, m, t); break;
         case TOPIC_VITALS:
         case TOPIC_STATUS:
-        case TOPIC_ALERT: q->host->count(q->host, "mqtt.topic"); break;
+        case TOPIC_ALERT:
+        case TOPIC_DAY:
+        case TOPIC_TEXT: q->host->count(q->host, "mqtt.topic"); break;
         case TOPIC_OTHER:
                 if (!q->intake || !intake_message(q->intake, q->alarm, true, m))
                         q->host->count(q->host, "mqtt.topic");

@@ -7,9 +7,10 @@
  * open one. Receipts and replies: whoever waits sends again and elicits them. Lamps nobody would ask for: so
  * the newest word of each device is kept here until the broker has it, and while the incident is open, in
  * case the broker forgets.
- * - An alert that was retained and whose matter ended while we were down is a ghost. So each new connection
- * reads our own retained alerts back (they come with the retain flag, our live ones without), and the
- * gateway clears those that nobody owns. The subscription ends after two quiet seconds.
+ * - An alert that was retained and whose matter ended while we were down is a ghost, and so is the day of somebody
+ * who has left meanwhile. So each new connection reads back what the broker keeps of ours for people (it comes with the
+ * retain flag, our live words without), and the gateway clears what is nobody's. The subscriptions end after two quiet
+ * seconds.
  * - A call for help is on the socket when out_alert() returns, if nothing else is under way and the socket takes
  * it; with others under way, when out_flush() returns. The rest waits until the loop comes by, and so leaves in
  * one write.
@@ -37,12 +38,24 @@
 #define LAMPS_FIRST        256u
 #define LAMP_NONE          UINT32_MAX
 
-static void out_filter(const Out *o, char ret[TOPIC_SIZE])
-{
-        Str s = {.p = ret, .cap = TOPIC_SIZE};
+/* What is read back: names, addresses and telephone numbers stand in each of these. */
+static const char *const read_back_leaves[] = {"alert/+", "day", "text"};
 
-        str_addf(&s, "%sworker/+/alert/+", o->prefix);
-        ASSERT(!s.full);
+#define READ_BACKS (sizeof(read_back_leaves) / sizeof(read_back_leaves[0]))
+
+static bool read_back(const Out *o, int (*fn)(Link *, const char *filter))
+{
+        bool done = true;
+
+        for (size_t i = 0; i < READ_BACKS && done; i++) {
+                char filter[TOPIC_SIZE];
+                Str s = STR_BUFFER(filter);
+
+                str_addf(&s, "%sworker/+/%s", o->prefix, read_back_leaves[i]);
+                ASSERT(!s.full);
+                done = fn(o->link, filter) == 0;
+        }
+        return done;
 }
 
 /* Tickets */
@@ -408,13 +421,11 @@ void out_echo_set(
 static void out_ready(void *userdata)
 {
         Out *o = userdata;
-        char filter[TOPIC_SIZE];
 
         o->first = o->n_tickets = o->n_flying =
                 0; /* the broker may or may not have them: they are asked for again below */
         lines_reset(o->lines);
-        out_filter(o, filter);
-        o->reading_back = link_subscribe(o->link, filter) == 0;
+        o->reading_back = read_back(o, link_subscribe);
         o->read_back_us = clock_now().boot_us;
         echo_subscribe(o);
         for (uint32_t i = 0; i < o->lamps_max; i++)
@@ -448,23 +459,23 @@ static void out_message(void *userdata, const LinkMessage *message)
                         o->echo_heard(o->echo_userdata, message->payload, message->size);
                 return;
         }
-        if (t.kind != TOPIC_ALERT || !t.valid) {
+        if (!t.valid || (t.kind != TOPIC_ALERT && t.kind != TOPIC_DAY && t.kind != TOPIC_TEXT)) {
                 o->host->count(o->host, "mqtt.topic");
                 return;
         }
         o->read_back_us = clock_now().boot_us;
-        o->host->retained_alert(o->host, t.source, t.incident);
+        if (t.kind == TOPIC_ALERT)
+                o->host->retained_alert(o->host, t.source, t.incident);
+        else
+                o->host->retained_word(o->host, t.source, t.kind == TOPIC_DAY ? "day" : "text");
 }
 
 void out_tick(Out *o)
 {
-        char filter[TOPIC_SIZE];
-
         link_tick(o->link);
         if (o->reading_back && clock_now().boot_us - o->read_back_us > READ_BACK_QUIET_US) {
                 o->reading_back = false;
-                out_filter(o, filter);
-                if (link_unsubscribe(o->link, filter) == 0)
+                if (read_back(o, link_unsubscribe))
                         link_wake(o->link);
         }
 }

@@ -45,7 +45,7 @@ typedef struct Out {
         void *by_device_memory;
         uint32_t lamps_max, lamp_free, n_unmapped;
         bool reading_back;
-        uint64_t read_back_us; /* when the last retained alert came */
+        uint64_t read_back_us; /* when the last retained word came */
         const char *echo;      /* the worker whose alerts come back to us; NULL: none */
         void (*echo_heard)(void *userdata, const void *bytes, size_t n);
         void *echo_userdata;

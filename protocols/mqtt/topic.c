@@ -18,6 +18,8 @@ static const struct {
         {"worker/", "act", TOPIC_ACT},
         {"worker/", "do", TOPIC_DO},
         {"worker/", "presence", TOPIC_PRESENCE},
+        {"worker/", "day", TOPIC_DAY},
+        {"worker/", "text", TOPIC_TEXT},
 };
 
 void topic_source(const char *level, size_t n, char ret[CODE_SIZE])

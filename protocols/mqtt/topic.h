@@ -14,6 +14,8 @@ typedef enum TopicKind {
         TOPIC_DO,       /* worker/<w>/do */
         TOPIC_PRESENCE, /* worker/<w>/presence */
         TOPIC_ALERT,    /* worker/<w>/alert/<incident>: our own */
+        TOPIC_DAY,      /* worker/<w>/day: our own */
+        TOPIC_TEXT,     /* worker/<w>/text: our own */
         TOPIC_OTHER,
 } TopicKind;
 

@@ -58,6 +58,7 @@ def test_the_broker(doctor):
         told = doctor("rm -rf $BROKER.bad", copy, f"sed -i {shlex.quote(change)} $BROKER/mosquitto.conf")
         assert told.returncode == 3 and said in told.stdout, (what, told.stdout, told.stderr)
         assert "✓ 消息服务器设置正确" not in told.stdout
+    assert "stays at the broker" in doctor("sed -i 's,readwrite \\(.*/day\\),write \\1,' $BROKER/acl").stdout
     assert "the ACL does not name this site" in doctor("sed -i s/demo/other/ $BROKER/acl").stdout
 
 

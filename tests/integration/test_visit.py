@@ -183,16 +183,45 @@ def test_the_report_of_visits_adds_up(quick):
     assert "上门明细与证明记录" in page and "没有到场凭证" in page and "张虚构" not in page
 
 
+def without_w02(folder):
+    shutil.copytree(DEMO, folder)
+    for name in "workers.csv", "duty.csv":
+        path = folder / name
+        path.write_text("".join(line for line in path.open() if not line.startswith("w02,")))
+    return folder
+
+
+def test_who_left_while_the_gateway_was_down_leaves_nothing_behind(make_site, tmp_path):
+    """The machine is lost, and the next one has a newer registry and no record of him."""
+    site = make_site(settings={"Ladder sos": {"Tier2": "1s backup"}})
+    heard = site.client().subscribe(site.topic("worker/+/day")).subscribe(site.topic("worker/w02/text"))
+    day(heard, site, "w02")
+    site.press(site.device("sos-101"), "sos-101", "e-1")
+    heard.wait(site.topic("worker/w02/text"), lambda m: m.payload)
+    site.daemon.kill9()
+    for name in "journal.db", "journal.db-wal", "journal.db-shm", "registry.export":
+        (site.daemon.state / name).unlink(missing_ok=True)
+    site.daemon.settings["Gateway"]["Registry"] = str(without_w02(tmp_path / "registry"))
+    since = heard.mark()
+    heard.publish(site.topic("worker/s01/day"), {"beds": []}, retain=True)  # a street desk has no day: he had another role
+    site.daemon.start()
+    for worker in "w02", "s01":
+        heard.wait(site.topic(f"worker/{worker}/day"), lambda m: m.payload == b"", since)
+    assert day(heard, site, "w01", since=since)["beds"]
+
+    def kept():
+        late = site.client().subscribe(site.topic("worker/w02/#")).subscribe(site.topic("worker/w01/day"))
+        day(late, site, "w01")  # has come after all that is retained of the other
+        return [m.topic for m in late.received() if m.payload and "/w02/" in m.topic and not m.topic.endswith("presence")]
+
+    wait_for(lambda: not kept(), what=lambda: f"nothing of him to be kept: {kept()}")
+
+
 def test_who_has_left_leaves_no_day_behind(quick, tmp_path):
     site = quick
     heard = site.client().subscribe(site.topic("worker/+/day"))
     day(heard, site, "w02")
-    registry = tmp_path / "registry"
-    shutil.copytree(DEMO, registry)
-    path = registry / "workers.csv"
-    path.write_text("".join(line for line in path.open() if not line.startswith("w02,")))
-    duty = registry / "duty.csv"
-    duty.write_text("".join(line for line in duty.open() if not line.startswith("w02,")))
+    registry = without_w02(tmp_path / "registry")
     residents = registry / "residents.csv"
     lines = residents.read_text().splitlines()
     residents.write_text("\n".join([lines[0] + ",visits"] + [line + (",52" if line.startswith("r101,") else ",") for line in lines[1:]]) + "\n")

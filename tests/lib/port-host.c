@@ -5,6 +5,7 @@
 #include "base/str.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -125,6 +126,14 @@ static void host_retained_alert(PortHost *host, const char *worker, uint64_t inc
         ASSERT(str_copy(r->worker, sizeof(r->worker), worker));
 }
 
+static void host_retained_word(PortHost *host, const char *worker, const char *leaf)
+{
+        TestHost *h = self(host);
+
+        ASSERT(snprintf(h->word, sizeof(h->word), "%s/%s", worker, leaf) < (int)sizeof(h->word));
+        h->n_words++;
+}
+
 static void host_count(PortHost *host, const char *what)
 {
         TestHost *h = self(host);
@@ -155,6 +164,7 @@ TestHost *test_host_new(void)
                 .system = host_system,
                 .connected = host_connected,
                 .retained_alert = host_retained_alert,
+                .retained_word = host_retained_word,
                 .count = host_count,
         };
         h->room = UINT32_MAX;

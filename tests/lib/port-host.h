@@ -49,6 +49,8 @@ typedef struct TestHost {
         uint32_t n_system;
         TestRetained retained[TEST_LOG_MAX];
         uint32_t n_retained;
+        char word[CODE_SIZE + 8]; /* the last other word that was read back: "w01/day" */
+        uint32_t n_words;
         char counted[TEST_LOG_MAX][64];
         uint32_t n_counted;
         uint32_t n_connected;

@@ -858,6 +858,13 @@ static void test_read_back(void **state)
         assert_int_equal(w->h->retained[0].incident, 17);
         assert_int_equal(w->h->retained[1].incident, 19);
         assert_true(test_counted(w->h, "mqtt.topic"));
+        wire_publish(peer(w, "-out"), P "worker/w03/day", "{}", 2, 1, false, 5); /* our own voice */
+        wire_publish(peer(w, "-out"), P "worker/w04/text", "x", 1, 1, true, 6);
+        wire_publish(peer(w, "-out"), P "worker/w05/day", "{}", 2, 1, true, 7);
+        for (unsigned i = 0; i < 3000 && w->h->n_words < 2; i++)
+                steps(w, 1);
+        assert_int_equal(w->h->n_words, 2);
+        assert_string_equal(w->h->word, "w05/day");
 }
 
 static bool until_takeover(void *userdata)

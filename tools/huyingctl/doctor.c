@@ -170,12 +170,28 @@ static bool file_has(const char *path, const char *text)
         return false;
 }
 
+static void broker_rules(Doctor *d, const BrokerConfig *b)
+{
+        char site[CODE_SIZE + 16], day[CODE_SIZE + 64];
+        Str s = STR_BUFFER(site), t = STR_BUFFER(day);
+
+        if (!b->acl || access(b->acl_path, R_OK) != 0)
+                return;
+        str_addf(&s, "huying/%s/", d->ctl->config.site);
+        str_addf(&t, "topic write huying/%s/worker/+/day", d->ctl->config.site);
+        if (!file_has(b->acl_path, site))
+                finding(d, "权限表是别的站点的", "the ACL does not name this site",
+                        "write it for this site: tools/install does");
+        else if (file_has(b->acl_path, day))
+                finding(d, "权限表是旧版的：离职人员的上门计划会留在消息服务器上",
+                        "the ACL is of an older version: the day of whoever has left stays at the broker",
+                        "topic readwrite for worker/+/text and worker/+/day of the gateway's user");
+}
+
 static void broker_settings(Doctor *d, const BrokerConfig *b)
 {
         static const char shipped[] =
                 "take config/mosquitto/mosquitto.conf of this project; systemctl restart mosquitto";
-        char site[CODE_SIZE + 16];
-        Str s = STR_BUFFER(site);
 
         if (b->anonymous || !b->accounts)
                 finding(d, "消息服务器不要求密码", "the broker lets people in without a password", shipped);
@@ -204,10 +220,7 @@ static void broker_settings(Doctor *d, const BrokerConfig *b)
         if (!b->nodelay)
                 finding(d, "未设 set_tcp_nodelay", "set_tcp_nodelay is off: calls may wait 40 ms and more",
                         "set_tcp_nodelay true");
-        str_addf(&s, "huying/%s/", d->ctl->config.site);
-        if (b->acl && access(b->acl_path, R_OK) == 0 && !file_has(b->acl_path, site))
-                finding(d, "权限表是别的站点的", "the ACL does not name this site",
-                        "write it for this site: tools/install does");
+        broker_rules(d, b);
 }
 
 /* The hard number of descriptors of the running broker: each connection is one. */
