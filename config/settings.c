@@ -168,7 +168,7 @@ static const Setting settings[] = {
         VISITS("Minimum", parse_time, visit_min_us, USEC_PER_SEC, 8 * USEC_PER_HOUR, false, "1h", "a visit at the bed that was shorter does not count"),
         VISITS("Remind", parse_time, visit_remind_us, USEC_PER_SEC, USEC_PER_DAY, true, "3h", "who has not checked out of a visit by then is reminded; 0: nobody is"),
         VISITS("Maximum", parse_time, visit_max_us, USEC_PER_SEC, USEC_PER_DAY, false, "8h", "a visit out of which nobody has checked by then is over and does not count, until a desk corrects it"),
-        VISITS("Yearly", parse_number, visits_year, 0, 3660, false, "30", "visits that a bed is promised a year, where residents.csv (visits) does not say; ask what your subsidy asks for"),
+        VISITS("Yearly", parse_number, visits_year, 0, 3660, false, "30", "visits that a bed is promised a year, where residents.csv (visits) does not say; 30 is an assumption, no norm: set what your contract or subsidy asks for"),
         REQUESTS("Hours", parse_hours, hours, 0, 0, false, "08:30-12:00 14:00-17:30", "working hours of a day; empty: all of it"),
         REQUESTS("Days", parse_days, hours, 0, 0, false, "mon-fri", "working days of the week; holidays.csv goes before it: days off, and days worked instead"),
         REQUESTS("Assign", parse_time, assign_us, USEC_PER_MIN, 30 * USEC_PER_DAY, true, "4h", "working time in which somebody must have a request, else the next level; 0: only the level's limit"),
