@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * JSON to events, by SQLite's JSON functions on a private :memory: connection.
+ * JSON to events.
  *
- * One prepared statement a message shape reads a body in one step: the WHERE clause is json_valid(), so that
- * no other function ever sees malformed text; then type and value of each member, by paths that are bound
- * once. SQLite parses a text once a step, however many functions look at it. What SQLite does not check is
- * checked here:
+ * The usual message is flat and plain, and is read by flat.c. All others are read by SQLite's JSON functions on a private
+ * :memory: connection, which is the judge of what JSON is: one prepared statement a message shape reads a body in one
+ * step. The WHERE clause is json_valid(), so that no other function ever sees malformed text; then type and value of each
+ * member, by paths that are bound once. SQLite parses a text once a step, however many functions look at it. What SQLite
+ * does not check is checked here:
  *  - UTF-8 of the whole body before (str_utf8, which also refuses NUL: SQLite would stop reading there);
  *  - UTF-8 of what comes out: "\ud800" is valid JSON but becomes bytes that are none, and "\u0000" cuts a
  * text.
@@ -24,6 +25,7 @@
 #include "base/str.h"
 #include "protocols/codec/common.h"
 #include "protocols/codec/connection.h"
+#include "protocols/codec/flat.h"
 #include "protocols/codec/words.h"
 #include "limits.h"
 
@@ -31,7 +33,7 @@
 #include <math.h>
 #include <string.h>
 
-#define PATHS_MAX 32
+#define PATHS_MAX FLAT_MEMBERS_MAX
 
 typedef enum ShapeKind {
         SHAPE_ALARM,
@@ -85,38 +87,23 @@ static const char *const shapes[SHAPE_MAX][PATHS_MAX] = {
                 "$.public"},
 };
 
-typedef enum MemberType {
-        MEMBER_ABSENT,
-        MEMBER_NULL,
-        MEMBER_TRUE,
-        MEMBER_FALSE,
-        MEMBER_INTEGER,
-        MEMBER_REAL,
-        MEMBER_TEXT,
-        MEMBER_ARRAY,
-        MEMBER_OBJECT,
-} MemberType;
-
 struct Codec {
         sqlite3 *db;
         sqlite3_stmt *shapes[SHAPE_MAX];
-        sqlite3_stmt *readings; /* the values of SHAPE_VITALS alone */
-        sqlite3_stmt *literal;  /* a member as it is written: integers beyond 64 bits */
+        sqlite3_stmt *literal; /* a member as it is written: integers beyond 64 bits */
+        bool stepped[SHAPE_MAX]; /* body_close() has something to do */
+        Flat flat;               /* the members of the message in hand, whoever has read them */
 };
 
-/* SELECT json_type(?1,'$'), json_type(?1,?2), json_extract(?1,?2), … WHERE json_valid(?1); without `types` only the
- * first of them. */
-static int shape_prepare(sqlite3 *db, const char *const *paths, bool types, sqlite3_stmt **ret)
+/* SELECT json_type(?1,'$'), json_type(?1,?2), json_extract(?1,?2), … WHERE json_valid(?1) */
+static int shape_prepare(sqlite3 *db, const char *const *paths, sqlite3_stmt **ret)
 {
         char sql[2048];
         Str s = STR_BUFFER(sql);
 
         str_add(&s, "SELECT json_type(?1,'$')");
         for (int i = 0; i < PATHS_MAX && paths[i]; i++)
-                if (types)
-                        str_addf(&s, ",json_type(?1,?%d),json_extract(?1,?%d)", i + 2, i + 2);
-                else
-                        str_addf(&s, ",json_extract(?1,?%d)", i + 2);
+                str_addf(&s, ",json_type(?1,?%d),json_extract(?1,?%d)", i + 2, i + 2);
         str_add(&s, " WHERE json_valid(?1)");
         ASSERT(!s.full);
         if (sqlite3_prepare_v3(db, s.p, (int)s.n, SQLITE_PREPARE_PERSISTENT, ret, NULL) != SQLITE_OK)
@@ -136,9 +123,7 @@ int codec_new(Codec **ret)
                 return error_origin(-ENOMEM);
         r = connection_open(&codec->db);
         for (int i = 0; r == 0 && i < SHAPE_MAX; i++)
-                r = shape_prepare(codec->db, shapes[i], true, &codec->shapes[i]);
-        if (r == 0)
-                r = shape_prepare(codec->db, shapes[SHAPE_VITALS], false, &codec->readings);
+                r = shape_prepare(codec->db, shapes[i], &codec->shapes[i]);
         if (r == 0 && sqlite3_prepare_v3(codec->db, "SELECT ?1 -> ?2 WHERE json_valid(?1)", -1,
                               SQLITE_PREPARE_PERSISTENT, &codec->literal, NULL) != SQLITE_OK)
                 r = error_origin(-EIO);
@@ -156,66 +141,55 @@ Codec *codec_free(Codec *codec)
                 return NULL;
         for (int i = 0; i < SHAPE_MAX; i++)
                 (void)sqlite3_finalize(codec->shapes[i]); /* repeats an old error */
-        (void)sqlite3_finalize(codec->readings);
         (void)sqlite3_finalize(codec->literal);
         (void)sqlite3_close(codec->db); /* nothing left that could keep it open */
         free(codec);
         return NULL;
 }
 
-/* ---- members of the row in hand ---- */
+/* ---- members of the message in hand ---- */
 
-static MemberType member_type(sqlite3_stmt *row, int member)
+/* What SQLite has found. Texts are valid until the statement moves. */
+static void values_take(FlatValue *values, sqlite3_stmt *row, const char *const *paths)
 {
-        const char *word = (const char *)sqlite3_column_text(row, 1 + 2 * member);
+        for (int i = 0; i < PATHS_MAX && paths[i]; i++) {
+                FlatValue *v = &values[i];
 
-        if (!word)
-                return MEMBER_ABSENT;
-        switch (word[0]) {
-        case 'n': return MEMBER_NULL;
-        case 'f': return MEMBER_FALSE;
-        case 'i': return MEMBER_INTEGER;
-        case 'r': return MEMBER_REAL;
-        case 'a': return MEMBER_ARRAY;
-        case 'o': return MEMBER_OBJECT;
-        case 't': return word[1] == 'r' ? MEMBER_TRUE : MEMBER_TEXT;
-        default: return MEMBER_ABSENT;
+                *v = (FlatValue){.type = value_type((const char *)sqlite3_column_text(row, 1 + 2 * i))};
+                if (v->type == VALUE_INTEGER || v->type == VALUE_REAL) {
+                        v->number = sqlite3_column_double(row, 2 + 2 * i);
+                        v->large = v->type == VALUE_INTEGER && sqlite3_column_type(row, 2 + 2 * i) != SQLITE_INTEGER;
+                        v->integer = v->type == VALUE_INTEGER && !v->large ? sqlite3_column_int64(row, 2 + 2 * i) : 0;
+                } else if (v->type == VALUE_TEXT) {
+                        v->text = (const char *)sqlite3_column_text(row, 2 + 2 * i);
+                        v->size = (size_t)sqlite3_column_bytes(row, 2 + 2 * i);
+                }
         }
 }
 
-/* A text in valid UTF-8, with its size; NULL: absent, another type, or no UTF-8. Valid until the statement
- * moves. */
-static const char *member_text(sqlite3_stmt *row, int member, size_t *ret_size)
+/* A text in valid UTF-8, with its size; NULL: absent, another type, or no UTF-8. */
+static const char *member_text(const FlatValue *row, int member, size_t *ret_size)
 {
-        const char *text;
-        size_t n;
+        const FlatValue *v = &row[member];
 
-        if (member_type(row, member) != MEMBER_TEXT)
+        if (v->type != VALUE_TEXT || !v->text || !str_utf8(v->text, v->size))
                 return NULL;
-        text = (const char *)sqlite3_column_text(row, 2 + 2 * member);
-        n = (size_t)sqlite3_column_bytes(row, 2 + 2 * member);
-        if (!text || !str_utf8(text, n))
-                return NULL;
-        *ret_size = n;
-        return text;
+        *ret_size = v->size;
+        return v->text;
 }
 
-static bool member_number(sqlite3_stmt *row, int member, double *ret)
+static bool member_number(const FlatValue *row, int member, double *ret)
 {
-        MemberType type = member_type(row, member);
-        double value;
+        const FlatValue *v = &row[member];
 
-        if (type != MEMBER_INTEGER && type != MEMBER_REAL)
+        if ((v->type != VALUE_INTEGER && v->type != VALUE_REAL) || !isfinite(v->number))
                 return false;
-        value = sqlite3_column_double(row, 2 + 2 * member);
-        if (!isfinite(value))
-                return false;
-        *ret = value;
+        *ret = v->number;
         return true;
 }
 
 /* A whole number above 0; also as text or as 1042.0, which some libraries make of it. */
-static bool member_count(sqlite3_stmt *row, int member, uint64_t *ret)
+static bool member_count(const FlatValue *row, int member, uint64_t *ret)
 {
         const char *text;
         double value;
@@ -224,13 +198,10 @@ static bool member_count(sqlite3_stmt *row, int member, uint64_t *ret)
         text = member_text(row, member, &n);
         if (text)
                 return parse_u64(text, ret);
-        if (member_type(row, member) == MEMBER_INTEGER &&
-                sqlite3_column_type(row, 2 + 2 * member) == SQLITE_INTEGER) {
-                sqlite3_int64 i = sqlite3_column_int64(row, 2 + 2 * member);
-
-                if (i < 0)
+        if (row[member].type == VALUE_INTEGER && !row[member].large) {
+                if (row[member].integer < 0)
                         return false;
-                *ret = (uint64_t)i;
+                *ret = (uint64_t)row[member].integer;
                 return true;
         }
         if (!member_number(row, member, &value) || value < 0 || value > 9007199254740992.0 ||
@@ -241,20 +212,20 @@ static bool member_count(sqlite3_stmt *row, int member, uint64_t *ret)
 }
 
 /* 1, 0, or -1: not said. Numbers count as C counts them: old firmware has no true. */
-static int8_t member_flag(sqlite3_stmt *row, int member)
+static int8_t member_flag(const FlatValue *row, int member)
 {
         double value;
 
-        switch (member_type(row, member)) {
-        case MEMBER_TRUE: return 1;
-        case MEMBER_FALSE: return 0;
-        case MEMBER_INTEGER:
-        case MEMBER_REAL: return member_number(row, member, &value) ? value != 0 : -1;
-        case MEMBER_ABSENT:
-        case MEMBER_NULL:
-        case MEMBER_TEXT:
-        case MEMBER_ARRAY:
-        case MEMBER_OBJECT: return -1;
+        switch (row[member].type) {
+        case VALUE_TRUE: return 1;
+        case VALUE_FALSE: return 0;
+        case VALUE_INTEGER:
+        case VALUE_REAL: return member_number(row, member, &value) ? value != 0 : -1;
+        case VALUE_ABSENT:
+        case VALUE_NULL:
+        case VALUE_TEXT:
+        case VALUE_ARRAY:
+        case VALUE_OBJECT: return -1;
         }
         return -1;
 }
@@ -281,13 +252,32 @@ static const char *body_text(const Event *e, size_t *ret_size)
         return p;
 }
 
-/*
- * Steps the shape's statement over the body. True: an object stands in the row, body_close() ends it. False:
- * `why` says what came instead. Sets body_json in either case.
- */
-static bool body_step(sqlite3_stmt *row, Event *e)
+/* By SQLite. The members are in codec->flat until body_close(). */
+static bool shape_step(Codec *codec, ShapeKind shape, const char *p, size_t n)
 {
-        const char *type, *p;
+        sqlite3_stmt *row = codec->shapes[shape];
+
+        codec->stepped[shape] = true;
+        if (!json_names(p, n) || sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) != SQLITE_OK ||
+                connection_step(row) != SQLITE_ROW)
+                return false;
+        values_take(codec->flat.values, row, shapes[shape]);
+        return true;
+}
+
+static bool is_object(Codec *codec, ShapeKind shape)
+{
+        return value_type((const char *)sqlite3_column_text(codec->shapes[shape], 0)) == VALUE_OBJECT;
+}
+
+/*
+ * Reads the shape's members of the body. True: it is an object, and they are in codec->flat; body_close() ends that.
+ * False: `why` says what came instead. Sets body_json in either case.
+ */
+static bool body_open(Codec *codec, ShapeKind shape, Event *e)
+{
+        const char *p;
+        bool flat;
         size_t n;
 
         e->id[0] = e->why[0] = '\0';
@@ -307,35 +297,27 @@ static bool body_step(sqlite3_stmt *row, Event *e)
                 event_why(e, "not UTF-8");
                 return false;
         }
-        if (!json_names(p, n) || sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) != SQLITE_OK ||
-                connection_step(row) != SQLITE_ROW) {
+        flat = flat_read(&codec->flat, p, n, shapes[shape]);
+        if (!flat && !shape_step(codec, shape, p, n)) {
                 event_why(e, "not JSON");
                 return false;
         }
         /* With a byte order mark it is no JSON text (RFC 8259, 8.1), though we read it. */
-        e->body_json = *(unsigned char *)e->body != 0xef && json_inlines(p, n);
-        type = (const char *)sqlite3_column_text(row, 0);
-        if (!str_equal(type, "object")) {
+        e->body_json = *(unsigned char *)e->body != 0xef && (flat || json_inlines(p, n));
+        if (!flat && !is_object(codec, shape)) {
                 event_why(e, "JSON, but not an object");
                 return false;
         }
         return true;
 }
 
-static void body_reset(sqlite3_stmt *row)
-{
-        (void)sqlite3_reset(row); /* repeats the error of the step */
-        (void)sqlite3_bind_null(row, 1);
-}
-
-static bool body_open(Codec *codec, ShapeKind shape, Event *e)
-{
-        return body_step(codec->shapes[shape], e);
-}
-
 static void body_close(Codec *codec, ShapeKind shape)
 {
-        body_reset(codec->shapes[shape]);
+        if (!codec->stepped[shape])
+                return;
+        codec->stepped[shape] = false;
+        (void)sqlite3_reset(codec->shapes[shape]); /* repeats the error of the step */
+        (void)sqlite3_bind_null(codec->shapes[shape], 1);
 }
 
 /* An integer as it is written, for those that do not fit in 64 bits. */
@@ -364,22 +346,20 @@ static void id_literal(Codec *codec, Event *e, const char *path)
  */
 static void id_read(Codec *codec, ShapeKind shape, Event *e)
 {
-        sqlite3_stmt *row = codec->shapes[shape];
+        const FlatValue *row = codec->flat.values;
+        Str id = STR_BUFFER(e->id); /* 20 digits fit */
         const char *text;
         size_t n = 0;
 
-        switch (member_type(row, 0)) {
-        case MEMBER_ABSENT: return;
-        case MEMBER_INTEGER:
-                if (sqlite3_column_type(row, 2) != SQLITE_INTEGER) {
+        switch (row[0].type) {
+        case VALUE_ABSENT: return;
+        case VALUE_INTEGER:
+                if (row[0].large)
                         id_literal(codec, e, shapes[shape][0]);
-                        return;
-                }
-                text = (const char *)sqlite3_column_text(row, 2);
-                if (text)
-                        (void)str_copy(e->id, sizeof(e->id), text); /* at most 20 digits */
+                else
+                        str_i64(&id, row[0].integer);
                 return;
-        case MEMBER_TEXT:
+        case VALUE_TEXT:
                 text = member_text(row, 0, &n);
                 if (!text || memmem(e->body, e->body_size, "\\u0000", 6))
                         event_why(e, "id is no UTF-8 text");
@@ -390,16 +370,16 @@ static void id_read(Codec *codec, ShapeKind shape, Event *e)
                 else
                         (void)str_copyn(e->id, sizeof(e->id), text, n); /* fits */
                 return;
-        case MEMBER_NULL:
-        case MEMBER_TRUE:
-        case MEMBER_FALSE:
-        case MEMBER_REAL:
-        case MEMBER_ARRAY:
-        case MEMBER_OBJECT: event_why(e, "id is neither text nor integer"); return;
+        case VALUE_NULL:
+        case VALUE_TRUE:
+        case VALUE_FALSE:
+        case VALUE_REAL:
+        case VALUE_ARRAY:
+        case VALUE_OBJECT: event_why(e, "id is neither text nor integer"); return;
         }
 }
 
-static int64_t ts_read(sqlite3_stmt *row, int member)
+static int64_t ts_read(const FlatValue *row, int member)
 {
         double ts;
 
@@ -409,7 +389,7 @@ static int64_t ts_read(sqlite3_stmt *row, int member)
 /* ---- signs of life, and the place: in any message of a device ---- */
 
 /* true, 1; of a bed also in and out, of a door open and closed. */
-static SignSaid sign_said(sqlite3_stmt *row, SignKind kind)
+static SignSaid sign_said(const FlatValue *row, SignKind kind)
 {
         const char *yes = kind == SIGN_BED ? "in" : "open", *no = kind == SIGN_BED ? "out" : "closed", *text;
         int8_t flag = member_flag(row, (int)kind);
@@ -433,10 +413,11 @@ static bool signs_likely(const char *p, size_t n)
         return false;
 }
 
-/* After the message itself was read, and found to be an object. Returns whether it says anything. */
+/* After the message itself was read, and found to be an object: its members are gone then. Returns whether it says
+ * anything. */
 static bool signs_read(Codec *codec, Event *e)
 {
-        sqlite3_stmt *row = codec->shapes[SHAPE_SIGNS];
+        const FlatValue *row = codec->flat.values;
         size_t n;
         const char *p = body_text(e, &n);
         double accuracy = 0;
@@ -444,8 +425,7 @@ static bool signs_read(Codec *codec, Event *e)
 
         if (!signs_likely(p, n))
                 return false;
-        if (sqlite3_bind_text(row, 1, p, (int)n, SQLITE_STATIC) == SQLITE_OK &&
-                connection_step(row) == SQLITE_ROW) {
+        if (flat_read(&codec->flat, p, n, shapes[SHAPE_SIGNS]) || shape_step(codec, SHAPE_SIGNS, p, n)) {
                 for (unsigned k = 0; k < SIGN_BUTTON; k++) {
                         e->signs.said[k] = (uint8_t)sign_said(row, (SignKind)k);
                         any = any || e->signs.said[k] != SAID_NOT;
@@ -456,7 +436,7 @@ static bool signs_read(Codec *codec, Event *e)
                         e->signs.located = place_possible(e->signs.lat, e->signs.lon);
                 e->signs.accuracy_m = accuracy > 0 && accuracy < 1e6 ? (float)accuracy : 0;
         }
-        body_reset(row);
+        body_close(codec, SHAPE_SIGNS);
         return any || e->signs.located;
 }
 
@@ -509,10 +489,10 @@ static bool kind_bare(Event *e)
 }
 
 /* Words of a person: cut to what is kept beside the record, without white space around them, on one line. */
-static void words_take(sqlite3_stmt *row, int member, char to[TEXT_SIZE])
+static void words_take(const FlatValue *row, int member, char to[TEXT_SIZE])
 {
         size_t n = 0, from = 0;
-        const char *text = member_type(row, member) == MEMBER_TEXT ? member_text(row, member, &n) : NULL;
+        const char *text = row[member].type == VALUE_TEXT ? member_text(row, member, &n) : NULL;
 
         while (text && from < n && (unsigned char)text[from] <= ' ')
                 from++;
@@ -528,7 +508,7 @@ static void words_take(sqlite3_stmt *row, int member, char to[TEXT_SIZE])
 
 void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
 {
-        sqlite3_stmt *row = codec->shapes[SHAPE_ALARM];
+        const FlatValue *row = codec->flat.values;
         const bool hint = kind_hint && kind_hint[0] != '\0' && str_utf8(kind_hint, strlen(kind_hint));
         const char *word;
         size_t n = 0;
@@ -545,12 +525,12 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
                         kind_set(e, kind_hint, strlen(kind_hint));
                 else {
                         e->alarm.kind = ALARM_UNKNOWN;
-                        event_why(e, member_type(row, ALARM_KIND) == MEMBER_ABSENT ? "no kind"
+                        event_why(e, row[ALARM_KIND].type == VALUE_ABSENT ? "no kind"
                                                                                    : "kind is no text");
                 }
-                (void)signs_read(codec, e); /* an alarm all the same */
                 if (e->alarm.kind == ALARM_REQUEST)
                         words_take(row, ALARM_TEXT, e->alarm.text);
+                (void)signs_read(codec, e); /* an alarm all the same */
         } else if (hint && str_equal(e->why, "empty")) {
                 kind_set(e, kind_hint, strlen(kind_hint));
                 e->why[0] = '\0';
@@ -561,58 +541,20 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
 
 /* ---- vitals and status ---- */
 
-/*
- * The usual message: numbers and nothing else, by half of the work. False: something needs a closer look (a text, 1
- * or 0 that may have been true or false, a value that cannot be), and nothing was taken.
- */
-static bool vitals_plain(Codec *codec, Event *e)
-{
-        sqlite3_stmt *row = codec->readings;
-        VitalsEvent vitals = {0};
-        bool plain = body_step(row, e);
-
-        for (int i = 0; plain && i <= VITALS_TS; i++) {
-                int type = sqlite3_column_type(row, 1 + i);
-                double value = sqlite3_column_double(row, 1 + i);
-
-                if (type == SQLITE_NULL)
-                        continue;
-                plain = (type == SQLITE_INTEGER && value != 0 && value != 1) || type == SQLITE_FLOAT;
-                plain = plain && isfinite(value) && (i == VITALS_TS || vital_possible((Vital)i, value));
-                if (!plain)
-                        break;
-                if (i == VITALS_TS) {
-                        e->device_us = time_possible(value);
-                } else {
-                        vitals.has |= 1u << i;
-                        vitals.value[i] = value;
-                }
-        }
-        body_reset(row);
-        if (!plain || vitals.has == 0)
-                return false;
-        e->vitals = vitals;
-        return true;
-}
-
 void codec_read_vitals(Codec *codec, Event *e)
 {
-        sqlite3_stmt *row = codec->shapes[SHAPE_VITALS];
+        const FlatValue *row = codec->flat.values;
         VitalsEvent vitals = {0};
         bool object, signs;
 
         e->type = EVENT_VITALS;
-        if (vitals_plain(codec, e)) {
-                (void)signs_read(codec, e); /* there are readings anyway */
-                return;
-        }
         object = body_open(codec, SHAPE_VITALS, e);
         if (object) {
                 e->device_us = ts_read(row, VITALS_TS);
                 for (int i = 0; i < VITAL_MAX; i++) {
                         double value;
 
-                        if (member_type(row, i) <= MEMBER_NULL)
+                        if (row[i].type <= VALUE_NULL)
                                 continue;
                         if (!member_number(row, i, &value))
                                 event_why(e, "a reading is no number");
@@ -638,7 +580,7 @@ void codec_read_vitals(Codec *codec, Event *e)
                 e->why[0] = '\0';
 }
 
-static int16_t status_number(sqlite3_stmt *row, int member, double min, double max)
+static int16_t status_number(const FlatValue *row, int member, double min, double max)
 {
         double value;
 
@@ -649,7 +591,7 @@ static int16_t status_number(sqlite3_stmt *row, int member, double min, double m
 
 void codec_read_status(Codec *codec, Event *e)
 {
-        sqlite3_stmt *row = codec->shapes[SHAPE_STATUS];
+        const FlatValue *row = codec->flat.values;
 
         e->type = EVENT_STATUS;
         e->status = (StatusEvent){STATUS_UNSAID};
@@ -670,7 +612,7 @@ void codec_read_status(Codec *codec, Event *e)
 
 /* ---- actions ---- */
 
-static void action_word(sqlite3_stmt *row, Event *e)
+static void action_word(const FlatValue *row, Event *e)
 {
         const char *word;
         size_t n = 0;
@@ -678,7 +620,7 @@ static void action_word(sqlite3_stmt *row, Event *e)
         word = member_text(row, ACT_ACTION, &n);
         if (!word || n == 0) {
                 event_why(e,
-                        member_type(row, ACT_ACTION) == MEMBER_ABSENT ? "no action" : "action is no text");
+                        row[ACT_ACTION].type == VALUE_ABSENT ? "no action" : "action is no text");
                 return;
         }
         if (!str_copyn(e->action.word, sizeof(e->action.word), word, n) ||
@@ -689,12 +631,12 @@ static void action_word(sqlite3_stmt *row, Event *e)
 }
 
 /* Copies a text member; one that does not fit is cut, so that nothing we know can equal it. */
-static void action_text(sqlite3_stmt *row, Event *e, int member, char *to, size_t cap, const char *complaint)
+static void action_text(const FlatValue *row, Event *e, int member, char *to, size_t cap, const char *complaint)
 {
         const char *text;
         size_t n = 0;
 
-        if (member_type(row, member) <= MEMBER_NULL)
+        if (row[member].type <= VALUE_NULL)
                 return;
         text = member_text(row, member, &n);
         if (!text || !str_copyn(to, cap, text, n))
@@ -702,11 +644,11 @@ static void action_text(sqlite3_stmt *row, Event *e, int member, char *to, size_
 }
 
 /* test and shelve name a device, away a resident; shelve and away say for how long, in seconds. */
-static void action_target(sqlite3_stmt *row, Event *e)
+static void action_target(const FlatValue *row, Event *e)
 {
         bool visit = e->action.kind == ACTION_VISIT_IN || e->action.kind == ACTION_VISIT_FIX;
         bool away = e->action.kind == ACTION_AWAY || e->action.kind == ACTION_REQUEST ||
-                    (visit && member_type(row, ACT_RESIDENT) > MEMBER_NULL);
+                    (visit && row[ACT_RESIDENT].type > VALUE_NULL);
         double span;
 
         action_text(row, e, away ? ACT_RESIDENT : ACT_DEVICE, e->action.target, sizeof(e->action.target),
@@ -714,41 +656,41 @@ static void action_target(sqlite3_stmt *row, Event *e)
         action_text(row, e, ACT_MODE, e->action.mode, sizeof(e->action.mode), "mode is no word");
         if (member_number(row, ACT_FOR, &span) && span > 0 && span <= 366 * 86400.0)
                 e->action.span_us = (uint64_t)(span * 1e6);
-        else if (member_type(row, ACT_FOR) > MEMBER_NULL)
+        else if (row[ACT_FOR].type > VALUE_NULL)
                 event_why(e, "for is no number of seconds");
 }
 
-static bool action_said(sqlite3_stmt *row, int member)
+static bool action_said(const FlatValue *row, int member)
 {
         const char *text;
         size_t n = 0;
 
-        switch (member_type(row, member)) {
-        case MEMBER_TRUE:
-        case MEMBER_OBJECT:
-        case MEMBER_ARRAY: return true;
-        case MEMBER_INTEGER:
-        case MEMBER_REAL: return member_flag(row, member) == 1;
-        case MEMBER_TEXT:
+        switch (row[member].type) {
+        case VALUE_TRUE:
+        case VALUE_OBJECT:
+        case VALUE_ARRAY: return true;
+        case VALUE_INTEGER:
+        case VALUE_REAL: return member_flag(row, member) == 1;
+        case VALUE_TEXT:
                 text = member_text(row, member, &n);
                 return text && n > 0 && !str_equal(text, "no") && !str_equal(text, "false");
-        case MEMBER_ABSENT:
-        case MEMBER_NULL:
-        case MEMBER_FALSE: return false;
+        case VALUE_ABSENT:
+        case VALUE_NULL:
+        case VALUE_FALSE: return false;
         }
         return false;
 }
 
-static void action_count(sqlite3_stmt *row, Event *e, int member, uint64_t *to, const char *complaint)
+static void action_count(const FlatValue *row, Event *e, int member, uint64_t *to, const char *complaint)
 {
-        if (member_type(row, member) <= MEMBER_NULL)
+        if (row[member].type <= VALUE_NULL)
                 return;
         if (!member_count(row, member, to))
                 event_why(e, complaint);
 }
 
 /* A word for the service that is not ours is what people do besides: other. */
-static void action_visit(sqlite3_stmt *row, Event *e)
+static void action_visit(const FlatValue *row, Event *e)
 {
         char word[WORD_SIZE] = "";
         Service service = SERVICE_OTHER;
@@ -763,30 +705,30 @@ static void action_visit(sqlite3_stmt *row, Event *e)
 }
 
 /* What a wall may show to everybody must be said plainly: true, 1, yes. */
-static bool action_public(sqlite3_stmt *row)
+static bool action_public(const FlatValue *row)
 {
         double value;
         const char *text;
         size_t n = 0;
 
-        switch (member_type(row, ACT_PUBLIC)) {
-        case MEMBER_TRUE: return true;
-        case MEMBER_INTEGER:
-        case MEMBER_REAL: return member_number(row, ACT_PUBLIC, &value) && value == 1;
-        case MEMBER_TEXT:
+        switch (row[ACT_PUBLIC].type) {
+        case VALUE_TRUE: return true;
+        case VALUE_INTEGER:
+        case VALUE_REAL: return member_number(row, ACT_PUBLIC, &value) && value == 1;
+        case VALUE_TEXT:
                 text = member_text(row, ACT_PUBLIC, &n);
                 return text && (str_equal(text, "true") || str_equal(text, "yes"));
-        case MEMBER_ABSENT:
-        case MEMBER_NULL:
-        case MEMBER_FALSE:
-        case MEMBER_ARRAY:
-        case MEMBER_OBJECT: return false;
+        case VALUE_ABSENT:
+        case VALUE_NULL:
+        case VALUE_FALSE:
+        case VALUE_ARRAY:
+        case VALUE_OBJECT: return false;
         }
         return false;
 }
 
 /* The words that an action about a request needs have a name of their own; a note says it as well. */
-static void action_request(sqlite3_stmt *row, Event *e)
+static void action_request(const FlatValue *row, Event *e)
 {
         const ActionKind kind = e->action.kind;
         double score;
@@ -807,7 +749,7 @@ static void action_request(sqlite3_stmt *row, Event *e)
 
 void codec_read_action(Codec *codec, Event *e)
 {
-        sqlite3_stmt *row = codec->shapes[SHAPE_ACTION];
+        const FlatValue *row = codec->flat.values;
         double eta;
 
         e->type = EVENT_ACTION;

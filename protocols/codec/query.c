@@ -211,7 +211,7 @@ void query_close(Query *q)
         q->text = NULL;
 }
 
-static ValueType type_of(const char *word)
+ValueType value_type(const char *word)
 {
         if (!word)
                 return VALUE_ABSENT;
@@ -229,13 +229,13 @@ static ValueType type_of(const char *word)
 
 ValueType query_whole(const Query *q)
 {
-        return type_of((const char *)sqlite3_column_text(q->row, 0));
+        return value_type((const char *)sqlite3_column_text(q->row, 0));
 }
 
 ValueType query_type(const Query *q, size_t i)
 {
         ASSERT(i < q->n);
-        return type_of((const char *)sqlite3_column_text(q->row, 1 + 2 * (int)i));
+        return value_type((const char *)sqlite3_column_text(q->row, 1 + 2 * (int)i));
 }
 
 const char *query_text(const Query *q, size_t i, size_t *ret_size)

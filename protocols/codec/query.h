@@ -34,6 +34,9 @@ typedef enum ValueType {
         VALUE_OBJECT,
 } ValueType;
 
+/* Of the word that json_type() returns; NULL: absent. */
+ValueType value_type(const char *word);
+
 int query_base_new(QueryBase **ret);
 QueryBase *query_base_free(QueryBase *); /* after its queries; takes NULL; NULL */
 

@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "base/str.h"
 #include "limits.h"
+#include "tests/lib/twin.h"
 
 #include <sqlite3.h>
 #include <stdlib.h>
@@ -135,6 +136,21 @@ static void check_record(const Event *e)
                 ASSERT(record_json(&row, &context, &buffer, &cap, &n) == 0);
                 check_json(buffer, n);
         }
+}
+
+void fuzz_twin(const Event *e, void (*read)(Codec *, Event *))
+{
+        size_t n;
+        char *body = twin_of(e->body, e->body_size, &n);
+        Event other;
+
+        if (!body)
+                return;
+        other = fuzz_event((const uint8_t *)body, n);
+        read(fuzz_codec(), &other);
+        ASSERT(twin_equal(e, &other));
+        free(other.body);
+        free(body);
 }
 
 void fuzz_check(Event *e, const uint8_t *data, size_t size, uint32_t types)

@@ -15,6 +15,8 @@ __attribute__((visibility("default"))) int LLVMFuzzerTestOneInput(const uint8_t 
 Codec *fuzz_codec(void);
 /* An event with a copy of the bytes as its body; what readers own is filled with rubbish. */
 Event fuzz_event(const uint8_t *data, size_t size);
+/* Read once more by SQLite, where it may have been plain: it must be the same event. */
+void fuzz_twin(const Event *, void (*read)(Codec *, Event *));
 /*
  * The event after a reader: type is one of the bits of `types`, the body is untouched, texts are UTF-8 and end, and
  * alerts and records made from it are valid JSON. Frees the body.

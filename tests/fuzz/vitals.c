@@ -10,6 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         bool signs;
 
         codec_read_vitals(fuzz_codec(), &e);
+        fuzz_twin(&e, codec_read_vitals);
         signs = e.signs.located;
         for (unsigned k = 0; k < SIGN_BUTTON; k++)
                 signs = signs || e.signs.said[k] != SAID_NOT;
