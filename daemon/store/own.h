@@ -63,7 +63,8 @@ struct Store {
         char anew[192];     /* why history was left behind, until the loop has been told */
         int pause_ms;
         uint64_t incident_ceiling, seq_ceiling; /* in registry.export; 0: not written */
-        bool export_due;
+        uint64_t
+                export_due_us; /* when the registry is to be written there; UINT64_MAX: it is as it should be */
         uint32_t ahead;       /* times as far as usual that the next ceilings lie ahead */
         uint64_t exported_us; /* when these were written */
         Chores chores;
@@ -75,7 +76,8 @@ struct Store {
         uint64_t legacy_us;   /* next step of that; CLOCK_BOOTTIME */
         int64_t legacy_last, legacy_t, legacy_device; /* of the hour at work; 0: none. Where in it */
         int64_t legacy_until; /* wall_us: what is older is in memory or in a file */
-        uint64_t export_us, checkpoint_us, checkpoint_not_before_us, prune_us; /* CLOCK_BOOTTIME */
+        uint64_t export_us /* not before: it has failed */, checkpoint_us, checkpoint_not_before_us,
+                prune_us; /* CLOCK_BOOTTIME */
 };
 
 static inline void store_lock(Store *s)

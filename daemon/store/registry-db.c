@@ -455,30 +455,34 @@ int registry_db_read(sqlite3 *db, Registry **ret)
         if (rc != SQLITE_OK)
                 return rc;
         r = registry_make(&n);
-        rc = table_read(db, "SELECT id, code, name, parent FROM grid WHERE retired = 0", r, r->n_grids, true,
-                grid_read);
+        /* NOT INDEXED: else each row would be looked up behind the index of codes, in their order and not the file's. */
+        rc = table_read(db, "SELECT id, code, name, parent FROM grid NOT INDEXED WHERE retired = 0", r,
+                r->n_grids, true, grid_read);
         if (rc == SQLITE_OK)
                 rc = table_read(db,
-                        "SELECT id, code, grid, building, floor, address, access FROM dwelling WHERE "
+                        "SELECT id, code, grid, building, floor, address, access FROM dwelling NOT INDEXED "
+                        "WHERE "
                         "retired = 0",
                         r, r->n_dwellings, true, dwelling_read);
         if (rc == SQLITE_OK)
                 rc = table_read(db,
                         "SELECT id, code, dwelling, name, birth, phone, notes, hr_min, hr_max, spo2_min, "
                         "spo2_max, sys_min,"
-                        " sys_max, dia_min, dia_max, temp_min, temp_max, resp_min, resp_max, visits FROM resident "
-                        "WHERE retired = 0",
+                        " sys_max, dia_min, dia_max, temp_min, temp_max, resp_min, resp_max, visits FROM "
+                        "resident "
+                        "NOT INDEXED WHERE retired = 0",
                         r, r->n_residents, true, resident_read);
         if (rc == SQLITE_OK)
                 rc = table_read(db,
-                        "SELECT id, code, class, profile, dwelling, resident, beat FROM device WHERE "
+                        "SELECT id, code, class, profile, dwelling, resident, beat FROM device NOT INDEXED "
+                        "WHERE "
                         "retired = 0",
                         r, r->n_devices, true, device_read);
         if (rc == SQLITE_OK)
                 rc = table_read(db,
                         "SELECT id, code, name, phone, role, client, scope, scope_id, building, channels "
                         "FROM worker "
-                        "WHERE retired = 0",
+                        "NOT INDEXED WHERE retired = 0",
                         r, r->n_workers, true, worker_read);
         if (rc == SQLITE_OK)
                 rc = lists_read(db, r);

@@ -730,3 +730,50 @@ int registry_export_read(Registry **ret, const char *path, uint64_t *ret_inciden
         *ret = TAKE_PTR(reader.registry);
         return 0;
 }
+
+/* Its first row, and no more. */
+
+typedef struct Head {
+        unsigned field;
+        bool ended, bad;
+        uint64_t numbers[2];
+} Head;
+
+static void head_field(void *bytes, size_t n, void *userdata)
+{
+        Head *h = userdata;
+
+        if (!h->ended && (h->field == 3 || h->field == 4) &&
+                !parse_u64(bytes ? bytes : "", &h->numbers[h->field - 3]))
+                h->bad = true;
+        h->field++;
+}
+
+static void head_end(int terminator, void *userdata)
+{
+        Head *h = userdata;
+
+        h->bad = h->bad || (!h->ended && h->field < 5);
+        h->ended = true;
+}
+
+int registry_export_ceilings(const char *path, uint64_t *ret_incident_ceiling, uint64_t *ret_seq_ceiling)
+{
+        _cleanup_(closep) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        struct csv_parser parser;
+        char bytes[1024]; /* the site's name is short */
+        Head head = {0};
+        ssize_t n = fd < 0 ? -1 : read(fd, bytes, sizeof(bytes));
+
+        if (n < 0)
+                return errno == ENOENT ? REGISTRY_E_MISSING : error_origin(-errno);
+        ASSERT(csv_init(&parser, CSV_STRICT | CSV_APPEND_NULL) == 0);
+        if (csv_parse(&parser, bytes, (size_t)n, head_field, head_end, &head) != (size_t)n)
+                head.bad = head.bad || !head.ended;
+        csv_free(&parser);
+        if (head.bad || !head.ended)
+                return REGISTRY_E_INVALID;
+        *ret_incident_ceiling = head.numbers[0];
+        *ret_seq_ceiling = head.numbers[1];
+        return 0;
+}

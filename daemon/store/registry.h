@@ -66,3 +66,5 @@ int registry_bind(Registry **ret, Registry *previous, const char *device, const 
 int registry_export_write(const Registry *, const char *path, const char *site, uint64_t incident_ceiling, uint64_t seq_ceiling);
 int registry_export_read(Registry **ret, const char *path, uint64_t *ret_incident_ceiling, uint64_t *ret_seq_ceiling,
         RegistryError *ret_error);
+/* Only the ceilings, from its first row: the rest may be damaged. 0, REGISTRY_E_MISSING, REGISTRY_E_INVALID, or a negative errno. */
+int registry_export_ceilings(const char *path, uint64_t *ret_incident_ceiling, uint64_t *ret_seq_ceiling);

@@ -35,7 +35,8 @@
 #include "store/registry-db.h"
 #include "store/wake.h"
 
-#define EXPORT_US USEC_PER_SEC /* a late start waits that long for registry.export */
+#define EXPORT_US      USEC_PER_SEC       /* a late start waits that long for registry.export */
+#define EXPORT_LATE_US (2 * USEC_PER_SEC) /* so long after a start it is written again: see store.c */
 
 static int lock_take(const char *directory, int *ret)
 {
@@ -84,6 +85,7 @@ static int store_new(Store **ret, const StoreConfig *config)
         s->origin.known = (JournalHead){.empty = true}; /* nothing is known yet */
         s->origin.first_incident = s->origin.first_seq = 1;
         s->checkpoint_us = UINT64_MAX;
+        s->export_due_us = 0;
         s->pause_ms = PAUSE_MIN_MS;
         s->ahead = 1;
         ASSERT(s->directory && s->site);
@@ -164,6 +166,8 @@ static int open_all(Store *s)
         (void)snprintf(path, sizeof(path), "%s/journal.db", s->directory); /* cut: then it does not exist */
         if (stat(path, &st) < 0 || st.st_size == 0)
                 r = store_export_take(s, access(path, F_OK) == 0, s->export_why);
+        else if (registry_export_ceilings(s->export_path, &s->incident_ceiling, &s->seq_ceiling) != 0)
+                s->incident_ceiling = s->seq_ceiling = 0; /* it is written at once */
         if (r < 0)
                 return error_trace(r);
         s->origin.wall_us = clock_now().wall_us;
@@ -319,7 +323,6 @@ static bool start_late(Store *s, StoreStart *ret)
                 s->late_registry = TAKE_PTR(e->registry);
                 ret->registry = s->late_registry ? registry_ref(s->late_registry) : NULL;
                 s->status.committed_seq = ret->next_seq - 1;
-                s->export_due = true;
                 s->late = s->running = true;
         }
         store_unlock(s);
@@ -346,7 +349,7 @@ static int opened_in_time(Store *s, StoreStart *ret)
         s->next_seq = ret->next_seq;
         s->next_incident = ret->next_incident;
         ret->registry = registry_ref(s->registry);
-        s->export_due = true;
+        s->export_due_us = clock_now().boot_us + EXPORT_LATE_US;
         return r == 0 ? 0 : STORE_E_DOWN;
 }
 

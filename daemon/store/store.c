@@ -26,7 +26,9 @@
  * boot is treated alike: the engine gets UINT32_MAX until the database can give one.
  *
  * registry.export is written by the thread when the registry has changed, and when fewer than half of the numbers
- * below its ceilings are left: 500 of 1,000 incidents, 5,000 of 10,000 rows, whether or not the database works. In a
+ * below its ceilings are left: 500 of 1,000 incidents, 5,000 of 10,000 rows, whether or not the database works. At a
+ * start it has enough of them left, and is written again two seconds later: it is work for as long as all the rest of
+ * the start, which a call for help must not wait for. In a
  * storm these are used up within a second, and the file is as large as the registry: so when they lasted for less than a
  * minute, the next ceilings are twice as far ahead, up to 64 times; and half as far again in quieter times.
  */
@@ -140,7 +142,7 @@ static void export_write(Store *s)
         int r;
 
         store_lock(s);
-        if (!s->export_due && s->exported_us && now < s->exported_us + AHEAD_QUICK_US)
+        if (s->export_due_us == UINT64_MAX && s->exported_us && now < s->exported_us + AHEAD_QUICK_US)
                 s->ahead = 2 * s->ahead < AHEAD_MAX ? 2 * s->ahead : AHEAD_MAX;
         else if (s->ahead > 1)
                 s->ahead /= 2;
@@ -159,25 +161,31 @@ static void export_write(Store *s)
         ailing(s, AILS_EXPORT, NULL);
         s->export_us = 0;
         s->exported_us = now;
-        s->export_due = false;
+        s->export_due_us = UINT64_MAX;
         s->seq_ceiling = seq;
         s->incident_ceiling = incident;
 }
 
-static bool export_wanted(Store *s)
+/* When it is to be written; UINT64_MAX: it is as it should be. */
+static uint64_t export_at(Store *s)
 {
-        bool due;
+        uint64_t at = UINT64_MAX;
 
+        if (!s->registry)
+                return at;
         store_lock(s);
-        due = s->registry && (s->export_due || s->next_seq + SEQS_AHEAD * s->ahead / 2 > s->seq_ceiling ||
-              s->next_incident + INCIDENTS_AHEAD * s->ahead / 2 > s->incident_ceiling);
+        if (s->next_seq + SEQS_AHEAD * s->ahead / 2 > s->seq_ceiling ||
+                s->next_incident + INCIDENTS_AHEAD * s->ahead / 2 > s->incident_ceiling)
+                at = 0;
         store_unlock(s);
-        return due;
+        if (s->export_due_us < at)
+                at = s->export_due_us;
+        return at != UINT64_MAX && at < s->export_us ? s->export_us : at;
 }
 
 void store_export_maybe(Store *s)
 {
-        if (export_wanted(s) && clock_now().boot_us >= s->export_us)
+        if (export_at(s) <= clock_now().boot_us)
                 export_write(s);
 }
 
@@ -406,8 +414,7 @@ static void group_done(Store *s, uint32_t n)
                 if (t->registry) {
                         registry_unref(s->registry);
                         s->registry = registry_ref(t->registry);
-                        s->export_due = true;
-                        s->export_us = 0;
+                        s->export_due_us = s->export_us = 0;
                 }
                 store_txn_free(t);
         }
@@ -549,13 +556,14 @@ static void prune(Store *s)
 
 static void idle(Store *s)
 {
-        uint64_t now, due;
+        uint64_t now, due, export;
 
         chores(s);
         now = clock_now().boot_us;
         due = s->prune_us < s->checkpoint_us ? s->prune_us : s->checkpoint_us;
-        if (export_wanted(s) && s->export_us < due)
-                due = s->export_us;
+        export = export_at(s);
+        if (export < due)
+                due = export;
         if (chores_due(&s->chores) < due)
                 due = chores_due(&s->chores);
         if (store_readings_due(s) < due)

@@ -218,6 +218,9 @@ static void test_round(void **state)
         assert_int_equal(read_it(&b, &incident, &seq), 0);
         assert_int_equal(incident, 1042);
         assert_true(seq == UINT64_MAX);
+        incident = seq = 0;
+        assert_int_equal(registry_export_ceilings(path, &incident, &seq), 0);
+        assert_true(incident == 1042 && seq == UINT64_MAX);
         same(a, b);
         assert_int_equal(registry_worker_id(b, "c"), 3);
         assert_int_equal(registry_grid_id(b, "g2"), 0);
@@ -263,13 +266,21 @@ static void test_damage(void **state)
 {
         Registry *a = sample(), *b = NULL;
         uint64_t incident, seq;
+        size_t n, head;
         char *bytes;
-        size_t n;
 
         assert_int_equal(registry_export_write(a, path, "demo", 1042, 88123), 0);
         bytes = content(&n);
+        head = (size_t)((char *)memchr(bytes, '\n', n) - bytes);
         for (size_t cut = 0; cut + 1 < n; cut++) { /* without its last newline it is still whole */
                 replace(bytes, cut);
+                incident = seq = 0;
+                if (cut <= head)
+                        assert_int_equal(
+                                registry_export_ceilings(path, &incident, &seq), REGISTRY_E_INVALID);
+                else
+                        assert_int_equal(registry_export_ceilings(path, &incident, &seq), 0);
+                assert_true(cut <= head ? incident == 0 && seq == 0 : incident == 1042 && seq == 88123);
                 if (read_it(&b, &incident, &seq) != REGISTRY_E_INVALID)
                         fail_msg("torn at %zu of %zu: not seen", cut, n);
         }
@@ -295,6 +306,7 @@ static void test_missing(void **state)
 
         assert_int_equal(read_it(&b, &incident, &seq), REGISTRY_E_MISSING);
         assert_null(b);
+        assert_int_equal(registry_export_ceilings(path, &incident, &seq), REGISTRY_E_MISSING);
         assert_true(incident == 5 && seq == 6);
         (void)snprintf(nowhere, sizeof(nowhere), "%s/no/such/folder", folder);
         assert_true(registry_export_write(a, nowhere, "demo", 1, 1) < 0);

@@ -375,6 +375,34 @@ static void test_ceilings(void **state)
         registry_unref(r);
 }
 
+/* What a start finds of registry.export and cannot use, it replaces, and is not kept by it from anything. */
+static void test_export_damaged(void **state)
+{
+        StoreStatus status;
+        RegistryError error;
+        Registry *r = NULL;
+        uint64_t incident, seq;
+        Store *s = open_good(NULL);
+        FILE *f;
+
+        assert_int_equal(store_run(s), 0);
+        WAIT_UNTIL(s, status, exists("registry.export"));
+        store_free(s);
+        f = fopen(path_of("registry.export"), "we");
+        assert_non_null(f);
+        assert_true(fputs("\"huying-registry\",\"1\",\"demo\",\"x\"\n", f) > 0);
+        assert_int_equal(fclose(f), 0);
+        s = open_good(NULL);
+        assert_int_equal(store_run(s), 0);
+        submit(s, 1, 1);
+        WAIT_UNTIL(s, status, status.committed_seq == 1);
+        WAIT_UNTIL(s, status,
+                registry_export_read(&r, path_of("registry.export"), &incident, &seq, &error) == 0);
+        assert_true(incident > 1 && seq > 1);
+        registry_unref(r);
+        store_free(s);
+}
+
 /* As a kill: the thread and the connection end where they are. Incidents 1 to 3 are committed. */
 static void end_uncleanly(void)
 {
@@ -608,9 +636,11 @@ static void test_cares_are_counted_without_the_loop(void **state)
 
 int main(void)
 {
-        const struct CMUnitTest tests[] = {TEST(test_cares_are_counted_without_the_loop), TEST(test_erasure_reaches_what_is_in_no_incident), TEST(test_first), TEST(test_all), TEST(test_visits), TEST(test_groups),
-                TEST(test_stop), TEST(test_kill), TEST(test_prune), TEST(test_bound), TEST(test_readings),
-                TEST(test_contiguous), TEST(test_numbers), TEST(test_ceilings), TEST(test_auditor)};
+        const struct CMUnitTest tests[] = {TEST(test_cares_are_counted_without_the_loop),
+                TEST(test_erasure_reaches_what_is_in_no_incident), TEST(test_first), TEST(test_all),
+                TEST(test_visits), TEST(test_groups), TEST(test_stop), TEST(test_kill), TEST(test_prune),
+                TEST(test_bound), TEST(test_readings), TEST(test_contiguous), TEST(test_numbers),
+                TEST(test_ceilings), TEST(test_export_damaged), TEST(test_auditor)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
