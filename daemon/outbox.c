@@ -23,7 +23,7 @@
 #include "base/error.h"
 #include "base/idmap.h"
 #include "base/str.h"
-#include "protocols/codec/codec.h"
+#include "context.h"
 #include "store/note.h"
 
 #include <errno.h>
@@ -68,7 +68,6 @@ typedef struct Fresh {
 struct Outbox {
         const Engine *engine;
         const Registry *registry;
-        const char *site;
         const Port *ports;
         size_t n_ports;
         Texts *texts;
@@ -83,6 +82,10 @@ struct Outbox {
         uint32_t n_open;
         uint64_t committed, released;
         Queue queues[DUE_MAX];
+        uint64_t people_of; /* whose people these are: incident_look() */
+        uint32_t n_people;
+        RecipientView people[RECIPIENTS_MAX];
+        Context context;
         char checkpoint[160]; /* as JSON; "": none yet */
         char json[NOTICE_JSON_MAX], text[NOTICE_TEXT_MAX];
 };
@@ -160,7 +163,7 @@ int outbox_new(Outbox **ret, const Engine *engine, const char *site)
         if (!o)
                 return error_origin(-ENOMEM);
         o->engine = engine;
-        o->site = site;
+        o->context = (Context){.site = site};
         o->told_free = NONE;
         for (unsigned q = 0; q < DUE_MAX; q++)
                 o->queues[q] = (Queue){.first = NONE, .last = NONE};
@@ -204,8 +207,8 @@ void outbox_checkpoint_set(Outbox *o, const char *note)
         if (!note_read(note, &c))
                 return;
         note_hash(c.root, root);
-        str_addf(&s, "{\"size\":%" PRIu64 ",\"root\":\"%s\",\"first\":%" PRIu64 ",\"time\":%" PRId64 "}", c.size,
-                root, c.first, c.time_s);
+        str_addf(&s, "{\"size\":%" PRIu64 ",\"root\":\"%s\",\"first\":%" PRIu64 ",\"time\":%" PRId64 "}",
+                c.size, root, c.first, c.time_s);
         ASSERT(!s.full); /* three numbers and 44 letters */
 }
 
@@ -382,99 +385,34 @@ static const char *needs_of(const IncidentView *v, uint32_t worker, Part part)
         return "";
 }
 
-static Part part_of(const Outbox *o, const IncidentView *v, uint32_t worker, Now now)
+/* The incident as it is now, and who has been told of it, which what follows is about. False: it is not there any more. */
+static bool incident_look(Outbox *o, uint64_t incident, Now now, IncidentView *ret)
+{
+        if (!engine_view(o->engine, incident, now, ret))
+                return false;
+        o->n_people = engine_recipients(o->engine, incident, o->people);
+        o->people_of = incident;
+        return true;
+}
+
+static Part part_of(const Outbox *o, const IncidentView *v, uint32_t worker)
 {
         const Worker *w = registry_worker(o->registry, worker);
         bool called = false, declined = false;
         Part part = {.desk = w && (role_rights(w->role) & RIGHT_SUPERVISE)};
-        RecipientView rv;
 
-        for (uint32_t i = 0; engine_recipient(o->engine, v->id, i, now, &rv); i++) {
-                if (rv.worker != worker)
+        ASSERT(o->people_of == v->id);
+        for (uint32_t i = 0; i < o->n_people; i++) {
+                const RecipientView *rv = &o->people[i];
+
+                if (rv->worker != worker)
                         continue;
-                part.helper |= rv.helper;
-                declined |= rv.declined;
-                called |= v->everybody || (v->backup_seq && rv.seq >= v->backup_seq);
+                part.helper |= rv->helper;
+                declined |= rv->declined;
+                called |= v->everybody || (v->backup_seq && rv->seq >= v->backup_seq);
         }
         part.asked = worker && (v->successor == worker || (called && !declined));
         return part;
-}
-
-static void context_fill(const Outbox *o, const IncidentView *v, const Worker *w, NoticeContext *c)
-{
-        const Resident *r = registry_resident(o->registry, v->resident);
-        const Dwelling *d = registry_dwelling(o->registry, v->dwelling);
-        const Grid *g = registry_grid(o->registry, v->grid);
-        const Worker *owner = registry_worker(o->registry, v->owner);
-
-        *c = (NoticeContext){
-                .site = o->site,
-                .resident = r ? r->name : NULL,
-                .birth = r ? r->birth : NULL,
-                .phone = r ? r->phone : NULL,
-                .notes = r ? r->notes : NULL,
-                .grid = g ? g->code : NULL,
-                .address = d ? d->address : NULL,
-                .building = d ? d->building : NULL,
-                .floor = d ? d->floor : NULL,
-                .access = d ? d->access : NULL,
-                .device = v->source,
-                .owner_code = owner ? owner->code : NULL,
-                .owner_name = owner ? owner->name : NULL,
-                .worker_code = w ? w->code : NULL,
-                .client = w ? w->client : CLIENT_APP,
-                .reason = v->reason,
-        };
-        if (v->request != REQUEST_STATE_NONE)
-                c->words = texts_words(o->texts, v->id);
-}
-
-/* Whom the reader may ring: those who live with the resident, family, neighbours, who has the keys. */
-static void context_contacts(const Outbox *o, const IncidentView *v, NoticeContext *c)
-{
-        static const uint32_t near = 1u << ROLE_CARER | 1u << ROLE_FAMILY | 1u << ROLE_NEIGHBOUR |
-                                     1u << ROLE_BUILDING_HEAD | 1u << ROLE_PROPERTY_GUARD;
-
-        if (v->group == GROUP_SYSTEM || (v->dwelling == 0 && v->resident == 0))
-                return;
-        for (uint32_t i = 0; c->n_contacts < NOTICE_CONTACTS_MAX &&
-                             (i = roster_near(o->registry, i, v->dwelling, v->resident));) {
-                const Worker *w = registry_worker(o->registry, i);
-
-                if (w && (near & (1u << w->role)) && w->phone && w->phone[0] &&
-                        roster_covers(o->registry, w, v->grid, v->dwelling, v->resident))
-                        c->contacts[c->n_contacts++] =
-                                (NoticeContact){.role = w->role, .name = w->name, .phone = w->phone};
-        }
-}
-
-static const char *told_state(const RecipientView *rv)
-{
-        return rv->owner       ? "owner"
-               : rv->helper    ? "helper"
-               : rv->declined  ? "declined"
-               : rv->seen      ? "seen"
-               : rv->delivered ? "delivered"
-               : rv->failed    ? "failed"
-                               : "sent";
-}
-
-/* Who else has been told: a person on two channels once. */
-static void context_told(const Outbox *o, const IncidentView *v, uint32_t reader, Now now, NoticeContext *c)
-{
-        RecipientView rv;
-
-        for (uint32_t n = 0; engine_recipient(o->engine, v->id, n, now, &rv) && c->n_told < NOTICE_TOLD_MAX;
-                n++) {
-                const Worker *w = rv.worker != reader ? registry_worker(o->registry, rv.worker) : NULL;
-                bool known = !w;
-
-                for (uint32_t i = 0; w && i < c->n_told; i++)
-                        known |= c->told[i].code == w->code;
-                if (!known)
-                        c->told[c->n_told++] =
-                                (NoticeTold){.code = w->code, .name = w->name, .state = told_state(&rv)};
-        }
 }
 
 static bool ports_room(const Outbox *o, uint8_t channel, bool raise)
@@ -529,10 +467,10 @@ static void alert_send(Outbox *o, const Send *s, Now now)
         s->told->deferred = s->told->text = false;
         if (s->told->worker != 0 && !w)
                 return; /* left the registry: the ladder calls others */
-        context_fill(o, v, w, &c);
-        context_contacts(o, v, &c);
-        context_told(o, v, s->told->worker, now, &c);
-        part = part_of(o, v, s->told->worker, now);
+        context_fill(&o->context, v, w, o->people, o->n_people, &c);
+        if (v->request != REQUEST_STATE_NONE)
+                c.words = texts_words(o->texts, v->id);
+        part = part_of(o, v, s->told->worker);
         c.needs = s->told->worker == 0 ? "" : needs_of(v, s->told->worker, part);
         c.accessible = s->told->worker != 0 && (part.helper || v->owner == s->told->worker) &&
                        v->state != STATE_ALERTING; /* the way in is for those who have said that they come */
@@ -547,7 +485,8 @@ static void alert_send(Outbox *o, const Send *s, Now now)
                 (void)notice_text(v, &c, o->text, sizeof(o->text)); /* cut at its end, still a line */
         a = (PortAlert){
                 .incident = v->id,
-                .seq = s->refresh ? s->told->seq : (uint64_t)c.notice_seq, /* of the attempt that it stands for */
+                .seq = s->refresh ? s->told->seq
+                                  : (uint64_t)c.notice_seq, /* of the attempt that it stands for */
                 .worker = s->told->worker,
                 .worker_code = w ? w->code : "",
                 .channel = s->told->channel,
@@ -564,9 +503,9 @@ static void alert_send(Outbox *o, const Send *s, Now now)
 }
 
 /* Somebody else has it: this reader may stop. Such a notice waits for the disk. */
-static bool is_calming(const Outbox *o, const IncidentView *v, uint32_t worker, Now now)
+static bool is_calming(const Outbox *o, const IncidentView *v, uint32_t worker)
 {
-        return worker != 0 && str_equal(needs_of(v, worker, part_of(o, v, worker, now)), "");
+        return worker != 0 && str_equal(needs_of(v, worker, part_of(o, v, worker)), "");
 }
 
 /* A request that is done stays with the desks until the resident has been asked. */
@@ -579,7 +518,7 @@ static bool is_shown(const IncidentView *v)
 /* Sends a call; one that calms waits for the refresh that follows the commit. */
 static void call(Outbox *o, Told *t, const IncidentView *v, Now now)
 {
-        t->deferred = is_calming(o, v, t->worker, now) && o->released < v->last_seq;
+        t->deferred = is_calming(o, v, t->worker) && o->released < v->last_seq;
         if (t->deferred) {
                 outbox_refresh(o, v->id, v->last_seq, false);
                 return;
@@ -603,7 +542,7 @@ void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
                 t->since_us = now.boot_us;
         waiting_set(o, t, true);
         store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);
-        if (!engine_view(o->engine, e->incident, now, &v))
+        if (!incident_look(o, e->incident, now, &v))
                 return;
         outbox_refresh(o, e->incident, v.last_seq, false);
         due = due_call(v.priority);
@@ -684,6 +623,7 @@ void outbox_registry_set(Outbox *o, const Registry *registry)
         if (o->registry)
                 leavers_clear(o, registry);
         o->registry = registry;
+        context_registry_set(&o->context, registry);
         if (n > o->n_open) {
                 uint32_t *open = realloc(o->open, n * sizeof(uint32_t));
 
@@ -732,8 +672,9 @@ static bool told_over(Outbox *o, Told *t, StoreTxn *txn)
  */
 static bool program_refresh(Outbox *o, Told *t, const IncidentView *v, Now now, StoreTxn *txn)
 {
-        if (!is_calming(o, v, t->worker, now)) {
-                alert_send(o, &(Send){.view = v, .told = t, .reason = (Reason)t->reason, .refresh = true}, now);
+        if (!is_calming(o, v, t->worker)) {
+                alert_send(
+                        o, &(Send){.view = v, .told = t, .reason = (Reason)t->reason, .refresh = true}, now);
                 return false;
         }
         if (!alert_clear(o, t))
@@ -747,7 +688,7 @@ static bool program_refresh(Outbox *o, Told *t, const IncidentView *v, Now now, 
 static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now, StoreTxn *txn)
 {
         IncidentView v;
-        bool open = engine_view(o->engine, incident, now, &v) && is_shown(&v), dropped = false;
+        bool open = incident_look(o, incident, now, &v) && is_shown(&v), dropped = false;
         uint32_t i = NONE;
 
         (void)idmap_get(&o->head, incident, &i);
@@ -785,28 +726,28 @@ static bool is_ahead(const Outbox *o, uint64_t incident)
         return idmap_get(&o->by_fresh, incident, &i) && o->fresh[i].need > o->released;
 }
 
-/* One whose turn it is. */
-static void told_send(Outbox *o, Told *t, Now now)
+/* One whose turn it is. *v: the matter of the one before, or of this one. */
+static void told_send(Outbox *o, Told *t, IncidentView *v, Now now)
 {
         bool raise = t->due < DUE_CHANGE;
-        IncidentView v;
 
         due_clear(o, t);
         if (t->over) {
                 (void)alert_clear(o, t); /* one that runs is let run */
                 told_free(o, t);
-        } else if (!engine_view(o->engine, t->incident, now, &v)) {
+        } else if (v->id != t->incident && !incident_look(o, t->incident, now, v)) {
                 return; /* is forgotten as soon as its end is on the disk */
         } else if (raise) {
-                call(o, t, &v, now);
+                call(o, t, v, now);
         } else if (!is_ahead(o, t->incident)) {
-                alert_send(o, &(Send){.view = &v, .told = t, .reason = v.reason, .text = t->text}, now);
+                alert_send(o, &(Send){.view = v, .told = t, .reason = v->reason, .text = t->text}, now);
         }
 }
 
 /* What may leave now, the most urgent first. */
 static void drain(Outbox *o, Now now)
 {
+        IncidentView v = {.id = 0};
         bool sent = false;
 
         for (unsigned q = 0; q < DUE_MAX; q++)
@@ -817,7 +758,7 @@ static void drain(Outbox *o, Now now)
                                 q = DUE_MAX - 1; /* nothing overtakes it */
                                 break;
                         }
-                        told_send(o, t, now);
+                        told_send(o, t, &v, now);
                         sent = true;
                 }
         if (sent)
@@ -901,12 +842,12 @@ void outbox_resend(Outbox *o, Now now)
                 IncidentView v;
                 uint32_t i = NONE;
 
-                if (!engine_view(o->engine, id, now, &v) || !is_shown(&v))
+                if (!incident_look(o, id, now, &v) || !is_shown(&v))
                         continue;
                 (void)idmap_get(&o->head, id, &i);
                 for (; i != NONE; i = o->told[i].next) {
                         Told *t = &o->told[i];
-                        bool wait = is_calming(o, &v, t->worker, now) && o->released < v.last_seq;
+                        bool wait = is_calming(o, &v, t->worker) && o->released < v.last_seq;
 
                         if (wait || t->over)
                                 continue;

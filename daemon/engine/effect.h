@@ -459,6 +459,8 @@ typedef struct IncidentView {
         int64_t due_us, waiting_us; /* this level's limit, or when the resident is to be asked; the end of waiting */
 } IncidentView;
 
+#define RECIPIENTS_MAX 168 /* of one incident: five tiers, and some who joined otherwise */
+
 /* One person who was told of an incident. */
 typedef struct RecipientView {
         uint32_t worker; /* 0: the program channels */

@@ -188,6 +188,8 @@ bool engine_view(const Engine *, uint64_t incident, Now now, IncidentView *ret);
 bool engine_view_numbers(const Engine *, uint64_t incident, Now now, IncidentView *ret);
 /* The n-th person told (from 0); false: there is no n-th. */
 bool engine_recipient(const Engine *, uint64_t incident, uint32_t n, Now now, RecipientView *ret);
+/* All of them, in the same order. Returns how many; 0 also where there is no such incident in memory. */
+uint32_t engine_recipients(const Engine *, uint64_t incident, RecipientView ret[RECIPIENTS_MAX]);
 /* The n-th device of the incident whose lamp is to follow it (from 0). NULL: there is no n-th. */
 const char *engine_device(const Engine *, uint64_t incident, uint32_t n);
 /* Open incidents (ALERTING, ACCEPTED, ON_SCENE) in id order: the first above `after`; 0: none. */

@@ -25,7 +25,6 @@
 #define SOURCES_MAX      4   /* devices that an incident remembers */
 #define TIER_PEOPLE_MAX  32  /* called in one tier */
 #define OVERFLOWS       (2 * GROUP_MAX) /* one open for each group, and the one closed in the same list */
-#define RECIPIENTS_MAX   168 /* five tiers, and some who joined otherwise */
 #define WORKERS_MAX      16384
 #define FLOOD_KEYS       5                              /* new unknown sources … */
 #define FLOOD_US         ((int64_t)(10 * USEC_PER_MIN)) /* … in this time, then one flood incident */

@@ -45,9 +45,12 @@ typedef struct Out {
 
 static void put(Out *o, uint64_t value, unsigned bytes)
 {
+        uint8_t *p = o->p + o->n;
+
         ASSERT(o->n + bytes <= STATE_BLOB_MAX);
         for (unsigned i = bytes; i-- > 0;)
-                o->p[o->n++] = (uint8_t)(value >> (8 * i));
+                *p++ = (uint8_t)(value >> (8 * i));
+        o->n += bytes;
 }
 
 static void put_bytes(Out *o, const void *bytes, uint32_t n)

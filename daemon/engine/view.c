@@ -129,16 +129,8 @@ bool engine_view_numbers(const Engine *e, uint64_t incident, Now now, IncidentVi
         return true;
 }
 
-bool engine_recipient(const Engine *e, uint64_t incident, uint32_t n, Now now, RecipientView *ret)
+static void view_recipient(const Incident *in, const Recipient *r, RecipientView *ret)
 {
-        const Incident *in = table_get(e, incident);
-        const Recipient *r;
-
-        ASSERT(ret);
-        (void)now;
-        if (!in || n >= in->n_recipients)
-                return false;
-        r = &in->recipients[n];
         *ret = (RecipientView){.worker = r->worker,
                 .channel = r->channel,
                 .tier = r->tier,
@@ -150,7 +142,29 @@ bool engine_recipient(const Engine *e, uint64_t incident, uint32_t n, Now now, R
                 .owner = r->worker && r->worker == in->owner,
                 .seq = r->seq,
                 .sent_us = r->sent_us};
+}
+
+bool engine_recipient(const Engine *e, uint64_t incident, uint32_t n, Now now, RecipientView *ret)
+{
+        const Incident *in = table_get(e, incident);
+
+        ASSERT(ret);
+        (void)now;
+        if (!in || n >= in->n_recipients)
+                return false;
+        view_recipient(in, &in->recipients[n], ret);
         return true;
+}
+
+uint32_t engine_recipients(const Engine *e, uint64_t incident, RecipientView ret[RECIPIENTS_MAX])
+{
+        const Incident *in = table_get(e, incident);
+        uint32_t n = in ? in->n_recipients : 0;
+
+        ASSERT(ret && n <= RECIPIENTS_MAX);
+        for (uint32_t i = 0; i < n; i++)
+                view_recipient(in, &in->recipients[i], &ret[i]);
+        return n;
 }
 
 const char *engine_device(const Engine *e, uint64_t incident, uint32_t n)

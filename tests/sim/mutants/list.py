@@ -26,9 +26,9 @@ MUTANTS = [
     ("begun-anew-without-what-is-open", TURN, "                t->anew = s->anew;\n                rows_resubmit(t, now);", "                t->anew = s->anew;"),
     ("timer-for-nothing", TURN, "                t->urgent = false;\n                t->lazy_us = UINT64_MAX;\n                return;", "                return;"),
     # the outbox
-    ("raise-after-commit", OUTBOX, "t->deferred = is_calming(o, v, t->worker, now) && o->released < v->last_seq;",
+    ("raise-after-commit", OUTBOX, "t->deferred = is_calming(o, v, t->worker) && o->released < v->last_seq;",
      "t->deferred = o->released < v->last_seq;"),
-    ("backup-asked-for-nothing", OUTBOX, "v->backup_seq && rv.seq >= v->backup_seq", "false"),
+    ("backup-asked-for-nothing", OUTBOX, "v->backup_seq && rv->seq >= v->backup_seq", "false"),
     ("deferred-call-is-none", OUTBOX, "t->deferred ? due_call(v.priority)\n                                : changed   ?", "changed ?"),
     ("stand-down-before-commit", OUTBOX, "if (f.need > (f.changed ? released : committed)) {", "if (f.need == UINT64_MAX) {"),
     ("outbox-row-dropped-early", OUTBOX, "store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);",
