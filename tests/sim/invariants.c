@@ -49,6 +49,7 @@ static uint64_t n_called, n_reported, n_rows;
 static Message owed[OWED_MAX]; /* told to somebody who is on it: to be sent when it is on the disk */
 static uint32_t n_owed;
 static StateRow row;
+static RecipientView told[RECIPIENTS_MAX]; /* of the incident that is judged */
 
 void invariants_begin(void)
 {
@@ -265,7 +266,7 @@ static void closed(Watch *w, const JournalRow *j)
         IncidentView v;
 
         CHECKED("I4: closed only by a human or a named rule, and not while it burns");
-        if (engine_view(daemon_engine(), w->id, clock_now(), &v) && v.group == GROUP_FIRE &&
+        if (engine_view_numbers(daemon_engine(), w->id, clock_now(), &v) && v.group == GROUP_FIRE &&
                 v.condition == CONDITION_ACTIVE)
                 broken("what still burns is not closed", "incident %" PRIu64, w->id);
         if (!w->resync && !named && (w->state != STATE_RESOLVED || !w->human))
@@ -487,15 +488,16 @@ static void judge_calming(const PortAlert *a)
 static void judge_asked(const PortAlert *a)
 {
         IncidentView v;
-        RecipientView r;
+        uint32_t people;
 
         if (!a->raise || !a->json || a->channel >= CHANNEL_EXEC || !strstr(a->json, "\"needs\":\"\"") ||
-                !engine_view(daemon_engine(), a->incident, clock_now(), &v) || !v.backup_seq ||
+                !engine_view_numbers(daemon_engine(), a->incident, clock_now(), &v) || !v.backup_seq ||
                 a->seq < v.backup_seq)
                 return;
         CHECKED("whoever is called as backup is asked to come");
-        for (uint32_t n = 0; engine_recipient(daemon_engine(), a->incident, n, clock_now(), &r); n++)
-                if (r.worker == a->worker && r.declined)
+        people = engine_recipients(daemon_engine(), a->incident, told);
+        for (uint32_t n = 0; n < people; n++)
+                if (told[n].worker == a->worker && told[n].declined)
                         return;
         broken("whoever is called as backup is asked to come", "incident %" PRIu64 ": %s", a->incident,
                 a->worker_code);
@@ -530,7 +532,7 @@ void watch_store(void)
                         daemon_degraded())
                         continue;
                 CHECKED("whoever is told something is called when it is recorded");
-                if (engine_view(daemon_engine(), m->incident, clock_now(), &v) &&
+                if (engine_view_numbers(daemon_engine(), m->incident, clock_now(), &v) &&
                         (v.state == STATE_ACCEPTED || v.state == STATE_ON_SCENE))
                         broken("whoever is told something is called when it is recorded",
                                 "incident %" PRIu64 " row %" PRIu64, m->incident, m->seq);
@@ -543,7 +545,7 @@ static bool asks_for_help(uint64_t incident)
 {
         IncidentView v;
 
-        return engine_view(daemon_engine(), incident, clock_now(), &v) && v.state == STATE_ALERTING;
+        return engine_view_numbers(daemon_engine(), incident, clock_now(), &v) && v.state == STATE_ALERTING;
 }
 
 void watch_submit(void)
@@ -570,9 +572,6 @@ void watch_receipt(const PortReceipt *r)
 
 void watch_reply(const char *json)
 {
-        const char *seq = strstr(json, "\"seq\":");
-        unsigned long long n = 0;
-
         CHECKED("I9: no action is confirmed without its row");
         if (strstr(json, "\"recorded\":false")) {
                 if (!daemon_degraded())
@@ -580,7 +579,7 @@ void watch_reply(const char *json)
                                 json);
                 return;
         }
-        if (seq && sscanf(seq + 6, "%llu", &n) == 1 && n > disk_last_seq())
+        if (number_in(json, "\"seq\":") > disk_last_seq())
                 broken("I9: no action is confirmed without its row", "%s, disk %" PRIu64, json,
                         disk_last_seq());
 }
@@ -612,7 +611,7 @@ void watch_drop(uint64_t incident, uint32_t worker, uint8_t channel, uint64_t se
         if (!world.alive || remembers(reported, n_reported, &m, false) ||
                 remembers(called, n_called, &m, false))
                 return;
-        if (engine_view(daemon_engine(), incident, clock_now(), &v) && is_open((uint8_t)v.state))
+        if (engine_view_numbers(daemon_engine(), incident, clock_now(), &v) && is_open((uint8_t)v.state))
                 broken("a message that waits is kept until a channel has taken it",
                         "incident %" PRIu64 " row %" PRIu64, incident, seq);
 }
@@ -642,11 +641,14 @@ static bool is_on(uint32_t worker, Now now)
 
 static bool newest_can_be_called(const Watch *w, const IncidentView *v, Now now)
 {
-        RecipientView r;
+        uint32_t people = engine_recipients(daemon_engine(), w->id, told);
 
-        for (uint32_t n = 0; engine_recipient(daemon_engine(), w->id, n, now, &r); n++)
-                if (r.worker && r.tier == v->tier && !r.declined && !r.owner && is_on(r.worker, now))
+        for (uint32_t n = 0; n < people; n++) {
+                const RecipientView *r = &told[n];
+
+                if (r->worker && r->tier == v->tier && !r->declined && !r->owner && is_on(r->worker, now))
                         return true;
+        }
         return false;
 }
 
@@ -675,12 +677,15 @@ static void judge_tiers(const Watch *w, const IncidentView *v, Now now)
 {
         /* Called again at the step itself; whoever comes on duty later and has had his call waits for the next. */
         uint64_t since = w->mark_us == world.now_us ? w->mark_seq : 0;
-        bool told[PEOPLE_MAX + 1] = {false};
-        RecipientView r;
+        uint32_t people = engine_recipients(daemon_engine(), w->id, told);
+        bool called_up[PEOPLE_MAX + 1] = {false};
 
-        for (uint32_t n = 0; engine_recipient(daemon_engine(), w->id, n, now, &r); n++)
-                if (r.worker <= PEOPLE_MAX)
-                        told[r.worker] = told[r.worker] || r.seq > since || r.declined || r.owner;
+        for (uint32_t n = 0; n < people; n++) {
+                const RecipientView *r = &told[n];
+
+                if (r->worker <= PEOPLE_MAX && (r->seq > since || r->declined || r->owner))
+                        called_up[r->worker] = true;
+        }
         CHECKED("I7: by D[k] everybody of the tiers up to k has been called");
         for (uint32_t id = 1; id < sim_registry->n_workers; id++) {
                 const Worker *who = registry_worker(sim_registry, id);
@@ -689,7 +694,7 @@ static void judge_tiers(const Watch *w, const IncidentView *v, Now now)
                 for (unsigned k = 1; who && k <= v->tier; k++)
                         wanted = wanted || (w->present[k - 1] && (w->roles[k - 1] & 1u << who->role) &&
                                                    !(v->unknown_source && k == tier_after(w, 0)));
-                if (wanted && !told[id] && id != v->owner && is_on(id, now) &&
+                if (wanted && !called_up[id] && id != v->owner && is_on(id, now) &&
                         roster_covers(sim_registry, who, v->grid, v->dwelling, v->resident))
                         broken("I7: by D[k] everybody of the tiers up to k has been called",
                                 "incident %" PRIu64 " tier %u: %s", w->id, v->tier, who->code);
@@ -811,7 +816,7 @@ void watch_turn(void)
                 id = engine_next_held(daemon_engine(), id)) {
                 Watch *w = watch_of(id);
 
-                ASSERT(engine_view(daemon_engine(), id, now, &v));
+                ASSERT(engine_view_numbers(daemon_engine(), id, now, &v));
                 if (!w)
                         continue;
                 if (w->resync || !w->state)
@@ -845,7 +850,7 @@ void watch_start(void)
 
                 if (!w->state || (w->state == STATE_CLOSED && w->last_seq <= disk_last_seq()))
                         continue;
-                there = engine_view(daemon_engine(), id, clock_now(), &v);
+                there = engine_view_numbers(daemon_engine(), id, clock_now(), &v);
                 if (w->last_seq > disk_last_seq() || world.history_lost ||
                         (other_boot && world.clocks_wrong))
                         w->resync = true;

@@ -64,12 +64,13 @@ static void alert_gone(Person *p, uint64_t incident)
 
 void people_alert(const PortAlert *pa)
 {
-        uint32_t i = person_of(pa->worker_code);
+        uint32_t i = pa->worker ? pa->worker - 1 : PEOPLE_MAX; /* as places.c numbers them; 0: a program */
         const char *needs;
         Alert *a;
 
         if (i == PEOPLE_MAX)
                 return;
+        ASSERT(i < n_people && str_equal(person_code(i), pa->worker_code));
         if (!pa->json) {
                 alert_gone(&people[i], pa->incident);
                 return;
@@ -122,8 +123,7 @@ static void alert_stale(Person *p, uint64_t incident)
 void people_reply(const char *worker, const char *json)
 {
         uint32_t i = person_of(worker);
-        unsigned long long incident = 0;
-        const char *s = strstr(json, "\"incident\":");
+        uint64_t incident = number_in(json, "\"incident\":");
 
         if (i == PEOPLE_MAX)
                 return;
@@ -133,7 +133,7 @@ void people_reply(const char *worker, const char *json)
                 world.accepts++;
         if (people[i].unanswered && strstr(json, people[i].duty_nonce))
                 people[i].unanswered = false;
-        if (s && sscanf(s + 11, "%llu", &incident) == 1 && strstr(json, "\"result\":\"stale\""))
+        if (strstr(json, "\"result\":\"stale\""))
                 alert_stale(&people[i], incident);
         learn(alert_of(&people[i], incident), json);
         if (incident && strstr(json, "still_burning"))

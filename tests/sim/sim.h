@@ -123,6 +123,7 @@ extern void (*fault_listener)(FaultKind, uint32_t occurrence);
 
 /* The agenda: calls fn(arg) when the true time has come; equal times in the order of asking. */
 void later(uint64_t after_us, void (*fn)(uint64_t arg), uint64_t arg);
+uint64_t number_in(const char *json, const char *member); /* behind it ("\"seq\":"); 0: none, or null */
 void trace(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 /* Ends the run: prints the invariant and the command that repeats it. */
 _Noreturn void broken(const char *invariant, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

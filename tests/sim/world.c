@@ -107,6 +107,16 @@ static Entry agenda_pop(void)
         return first;
 }
 
+uint64_t number_in(const char *json, const char *member)
+{
+        const char *p = strstr(json, member);
+        uint64_t n = 0;
+
+        for (p = p ? p + strlen(member) : ""; *p >= '0' && *p <= '9'; p++)
+                n = 10 * n + (uint64_t)(*p - '0');
+        return n;
+}
+
 void trace(const char *fmt, ...)
 {
         uint64_t s = world.now_us / USEC_PER_SEC;
