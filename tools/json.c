@@ -14,6 +14,7 @@ bool json_up(void)
 {
         if (db)
                 return true;
+        (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0); /* nobody asks, and each allocation takes a lock for it */
         if (sqlite3_open_v2(":memory:", &db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL) ==
                         SQLITE_OK &&
                 sqlite3_prepare_v2(db, "SELECT json_extract(?1,?2) WHERE json_valid(?1)", -1, &member,

@@ -42,7 +42,7 @@ static _Thread_local struct {
         bool valid;
         int64_t slot;
         int32_t utc_s;
-} offset;
+} offset, shown; /* now; a time that is shown, of which a list has many */
 
 /* C's division rounds towards zero; times before 1970 need the floor. b > 0. */
 static int64_t floor_div(int64_t a, int64_t b)
@@ -157,22 +157,43 @@ static void date_of(int64_t days, int64_t *ret_year, unsigned *ret_month, unsign
         *ret_year = year_of_era + era * 400 + (*ret_month <= 2);
 }
 
+static char *two_digits(char *p, unsigned value)
+{
+        p[0] = (char)('0' + value / 10 % 10);
+        p[1] = (char)('0' + value % 10);
+        return p + 2;
+}
+
 void clock_format_local(int64_t wall_us, char ret_text[20])
 {
         time_t s = (time_t)floor_div(wall_us, (int64_t)USEC_PER_SEC);
-        struct tm tm;
-        int64_t local_s = s, year;
+        int64_t slot = floor_div(wall_us, SLOT_US), local_s, year;
         unsigned month, day;
+        char *p = ret_text;
+        struct tm tm;
 
-        if (localtime_r(&s, &tm))
-                local_s += tm.tm_gmtoff;
+        if (!shown.valid || shown.slot != slot) {
+                shown.utc_s = localtime_r(&s, &tm) ? (int32_t)tm.tm_gmtoff : 0;
+                shown.slot = slot;
+                shown.valid = true;
+        }
+        local_s = s + shown.utc_s;
         int64_t days = floor_div(local_s, DAY_S);
         unsigned in_day = (unsigned)(local_s - days * DAY_S);
         date_of(days, &year, &month, &day);
         /* Four digits hold every year that a wall clock can mean; beyond, the nearest that fits. */
         year = year < 0 ? 0 : year > 9999 ? 9999 : year;
-        snprintf(ret_text, 20, "%04u-%02u-%02u %02u:%02u:%02u", (unsigned)year % 10000, month % 100,
-                day % 100, in_day / 3600 % 100, in_day / 60 % 60, in_day % 60);
+        p = two_digits(two_digits(p, (unsigned)year / 100), (unsigned)year % 100);
+        *p++ = '-';
+        p = two_digits(p, month);
+        *p++ = '-';
+        p = two_digits(p, day);
+        *p++ = ' ';
+        p = two_digits(p, in_day / 3600);
+        *p++ = ':';
+        p = two_digits(p, in_day / 60 % 60);
+        *p++ = ':';
+        *two_digits(p, in_day % 60) = '\0';
 }
 
 void clock_local(Now now, uint32_t *ret_weekday, uint32_t *ret_minute, uint32_t *ret_yyyymmdd)

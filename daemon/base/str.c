@@ -146,16 +146,43 @@ void str_i64(Str *s, int64_t value)
         str_u64(s, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
 }
 
+/* Stands for itself in JSON. */
+static bool json_plain(char c)
+{
+        return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
+/* Nearly all that is written is plain and fits: one pass. False: nothing was added. */
+static bool json_plain_add(Str *s, const char *text, size_t n)
+{
+        char *p = s->p + s->n;
+
+        if (s->full || s->cap < 3 || s->cap - s->n <= n + 2)
+                return false;
+        for (size_t i = 0; i < n; i++) {
+                if (!json_plain(text[i]))
+                        return false; /* its end is still where s->n says */
+                p[1 + i] = text[i];
+        }
+        p[0] = '"';
+        p[1 + n] = '"';
+        p[2 + n] = '\0';
+        s->n += n + 2;
+        return true;
+}
+
 void str_jsonn(Str *s, const char *text, size_t n)
 {
         size_t plain = 0; /* bytes that stand for themselves, not yet added */
 
+        if (json_plain_add(s, text, n))
+                return;
         str_addn(s, "\"", 1);
         while (plain < n && !s->full) {
                 size_t size = utf8_char(text + plain, n - plain);
                 unsigned char c = (unsigned char)text[plain];
 
-                if (size > 0 && c >= 0x20 && c != '"' && c != '\\' && c != 0x7f) {
+                if (size > 1 || (size == 1 && json_plain((char)c))) {
                         plain += size;
                         continue;
                 }

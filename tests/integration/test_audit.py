@@ -60,10 +60,13 @@ def test_names_are_masked_until_somebody_says_why(site):
     shown = site.daemon.ctl("audit", "--resident", "r101", "--unmask", "--role", "民政局", "--reason", "信访核查").stdout
     assert "张虚构" in shown
     looked = json.loads(site.daemon.ctl("--json", "audit", "--access", "--resident", "r101").stdout)
-    assert [(r["role"], r["reason"], r["resident"]) for r in looked] == [("民政局", "信访核查", "r101")]
-    assert json.loads(site.daemon.ctl("--json", "audit", "--access", "--resident", "r201").stdout) == []
+    assert [(r["role"], r["reason"], r["resident"], r["what"]) for r in looked] == [
+        ("民政局", "信访核查", "r101", "audit"), ("-", "-", "r101", "audit --access")], "who asks who has looked has looked too"
+    other = json.loads(site.daemon.ctl("--json", "audit", "--access", "--resident", "r201").stdout)
+    assert [r["resident"] for r in other] == ["r201"], "his own look, and nobody's before"
     site.daemon.ctl("audit", "--unmask", "--role", "街道", "--reason", "抽查")
-    assert len(json.loads(site.daemon.ctl("--json", "audit", "--access", "--resident", "r201").stdout)) == 1, \
+    other = json.loads(site.daemon.ctl("--json", "audit", "--access", "--resident", "r201", "--role", "区", "--reason", "检查").stdout)
+    assert [(r["role"], r["resident"] or "") for r in other] == [("-", "r201"), ("街道", ""), ("区", "r201")], \
         "whoever saw all saw this person"
     site.daemon.stop()
     refused = site.daemon.ctl("audit", "--unmask", "--role", "街道", "--reason", "抽查", check=False)
@@ -98,5 +101,5 @@ def test_every_way_to_a_name_leaves_a_row(site):
     site.daemon.ctl("export", "--pseudonymise")
     looked = json.loads(site.daemon.ctl("--json", "audit", "--access").stdout)
     assert [r["what"] for r in looked] == [f"show {incident}", "audit", "audit --events", "report", "report", "visits", "kpi",
-                                           "export"]
-    assert looked[0]["resident"] == "r101" and all(r["uid"] is not None and r["role"] == "街道" for r in looked[:-1])
+                                           "export", "audit --access"]
+    assert looked[0]["resident"] == "r101" and all(r["uid"] is not None and r["role"] == "街道" for r in looked[:-2])

@@ -107,6 +107,8 @@ def test_the_day_lists_every_case(community):
 def test_kpis_say_the_same_as_the_report(community):
     month, start, end = last_month()
     kpi, = json.loads(ctl(community, "--json", "kpi", "--month", month))
+    grids = [json.loads(line) for line in ctl(community, "--jsonl", "kpi", "--month", month, "--by", "grid").splitlines()]
+    assert any(g["never"] and g["p99_s"] is None for g in grids), "infinite, which no number of JSON is"
     urgent = [c for c in cases(community, start, end) if not c["test"] and c["class"] in STANDARD]
     assert kpi["urgent"] == len(urgent)
     assert kpi["not_attended"] == sum(c["arrived"] is None for c in urgent)

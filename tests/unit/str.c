@@ -193,6 +193,22 @@ static void test_json_full(void **state)
         }
 }
 
+/* What is plain is written in one go, when it fits with its quotes and NUL. */
+static void test_json_plain_full(void **state)
+{
+        for (size_t cap = 1; cap < 12; cap++) {
+                char buffer[12];
+                Str s = {.p = buffer, .cap = cap};
+                str_json(&s, "abc-123");
+                assert_int_equal(s.full, cap < 10);
+                assert_int_equal(strlen(buffer), s.n);
+                assert_memory_equal(buffer, "\"abc-123\"", s.n);
+                str_json(&s, "");
+                assert_int_equal(s.full, cap < 12);
+                assert_int_equal(strlen(buffer), s.n);
+        }
+}
+
 static void assert_number(double value, const char *want)
 {
         char buffer[512];
@@ -341,6 +357,7 @@ int main(void)
                 cmocka_unit_test(test_json),
                 cmocka_unit_test(test_json_of_broken_text),
                 cmocka_unit_test(test_json_full),
+                cmocka_unit_test(test_json_plain_full),
                 cmocka_unit_test(test_number),
                 cmocka_unit_test(test_number_ignores_the_locale),
                 cmocka_unit_test(test_equal_starts),

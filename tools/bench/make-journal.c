@@ -4,8 +4,9 @@
  *
  * For measurements and for reports of a community that does not exist: the registry (CSV files under FOLDER/registry),
  * and incidents spread over the months up to now, ten journal rows each, written through the store's own code, so
- * that chain, tree, figures and indexes are what the gateway would have written. Names are obviously invented. The same
- * seed gives the same story; salts differ.
+ * that chain, tree, figures and indexes are what the gateway would have written. The first bed of each grid has a
+ * restless device and calls four times as often as another. Names are obviously invented. The same seed gives the same
+ * story; salts differ.
  */
 #include "base/assert.h"
 #include "base/cleanup.h"
@@ -24,6 +25,7 @@
 #define GROUP_INCIDENTS 1500u /* in one transaction */
 #define BEDS_PER_GRID   40u
 #define ROWS_PER_CASE   10u
+#define RESTLESS        4u /* calls of the first bed of a grid, for each of another */
 
 typedef struct Make {
         const char *folder;
@@ -126,33 +128,68 @@ typedef struct Case {
         int64_t opened_us, accepted_us, arrived_us, resolved_us, closed_us; /* 0: not */
         unsigned tier;
         bool test;
+        uint8_t priority;
 } Case;
 
+/* As the gateway writes it: what came from outside stands in it as it came. */
 static void row(
-        Make *m, StoreTxn *t, const Case *c, JournalKind kind, int64_t t_us, bool worker, const char *more)
+        Make *m, StoreTxn *t, const Case *c, JournalKind kind, int64_t t_us, State state, const char *more)
 {
-        char body[512];
+        const bool worker = c->accepted_us && kind >= JOURNAL_NOTIFIED && kind <= JOURNAL_RESOLVED;
+        char body[1024];
         Str s = STR_BUFFER(body);
 
         str_addf(&s, "{\"device\":\"%s\",\"dwelling\":\"h%u\",\"resident\":\"r%u\",\"grid\":\"g%u\"",
                 c->source, c->bed, c->bed, c->grid);
-        if (worker)
+        if (worker || kind == JOURNAL_NOTIFIED || kind == JOURNAL_DELIVERED)
                 str_addf(&s, ",\"worker\":\"%s\"", c->worker_code);
-        str_addf(&s, ",\"class\":\"%s\",\"tier\":%u,\"round\":1%s}", class_word(c->class), c->tier, more);
+        str_addf(&s, ",\"class\":\"%s\",\"priority\":%u,\"state\":\"%s\",\"tier\":%u,\"round\":1%s}",
+                class_word(c->class), c->priority, state_word(state), c->tier, more);
         ASSERT(!s.full);
-        store_txn_journal(t, &(JournalRecord){.seq = ++m->seq,
-                                     .incident = c->id,
-                                     .kind = kind,
-                                     .t_us = t_us,
-                                     .tb_us = (uint64_t)(t_us - m->start_us) + 1,
-                                     .boot = m->db.boot,
-                                     .time_quality = 1,
-                                     .device = c->device,
-                                     .dwelling = c->dwelling,
-                                     .worker = worker ? c->worker : 0,
-                                     .grid = registry_dwelling(m->registry, c->dwelling)->grid,
-                                     .body = body,
-                                     .body_size = (uint32_t)s.n});
+        store_txn_journal(t,
+                &(JournalRecord){.seq = ++m->seq,
+                        .incident = c->id,
+                        .kind = kind,
+                        .t_us = t_us,
+                        .tb_us = (uint64_t)(t_us - m->start_us) + 1,
+                        .boot = m->db.boot,
+                        .time_quality = 1,
+                        .device = c->device,
+                        .dwelling = c->dwelling,
+                        .worker = worker || kind == JOURNAL_NOTIFIED || kind == JOURNAL_DELIVERED ? c->worker
+                                                                                                  : 0,
+                        .grid = registry_dwelling(m->registry, c->dwelling)->grid,
+                        .body = body,
+                        .body_size = (uint32_t)s.n});
+}
+
+static void row_act(
+        Make *m, StoreTxn *t, const Case *c, JournalKind kind, int64_t t_us, State state, const char *action)
+{
+        char more[512];
+        Str s = STR_BUFFER(more);
+        const char *who = c->accepted_us ? c->worker_code : "d01"; /* the desk, by telephone */
+        const char *nonce = kind == JOURNAL_ACCEPTED ? "a" : kind == JOURNAL_ARRIVED ? "b" : "c";
+
+        if (kind == JOURNAL_RESOLVED)
+                str_addf(&s, ",\"outcome\":\"%s\"", c->outcome);
+        str_addf(&s,
+                ",\"action\":\"%s\"%s,\"source\":\"%s\",\"id\":\"n%s%" PRIu64
+                "\",\"via\":\"mqtt\",\"payload\":"
+                "{\"incident\":%" PRIu64 ",\"action\":\"%s\",\"nonce\":\"n%s%" PRIu64 "\"",
+                action, kind == JOURNAL_ACCEPTED ? ",\"eta\":300" : "", who, nonce, c->id, c->id, action,
+                nonce, c->id);
+        str_add(&s, kind == JOURNAL_ACCEPTED ? ",\"eta\":300}" : "}");
+        ASSERT(!s.full);
+        row(m, t, c, kind, t_us, state, more);
+}
+
+static uint32_t bed_pick(Make *m)
+{
+        const uint64_t all = m->beds + (RESTLESS - 1) * (uint64_t)m->grids;
+        const uint64_t share = (uint64_t)(uniform(m) * (double)all);
+
+        return 1 + (uint32_t)(share < m->beds ? share : (share - m->beds) / (RESTLESS - 1) * BEDS_PER_GRID);
 }
 
 static void case_make(Make *m, Case *c, int64_t opened_us)
@@ -160,14 +197,16 @@ static void case_make(Make *m, Case *c, int64_t opened_us)
         const double kind = uniform(m), result = uniform(m);
         const int64_t second = (int64_t)USEC_PER_SEC;
 
-        *c = (Case){.id = ++m->incident,
-                .bed = 1 + (uint32_t)(uniform(m) * (double)m->beds),
-                .opened_us = opened_us};
+        *c = (Case){.id = ++m->incident, .bed = bed_pick(m), .opened_us = opened_us};
         c->class = kind < 0.55   ? CLASS_SOS
                    : kind < 0.60 ? CLASS_SMOKE
                    : kind < 0.70 ? CLASS_FALL
                    : kind < 0.90 ? CLASS_VITAL_URGENT
                                  : CLASS_FAULT;
+        c->priority = c->class == CLASS_FAULT          ? 4
+                      : c->class == CLASS_VITAL_URGENT ? 3
+                      : c->class == CLASS_FALL         ? 2
+                                                       : 1;
         c->test = c->class == CLASS_SOS && uniform(m) < 0.1;
         (void)snprintf(c->source, sizeof(c->source), "%s-%u",
                 c->class == CLASS_SMOKE || c->class == CLASS_FAULT ? "smoke"
@@ -197,19 +236,46 @@ static void case_make(Make *m, Case *c, int64_t opened_us)
         c->closed_us = c->resolved_us + 900 * second;
 }
 
+static void case_rows(Make *m, StoreTxn *t, const Case *c)
+{
+        const char *kind = c->class == CLASS_VITAL_URGENT ? "vital" : class_word(c->class);
+        char more[512];
+
+        (void)snprintf(more, sizeof(more),
+                ",\"reason\":\"opened\",\"kind\":\"%s\",\"source\":\"%s\",\"id\":\"e-%" PRIu64
+                "\",\"via\":\"mqtt\",\"device_time\":%.6f,\"payload\":{\"id\":\"e-%" PRIu64
+                "\",\"kind\":\"%s\"}",
+                kind, c->source, c->id, (double)c->opened_us / 1e6 - 0.2, c->id, kind);
+        row(m, t, c, JOURNAL_EVENT, c->opened_us, STATE_ALERTING, more);
+        row(m, t, c, JOURNAL_OPENED, c->opened_us, STATE_ALERTING, ",\"reason\":\"opened\"");
+        row(m, t, c, JOURNAL_NOTIFIED, c->opened_us, STATE_ALERTING,
+                ",\"channel\":\"app\",\"reason\":\"opened\"");
+        row(m, t, c, JOURNAL_DELIVERED, c->opened_us + 700000, STATE_ALERTING, ",\"channel\":\"app\"");
+        if (c->accepted_us) {
+                row(m, t, c, JOURNAL_SEEN, c->opened_us + 5000000, STATE_ALERTING, ",\"channel\":\"app\"");
+                row_act(m, t, c, JOURNAL_ACCEPTED, c->accepted_us, STATE_ACCEPTED, "accept");
+                row_act(m, t, c, JOURNAL_ARRIVED, c->arrived_us, STATE_ON_SCENE, "arrived");
+        } else
+                for (int i = 1; i <= 3; i++)
+                        row(m, t, c, JOURNAL_LOOP, c->opened_us + i * 120000000LL, STATE_ALERTING,
+                                ",\"reason\":\"loop\"");
+        row_act(m, t, c, JOURNAL_RESOLVED, c->resolved_us, STATE_RESOLVED, "resolve");
+        row(m, t, c, c->test ? JOURNAL_TEST : JOURNAL_CONDITION, c->resolved_us, STATE_RESOLVED, "");
+        (void)snprintf(more, sizeof(more),
+                ",\"outcome\":\"%s\",\"figures\":{\"attempts\":1,\"tiers\":%u,\"receipt_ms\":%u}",
+                c->outcome, c->tier, (unsigned)skewed(m, 12, 0.6));
+        row(m, t, c, JOURNAL_CLOSED, c->closed_us, STATE_CLOSED, more);
+}
+
 static void case_write(Make *m, StoreTxn *t, const Case *c)
 {
-        char more[128];
         StateRow state = {.id = c->id,
                 .group = c->class == CLASS_SMOKE   ? GROUP_FIRE
                          : c->class == CLASS_FAULT ? GROUP_FAULT
                                                    : GROUP_HELP,
                 .class = c->class,
                 .state = STATE_CLOSED,
-                .priority = c->class == CLASS_FAULT          ? 4
-                            : c->class == CLASS_VITAL_URGENT ? 3
-                            : c->class == CLASS_FALL         ? 2
-                                                             : 1,
+                .priority = c->priority,
                 .tier = (uint8_t)c->tier,
                 .round = 1,
                 .device = c->device,
@@ -224,24 +290,7 @@ static void case_write(Make *m, StoreTxn *t, const Case *c)
                 .closed_us = c->closed_us,
                 .boot = m->db.boot};
 
-        (void)snprintf(more, sizeof(more), ",\"id\":\"e-%" PRIu64 "\",\"via\":\"mqtt\",\"device_time\":%.6f",
-                c->id, (double)c->opened_us / 1e6 - 0.2);
-        row(m, t, c, JOURNAL_EVENT, c->opened_us, false, more);
-        row(m, t, c, JOURNAL_OPENED, c->opened_us, false, ",\"priority\":1,\"state\":\"alerting\"");
-        row(m, t, c, JOURNAL_NOTIFIED, c->opened_us, true, ",\"channel\":\"app\",\"reason\":\"opened\"");
-        row(m, t, c, JOURNAL_DELIVERED, c->opened_us + 700000, true, ",\"channel\":\"app\"");
-        if (c->accepted_us) {
-                row(m, t, c, JOURNAL_SEEN, c->opened_us + 5000000, true, ",\"channel\":\"app\"");
-                row(m, t, c, JOURNAL_ACCEPTED, c->accepted_us, true, ",\"state\":\"accepted\",\"eta\":300");
-                row(m, t, c, JOURNAL_ARRIVED, c->arrived_us, true, ",\"state\":\"on_scene\"");
-        } else
-                for (int i = 1; i <= 3; i++)
-                        row(m, t, c, JOURNAL_LOOP, c->opened_us + i * 120000000LL, false,
-                                ",\"reason\":\"loop\"");
-        (void)snprintf(more, sizeof(more), ",\"state\":\"resolved\",\"outcome\":\"%s\"", c->outcome);
-        row(m, t, c, JOURNAL_RESOLVED, c->resolved_us, c->accepted_us != 0, more);
-        row(m, t, c, c->test ? JOURNAL_TEST : JOURNAL_CONDITION, c->resolved_us, false, "");
-        row(m, t, c, JOURNAL_CLOSED, c->closed_us, false, ",\"state\":\"closed\"");
+        case_rows(m, t, c);
         (void)str_copy(state.source, sizeof(state.source), c->source);    /* as long */
         (void)str_copy(state.outcome, sizeof(state.outcome), c->outcome); /* fits */
         store_txn_state(t, &state);

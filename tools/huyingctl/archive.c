@@ -218,6 +218,6 @@ int verb_archive(Ctl *ctl, int argc, char **argv)
                 return EXIT_ERROR;
         }
         if (!ctl->option[OPTION_PSEUDONYMISE])
-                access_note(ctl, "archive");
+                access_note(ctl, "archive", "");
         return archive_write(ctl, audit, key, path, from, to);
 }

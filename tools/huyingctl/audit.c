@@ -4,11 +4,13 @@
 #include "tools/huyingctl/sheet.h"
 
 #include "base/assert.h"
+#include "base/idmap.h"
 #include "base/parse.h"
 #include "base/str.h"
 #include "protocols/codec/codec.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Listing {
@@ -139,32 +141,140 @@ static const SheetColumn event_columns[] = {{"seq", "序号", "SEQ", true}, {"ti
 
 #define EVENT_COLUMNS (sizeof(event_columns) / sizeof(event_columns[0]))
 
-static const char event_sql[] =
-        "SELECT j.seq, j.t, j.tq, j.kind, j.incident, g.code, d.code, v.code, w.code, json_extract(j.body, "
-        "'$.tier'),"
-        " json_extract(j.body, '$.channel'), json_extract(j.body, '$.reason'), json_extract(j.body, "
-        "'$.outcome'),"
-        " json_extract(j.body, '$.kind'), j.body FROM journal j LEFT JOIN grid g ON g.id = j.grid"
-        " LEFT JOIN dwelling d ON d.id = j.dwelling LEFT JOIN device v ON v.id = j.device"
-        " LEFT JOIN worker w ON w.id = j.worker WHERE ";
+/* What is shown of a row: what its body says in one piece, and the body itself where that may be shown too. */
+#define EVENT_SQL                                                                                           \
+        "SELECT j.seq, j.t, j.tq, j.kind, j.incident, j.grid, j.dwelling, j.device, j.worker,"              \
+        " json_extract(j.body, '$.tier', '$.channel', '$.reason', '$.outcome', '$.kind'), %s FROM "
+#define SAID 5 /* tier, channel, reason, outcome, kind */
+
+/* Codes by id, of what is retired too. Each is looked up once: joined to every row they were a quarter of its work. */
+typedef struct Codes {
+        const char *sql;
+        char **codes; /* by id; NULL: not looked up */
+        size_t n;
+} Codes;
+
+#define CODES_MAX (1u << 20)
+
+/* What bodies say, taken apart. Few different things are said, so what was seen lately is kept, by its hash. */
+typedef struct Said {
+        char *json, *texts[SAID]; /* json NULL: free; texts NULL: not said */
+} Said;
+
+#define SAID_KEPT 512u
+
+typedef struct Events {
+        const Ctl *ctl;
+        Audit *audit;
+        Sheet sheet;
+        bool plain;
+        Codes grids, dwellings, devices, workers;
+        Said said[SAID_KEPT];
+} Events;
+
+static bool code_row(void *userdata, const AuditCell *cells)
+{
+        char **ret = userdata;
+
+        *ret = strdup(text_cell(&cells[0]));
+        return false;
+}
+
+static const char *code_of(Audit *audit, Codes *c, const AuditCell *id)
+{
+        size_t at = (size_t)id->number;
+
+        if (id->null || id->number <= 0 || id->number >= CODES_MAX)
+                return "";
+        if (at >= c->n) {
+                size_t n = at < 128 ? 256 : 2 * at;
+
+                c->codes = realloc(c->codes, n * sizeof(char *));
+                ASSERT(c->codes);
+                memset(c->codes + c->n, 0, (n - c->n) * sizeof(char *));
+                c->n = n;
+        }
+        if (!c->codes[at]) {
+                (void)audit_query(
+                        audit, c->sql, id, 1, code_row, &c->codes[at]); /* unknown ones have none */
+                if (!c->codes[at])
+                        c->codes[at] = strdup("");
+                ASSERT(c->codes[at]);
+        }
+        return c->codes[at];
+}
+
+static void codes_free(Codes *c)
+{
+        for (size_t i = 0; i < c->n; i++)
+                free(c->codes[i]);
+        free(c->codes);
+        *c = (Codes){0};
+}
+
+static void said_free(Said *said)
+{
+        free(said->json);
+        for (unsigned i = 0; i < SAID; i++)
+                free(said->texts[i]);
+        *said = (Said){0};
+}
+
+typedef struct SaidFill {
+        Said *said;
+        unsigned n;
+} SaidFill;
+
+static void said_take(void *userdata, const char *key, const char *const *texts)
+{
+        SaidFill *fill = userdata;
+
+        if (fill->n < SAID && texts[0])
+                fill->said->texts[fill->n] = strdup(texts[0]);
+        fill->n++;
+}
+
+static const Said *said_of(Events *e, const AuditCell *cell)
+{
+        static const char *const element[] = {"$"};
+        static const Said nothing;
+        Said *said;
+
+        if (cell->null) /* lawfully erased */
+                return &nothing;
+        said = &e->said[idmap_hash(cell->text, cell->n) % SAID_KEPT];
+        if (said->json && str_equal(said->json, cell->text))
+                return said;
+        said_free(said);
+        said->json = strdup(cell->text);
+        ASSERT(said->json);
+        (void)json_each(
+                cell->text, cell->n, "$", element, 1, said_take, &(SaidFill){said, 0}); /* SQLite made it */
+        return said;
+}
 
 static bool event_row(void *userdata, const AuditCell *c)
 {
-        Listing *l = userdata;
+        Events *e = userdata;
         const char *kind = kind_known(c[3].number) ? journal_kind_word((JournalKind)c[3].number) : "?";
-        bool plain = l->ctl->json || l->ctl->option[OPTION_CSV] || l->ctl->option[OPTION_JSONL];
-        char when[20];
+        const Said *said = said_of(e, &c[9]);
+        char when[20], seq[24], incident[24] = "";
+        Str s = STR_BUFFER(seq), i = STR_BUFFER(incident);
 
         time_cell(&c[1], when);
-        sheet_row(l->sheet,
-                (const char *[]){c[0].text, when, c[2].number ? "yes" : "no",
-                        plain || kind[0] == '?' ? kind
-                                                : notice_journal_kind((JournalKind)c[3].number, false),
-                        text_cell(&c[4]), text_cell(&c[5]), text_cell(&c[6]), text_cell(&c[7]),
-                        text_cell(&c[8]), text_cell(&c[9]), text_cell(&c[10]), text_cell(&c[11]),
-                        text_cell(&c[12]),
+        str_i64(&s, c[0].number);
+        if (!c[4].null)
+                str_i64(&i, c[4].number);
+        sheet_row(&e->sheet,
+                (const char *[]){seq, when, c[2].number ? "yes" : "no",
+                        e->plain || kind[0] == '?' ? kind
+                                                   : notice_journal_kind((JournalKind)c[3].number, false),
+                        incident, code_of(e->audit, &e->grids, &c[5]),
+                        code_of(e->audit, &e->dwellings, &c[6]), code_of(e->audit, &e->devices, &c[7]),
+                        code_of(e->audit, &e->workers, &c[8]), said->texts[0], said->texts[1],
+                        said->texts[2], said->texts[3],
                         /* what people wrote may name others */
-                        l->ctl->unmasked ? text_cell(&c[14]) : text_cell(&c[13])});
+                        e->ctl->unmasked ? text_cell(&c[10]) : said->texts[4]});
         return true;
 }
 
@@ -193,35 +303,72 @@ static int event_range(const Ctl *ctl, Audit *audit, int64_t *ret_from, int64_t 
         return r;
 }
 
-static Exit events(const Ctl *ctl, Audit *audit)
+/*
+ * By an index rows come in its order: so their numbers alone are put in order (grouped, or the planner would make one
+ * of both and sort whole rows), and the rows then read in the order of the file, in which those of one incident stand
+ * together.
+ */
+static int events_read(Events *e, const Filter *f, int64_t from, int64_t to)
 {
+        AuditCell args[FILTER_ARGS_MAX + 2] = {{.number = from}, {.number = to}};
+        const char *body = e->ctl->unmasked ? "j.body" : "NULL";
         char sql[8192];
         Str s = STR_BUFFER(sql);
+
+        if (!f->indexed) {
+                str_addf(&s, EVENT_SQL "journal j WHERE j.seq BETWEEN ?1 AND ?2%s ORDER BY j.seq", body,
+                        f->where);
+                ASSERT(!s.full);
+                return audit_query_slices(
+                        e->audit, sql, (uint64_t)from, (uint64_t)to, f->args, f->n, event_row, e);
+        }
+        str_addf(&s,
+                EVENT_SQL
+                "(SELECT j.seq AS n FROM journal j WHERE +j.seq BETWEEN ?1 AND ?2%s GROUP BY j.seq)"
+                " CROSS JOIN journal j ON j.seq = n",
+                body, f->where);
+        ASSERT(!s.full);
+        memcpy(args + 2, f->args, sizeof(f->args));
+        return audit_query(e->audit, sql, args, f->n + 2, event_row, e);
+}
+
+static void events_free(Events *e)
+{
+        Codes *codes[] = {&e->grids, &e->dwellings, &e->devices, &e->workers};
+
+        sheet_deinit(&e->sheet);
+        for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+                codes_free(codes[i]);
+        for (size_t i = 0; i < SAID_KEPT; i++)
+                said_free(&e->said[i]);
+}
+
+static Exit events(const Ctl *ctl, Audit *audit)
+{
+        Events events = {.ctl = ctl,
+                .audit = audit,
+                .plain = ctl->json || ctl->option[OPTION_CSV] || ctl->option[OPTION_JSONL],
+                .grids = {.sql = "SELECT code FROM grid WHERE id = ?1"},
+                .dwellings = {.sql = "SELECT code FROM dwelling WHERE id = ?1"},
+                .devices = {.sql = "SELECT code FROM device WHERE id = ?1"},
+                .workers = {.sql = "SELECT code FROM worker WHERE id = ?1"}};
         int64_t from = 1, to = 0;
-        Sheet sheet;
         Filter f;
         Exit e = filter_events(ctl, &f);
         int r;
 
         if (e != EXIT_OK)
                 return e;
-        sheet_init(&sheet, event_columns, EVENT_COLUMNS, "");
+        sheet_init(&events.sheet, event_columns, EVENT_COLUMNS, "");
         r = event_range(ctl, audit, &from, &to);
-        str_addf(&s, "%s%sj.seq BETWEEN ?1 AND ?2%s ORDER BY j.seq", event_sql, f.indexed ? "+" : "",
-                f.where);
-        ASSERT(!s.full);
-        if (r == 0 && f.indexed) {
-                AuditCell args[FILTER_ARGS_MAX + 2] = {{.number = from}, {.number = to}};
-
-                memcpy(args + 2, f.args, sizeof(f.args));
-                r = audit_query(audit, sql, args, f.n + 2, event_row, &(Listing){ctl, &sheet});
-        } else if (r == 0)
-                r = audit_query_slices(audit, sql, (uint64_t)from, (uint64_t)to, f.args, f.n, event_row,
-                        &(Listing){ctl, &sheet});
-        e = r == 0 ? sheet_print(ctl, &sheet) : EXIT_ERROR;
+        audit_spell(audit, false);
+        if (r == 0)
+                r = events_read(&events, &f, from, to);
+        audit_spell(audit, true);
+        e = r == 0 ? sheet_print(ctl, &events.sheet) : EXIT_ERROR;
         if (r < 0)
                 complain("读不了记录", "%s", strerror(-r));
-        sheet_deinit(&sheet);
+        events_free(&events);
         return e;
 }
 
@@ -260,9 +407,11 @@ static Exit accesses(const Ctl *ctl, Audit *audit)
                 /* whoever saw a list of many saw this person too */
                 " AND (?1 = '' OR coalesce(json_extract(body, '$.resident'), ?1) = ?1)"
                 /* who was called, and asked to see readings or what has happened */
-                " UNION ALL SELECT seq, t, 'viewed', NULL, json_extract(body, '$.worker'), 'incident ' || incident,"
+                " UNION ALL SELECT seq, t, 'viewed', NULL, json_extract(body, '$.worker'), 'incident ' || "
+                "incident,"
                 " json_extract(body, '$.action'), json_extract(body, '$.resident') FROM journal INDEXED BY "
-                "journal_viewed WHERE kind = 61 AND (?1 = '' OR json_extract(body, '$.resident') = ?1) ORDER BY 1",
+                "journal_viewed WHERE kind = 61 AND (?1 = '' OR json_extract(body, '$.resident') = ?1) "
+                "ORDER BY 1",
                 &arg, 1, access_row, &(Listing){ctl, &sheet});
         e = r == 0 ? sheet_print(ctl, &sheet) : EXIT_ERROR;
         if (r < 0)
@@ -274,15 +423,20 @@ static Exit accesses(const Ctl *ctl, Audit *audit)
 int verb_audit(Ctl *ctl, int argc, char **argv)
 {
         _cleanup_(audit_freep) Audit *audit = NULL;
-        const char *resident = ctl->option[OPTION_RESIDENT];
+        const char *resident = ctl->option[OPTION_RESIDENT] ? ctl->option[OPTION_RESIDENT] : "";
+        const char *what = ctl->option[OPTION_ACCESS]   ? "audit --access"
+                           : ctl->option[OPTION_EVENTS] ? "audit --events"
+                                                        : "audit";
         Exit e = journal_open(ctl, &audit);
 
         if (e == EXIT_OK)
-                e = unmask(ctl, ctl->option[OPTION_EVENTS] ? "audit --events" : "audit",
-                        resident ? resident : "");
+                e = unmask(ctl, what, resident);
         if (e != EXIT_OK)
                 return e;
-        if (ctl->option[OPTION_ACCESS])
+        if (ctl->option[OPTION_ACCESS]) {
+                if (!ctl->unmasked) /* who looked at whom, and why, is about people too */
+                        access_note(ctl, what, resident);
                 return accesses(ctl, audit);
+        }
         return ctl->option[OPTION_EVENTS] ? events(ctl, audit) : incidents(ctl, audit);
 }

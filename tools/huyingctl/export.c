@@ -211,7 +211,7 @@ int verb_export(Ctl *ctl, int argc, char **argv)
         if (e != EXIT_OK)
                 return e;
         if (!ctl->option[OPTION_PSEUDONYMISE])
-                access_note(ctl, "export");
+                access_note(ctl, "export", "");
         r = proof_extent(audit, &first, &size);
         if (r == 0 && (size == 0 || from >= first + size)) {
                 complain("没有可导出的记录", "there are no such rows");

@@ -95,8 +95,9 @@ const char *name_shown(const Ctl *, const char *name, char *buffer, size_t cap);
 /* With --unmask: has the access journaled by the gateway, with --role and --reason, before anything is shown.
  * resident: whose data, "" when many. Without: EXIT_OK, and names stay masked. */
 Exit unmask(Ctl *, const char *what, const char *resident);
-/* What may name people was read without names being asked for (notes, in an export): journaled where the gateway runs. */
-void access_note(const Ctl *, const char *what);
+/* What may name people was read without names being asked for (notes, in an export; who has looked): journaled where the
+ * gateway runs. resident: whose data, "" when many. */
+void access_note(const Ctl *, const char *what, const char *resident);
 /* The journal, or a complaint. */
 Exit journal_open(const Ctl *, Audit **ret);
 

@@ -318,13 +318,6 @@ static bool name_row(void *userdata, const AuditCell *cells)
         return false;
 }
 
-/* What JSON cannot say as a number is null there: p97_5_s and "never" tell. */
-static void infinite(const Ctl *ctl, char text[24])
-{
-        if (ctl->json && str_equal(text, "∞"))
-                (void)str_copy(text, 24, "null");
-}
-
 typedef struct Care {
         char devices[24], available[16], overdue[24], canary[16], p50[24], p99[24];
 } Care;
@@ -353,8 +346,6 @@ static void care_fill(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup
         kpi_share(c.arrived, c.due, ret->canary);
         kpi_seconds(c.p50_ms, ret->p50);
         kpi_seconds(c.p99_ms, ret->p99);
-        infinite(ctl, ret->p50);
-        infinite(ctl, ret->p99);
 }
 
 static void milliseconds(int64_t ms, char ret[24])
@@ -384,10 +375,8 @@ static void kpi_row(const Ctl *ctl, Audit *audit, const Kpi *k, const KpiGroup *
                 (void)str_copy(who, sizeof(who), k->by == KPI_BY_ALL ? "全部" : "-"); /* fits */
         for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
                 (void)snprintf(n[i], sizeof(n[i]), "%" PRIu64, numbers[i]);
-        for (size_t i = 0; i < 4; i++) {
+        for (size_t i = 0; i < 4; i++)
                 kpi_seconds(kpi_percentile(g->accept_ms, g->n, percents[i]), p[i]);
-                infinite(ctl, p[i]);
-        }
         milliseconds(kpi_percentile(g->receipt_ms, g->n_receipt, 50), r50);
         milliseconds(kpi_percentile(g->receipt_ms, g->n_receipt, 99), r99);
         care_fill(ctl, audit, k, g, d, &care);

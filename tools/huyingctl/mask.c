@@ -81,12 +81,12 @@ Exit unmask(Ctl *ctl, const char *what, const char *resident)
         return EXIT_OK;
 }
 
-void access_note(const Ctl *ctl, const char *what)
+void access_note(const Ctl *ctl, const char *what, const char *resident)
 {
         _cleanup_(freep) char *json = NULL;
         const char *role = ctl->option[OPTION_ROLE], *reason = ctl->option[OPTION_REASON];
 
         if (bus_call(ctl, &json, "Access", "ssss", role && role[0] ? role : "-", reason && reason[0] ? reason : "-",
-                    what, "") != BUS_OK)
+                    what, resident) != BUS_OK)
                 complain("网关没有运行，这次查看没有记入台账", "the gateway does not run: that this was read is not recorded");
 }

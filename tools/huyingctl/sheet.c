@@ -16,38 +16,61 @@ void sheet_init(Sheet *s, const SheetColumn *columns, unsigned n_columns, const 
 {
         *s = (Sheet){.columns = columns, .n_columns = n_columns};
         (void)str_copy(s->title, sizeof(s->title), title); /* cut is fine */
+        ASSERT(n_columns <= SHEET_COLUMNS_MAX);
+        for (unsigned c = 0; c < n_columns; c++) {
+                Str head = STR_BUFFER(s->heads[c]);
+
+                str_addf(&head, "%s\"%s\":", c > 0 ? "," : "", columns[c].key);
+                ASSERT(!head.full);
+                s->head_sizes[c] = head.n;
+        }
 }
 
 void sheet_deinit(Sheet *s)
 {
-        for (size_t i = 0; i < s->n_rows * s->n_columns; i++)
-                free(s->cells[i]);
         free(s->cells);
+        free(s->text);
         s->cells = NULL;
-        s->n_rows = 0;
+        s->text = NULL;
+        s->n_rows = s->cap = s->n_text = s->text_cap = 0;
+}
+
+/* Where it stands in the text from now on. */
+static size_t text_take(Sheet *s, const char *cell)
+{
+        size_t size = strlen(cell) + 1, at;
+
+        if (s->text_cap - s->n_text < size + 1) {
+                s->text_cap = 2 * s->text_cap + size + 4096;
+                s->text = realloc(s->text, s->text_cap);
+                ASSERT(s->text);
+                if (s->n_text == 0)
+                        s->text[s->n_text++] = 0; /* what is nothing stands here */
+        }
+        at = s->n_text;
+        memcpy(s->text + at, cell, size);
+        s->n_text += size;
+        return at;
 }
 
 void sheet_row(Sheet *s, const char *const *cells)
 {
         if (s->n_rows == s->cap) {
                 s->cap = s->cap ? 2 * s->cap : 64;
-                s->cells = realloc(s->cells, s->cap * s->n_columns * sizeof(char *));
+                s->cells = realloc(s->cells, s->cap * s->n_columns * sizeof(s->cells[0]));
                 ASSERT(s->cells);
         }
-        for (unsigned c = 0; c < s->n_columns; c++) {
-                char **cell = &s->cells[s->n_rows * s->n_columns + c];
-
-                *cell = cells[c] && cells[c][0] ? strdup(cells[c]) : NULL;
-                ASSERT(*cell || !cells[c] || !cells[c][0]);
-        }
+        for (unsigned c = 0; c < s->n_columns; c++)
+                s->cells[s->n_rows * s->n_columns + c] =
+                        cells[c] && cells[c][0] ? text_take(s, cells[c]) : 0;
         s->n_rows++;
 }
 
 const char *sheet_cell(const Sheet *s, size_t row, unsigned column)
 {
-        const char *cell = s->cells[row * s->n_columns + column];
+        size_t at = s->cells[row * s->n_columns + column];
 
-        return cell ? cell : "";
+        return at ? s->text + at : "";
 }
 
 static void csv_cell(FILE *f, const char *text, bool number)
@@ -80,26 +103,44 @@ void sheet_csv(const Sheet *s, FILE *f)
         }
 }
 
+static bool number_is(const char *cell)
+{
+        return (cell[0] >= '0' && cell[0] <= '9') || cell[0] == '-';
+}
+
+#define CELL_MAX 65536u /* one that is longer is null */
+
 static void json_row(const Sheet *s, size_t row, FILE *f)
 {
-        char text[8192];
+        char text[2 * CELL_MAX];
+        Str str = STR_BUFFER(text);
 
-        (void)fputc('{', f);
+        str_addn(&str, "{", 1);
         for (unsigned c = 0; c < s->n_columns; c++) {
-                const char *cell = s->cells[row * s->n_columns + c];
-                Str str = STR_BUFFER(text);
+                const char *cell = sheet_cell(s, row, c);
+                size_t begin;
 
-                if (!cell || !s->columns[c].number)
-                        str_json(&str, cell);
-                else
+                if (str.n > CELL_MAX) {
+                        (void)fwrite(text, 1, str.n, f); /* sheet_print() looks whether all came out */
+                        str.n = 0;
+                }
+                str_addn(&str, s->heads[c],
+                        s->head_sizes[c]); /* formatted once: a third of a long answer's work */
+                begin = str.n;
+                if (!cell[0] || (s->columns[c].number && !number_is(cell)))
+                        str_addn(&str, "null", 4); /* ∞ too: "never" tells */
+                else if (s->columns[c].number)
                         str_add(&str, cell);
-                /* by pieces: formatting is a third of a long answer's work */
-                (void)fputs(c > 0 ? ",\"" : "\"", f);
-                (void)fputs(s->columns[c].key, f);
-                (void)fputs("\":", f);
-                (void)fputs(str.full ? "null" : text, f);
+                else
+                        str_json(&str, cell);
+                if (str.full) {
+                        str.n = begin;
+                        str.full = false;
+                        str_addn(&str, "null", 4);
+                }
         }
-        (void)fputc('}', f);
+        str_addn(&str, "}", 1);
+        (void)fwrite(text, 1, str.n, f); /* likewise */
 }
 
 void sheet_jsonl(const Sheet *s, FILE *f)

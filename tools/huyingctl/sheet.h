@@ -11,12 +11,18 @@ typedef struct SheetColumn {
         bool number;
 } SheetColumn;
 
+#define SHEET_COLUMNS_MAX 40u
+
 typedef struct Sheet {
         const SheetColumn *columns;
         unsigned n_columns;
-        char **cells; /* row by row; NULL: nothing known */
+        size_t *cells; /* row by row: where in text; 0: nothing known */
         size_t n_rows, cap;
+        char *text; /* of all cells, one behind the other */
+        size_t n_text, text_cap;
         char title[160];
+        char heads[SHEET_COLUMNS_MAX][32]; /* what stands before each cell in JSON */
+        size_t head_sizes[SHEET_COLUMNS_MAX];
 } Sheet;
 
 void sheet_init(Sheet *, const SheetColumn *columns, unsigned n_columns, const char *title);
