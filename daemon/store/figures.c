@@ -6,8 +6,8 @@
 
 /*
  * The owner is who has first accepted. All from the journal, so that an auditor can derive the same by himself. Times are milliseconds from receiving
- * (opening), but device_ms: from the device's own event time to receiving, where the device said one that is
- * plausible. NULL: it did not happen, or nobody can know. 10 EVENT, 20 OPENED, 21 TIER, 22 LOOP, 23 NOTIFIED,
+ * (opening), but device_ms: from the device's own event time to receiving, where the device of the event that opened it
+ * said one that is plausible: a press that joined later, and was long on its way, is no measure of the others. NULL: it did not happen, or nobody can know. 10 EVENT, 20 OPENED, 21 TIER, 22 LOOP, 23 NOTIFIED,
  * 25 DELIVERED, 27 ACCEPTED, 30 ARRIVED, 33 RESOLVED, 34 REOPENED, 35 CLOSED (when the device's receipt left stands in
  * no row of its own), 60 TEST.
  */
@@ -26,7 +26,8 @@ static const char kpi_sql[] =
         " coalesce(x_rounds, 0) + 1, coalesce(x_attempts, 0),"
         " CAST(coalesce(x_late, 0) AS INTEGER), coalesce(x_test, 0), i.outcome, x_receipt"
         " FROM incident i, (SELECT"
-        " min(CASE WHEN kind = 10 THEN json_extract(b, '$.device_time') END) AS x_device,"
+        " min(CASE WHEN kind = 10 AND seq < x_opening THEN json_extract(b, '$.device_time') END) AS "
+        "x_device,"
         " min(CASE WHEN kind = 23 THEN t END) AS x_called,"
         " min(CASE WHEN kind = 25 THEN t END) AS x_delivered,"
         " min(CASE WHEN kind = 27 THEN t END) AS x_accepted,"
@@ -39,7 +40,8 @@ static const char kpi_sql[] =
         " THEN t / 1000.0 - json_extract(b, '$.due') * 1000 END) AS x_late,"
         " max(kind = 60) AS x_test,"
         " max(CASE WHEN kind = 35 THEN json_extract(b, '$.figures.receipt_ms') END) AS x_receipt"
-        " FROM (SELECT kind, t, CASE WHEN json_valid(body) THEN body END AS b"
+        " FROM (SELECT seq, kind, t, CASE WHEN json_valid(body) THEN body END AS b,"
+        " (SELECT min(seq) FROM journal WHERE incident = ?1 AND kind = 20) AS x_opening"
         " FROM journal WHERE incident = ?1)) WHERE i.id = ?1";
 
 /* ?1 is the text, or the number when there is none. */
