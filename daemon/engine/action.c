@@ -174,7 +174,7 @@ static Answer act_release(Engine *e, const Act *a)
         }
         if (in->state == STATE_ON_SCENE)
                 for (unsigned i = 0; i < in->n_recipients; i++) {
-                        const Recipient *r = &in->recipients[i];
+                        const Recipient *r = recipient_at(in, i);
                         const Worker *w = registry_worker(e->registry, r->worker);
 
                         if (!w || r->worker == a->worker || !(r->flags & TOLD_ON_SITE) ||

@@ -66,9 +66,12 @@ static bool heap_agrees(const Engine *e, const Incident *in)
 
 static bool anybody_called(const Incident *in)
 {
-        for (unsigned i = 0; i < in->n_recipients; i++)
-                if (in->recipients[i].worker && in->recipients[i].seq >= in->round_seq)
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                const Recipient *r = recipient_at(in, i);
+
+                if (r->worker && r->seq >= in->round_seq)
                         return true;
+        }
         return false;
 }
 

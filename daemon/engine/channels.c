@@ -98,10 +98,8 @@ bool channel_call(Engine *e, Incident *in, Recipient *first, Reason reason)
                 return true;
         }
         r = recipient_get(in, worker, channel);
-        if (!r && in->n_recipients < RECIPIENTS_MAX) {
-                r = &in->recipients[in->n_recipients++];
+        if (!r && (r = recipient_push(e, in)))
                 *r = (Recipient){.worker = worker, .channel = channel, .tier = tier};
-        }
         if (r && !notice_call(e, in, r, reason))
                 return false;
         if (r)
@@ -115,9 +113,12 @@ bool channel_call(Engine *e, Incident *in, Recipient *first, Reason reason)
 bool recipient_delivered(const Incident *in, uint32_t worker)
 {
         ASSERT(worker);
-        for (unsigned i = 0; i < in->n_recipients; i++)
-                if (in->recipients[i].worker == worker && (in->recipients[i].flags & TOLD_DELIVERED))
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                const Recipient *r = recipient_at(in, i);
+
+                if (r->worker == worker && (r->flags & TOLD_DELIVERED))
                         return true;
+        }
         return false;
 }
 
@@ -127,7 +128,7 @@ bool recipient_failed(const Incident *in, uint32_t worker)
 
         ASSERT(worker);
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                const Recipient *r = &in->recipients[i];
+                const Recipient *r = recipient_at(in, i);
 
                 if (r->worker != worker || (r->channel >= CHANNEL_PERSON && r->seq < in->round_seq))
                         continue;
@@ -153,7 +154,7 @@ void channel_restore(Engine *e, const Incident *in, int64_t ahead_us)
 {
         ASSERT(in->id);
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                const Recipient *r = &in->recipients[i];
+                const Recipient *r = recipient_at(in, i);
                 WorkerState *w = r->channel >= CHANNEL_PERSON ? people_state(e, r->worker) : NULL;
                 int64_t at = r->sent_us - ahead_us, *last;
 
@@ -169,6 +170,6 @@ void channel_stop(Incident *in)
 {
         ASSERT(in->n_recipients <= RECIPIENTS_MAX);
         for (unsigned i = 0; i < in->n_recipients; i++)
-                in->recipients[i].flags &= (uint8_t)~TOLD_NEXT;
+                recipient_at(in, i)->flags &= (uint8_t)~TOLD_NEXT;
         in->pending &= (uint16_t)~PENDING_CHANNEL;
 }

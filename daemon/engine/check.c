@@ -66,7 +66,7 @@ static void check_facts(const Engine *e, const Incident *in)
         if (in->state == STATE_RESOLVED)
                 ASSERT(in->outcome[0] && in->resolved_wall);
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                const Recipient *r = &in->recipients[i];
+                const Recipient *r = recipient_at(in, i);
                 uint64_t bit = UINT64_C(1) << ((r->worker * CHANNEL_MAX + r->channel) % 64);
 
                 ASSERT(r->seq < e->next_seq);
@@ -74,8 +74,8 @@ static void check_facts(const Engine *e, const Incident *in)
                 ASSERT(r->channel < CHANNEL_MAX);
                 /* Nobody twice: two that are the same have the same bit, so only they need a closer look. */
                 for (unsigned j = 0; (bits & bit) && j < i; j++)
-                        ASSERT(in->recipients[j].worker != r->worker ||
-                                in->recipients[j].channel != r->channel);
+                        ASSERT(recipient_at(in, j)->worker != r->worker ||
+                                recipient_at(in, j)->channel != r->channel);
                 bits |= bit;
         }
 }
@@ -124,7 +124,7 @@ static void check_visits(const Engine *e)
 
 void engine_check(const Engine *e)
 {
-        uint32_t n = 0, open = 0, free = 0, in_heap = 0;
+        uint32_t n = 0, open = 0, free = 0, in_heap = 0, blocks = 0;
         uint64_t before = 0;
 
         ASSERT(e && e->next_seq >= 1);
@@ -137,6 +137,7 @@ void engine_check(const Engine *e)
                 n++;
                 open += state_open(in->state);
                 in_heap += e->heap.pos[in->slot] != 0;
+                blocks += (in->n_recipients + BLOCK_RECIPIENTS - 1u) / BLOCK_RECIPIENTS;
         }
         for (uint32_t slot = e->free; slot != NO_SLOT; slot = e->slots[slot].next, free++)
                 ASSERT(e->slots[slot].id == 0 && slot < e->high);
@@ -144,6 +145,9 @@ void engine_check(const Engine *e)
                 free += e->slots[slot].id == 0;
         ASSERT(n == e->n_used && open == e->open && in_heap == e->heap.n);
         ASSERT(n + free == e->high + OVERFLOWS);
+        for (const RecipientBlock *b = e->block_free; b; b = b->next)
+                blocks++;
+        ASSERT(blocks == e->blocks_high);
         ASSERT(e->keys_n <= e->limits.keys_max);
         check_visits(e);
 }

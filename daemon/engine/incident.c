@@ -724,7 +724,7 @@ static void reopen(Engine *e, Incident *in, int64_t at, Reason reason)
         for (unsigned i = 0; i < 3; i++)
                 in->press_us[i] = NEVER;
         for (unsigned i = 0; i < in->n_recipients; i++)
-                in->recipients[i].flags &= (uint8_t) ~(TOLD_HELPER | TOLD_ON_SITE | TOLD_FORMER);
+                recipient_at(in, i)->flags &= (uint8_t) ~(TOLD_HELPER | TOLD_ON_SITE | TOLD_FORMER);
         in->tier = plan_first(&in->plan);
         row = emit_timed(e, in, JOURNAL_REOPENED, at);
         row->reason = (uint8_t)reason;

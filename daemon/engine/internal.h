@@ -25,6 +25,7 @@
 #define SOURCES_MAX      4   /* devices that an incident remembers */
 #define TIER_PEOPLE_MAX  32  /* called in one tier */
 #define OVERFLOWS       (2 * GROUP_MAX) /* one open for each group, and the one closed in the same list */
+#define BLOCK_RECIPIENTS 8  /* most incidents are told to no more */
 #define WORKERS_MAX      16384
 #define FLOOD_KEYS       5                              /* new unknown sources … */
 #define FLOOD_US         ((int64_t)(10 * USEC_PER_MIN)) /* … in this time, then one flood incident */
@@ -125,6 +126,11 @@ typedef struct Recipient {
         uint8_t channel, tier, flags;
 } Recipient;
 
+typedef union RecipientBlock {
+        Recipient recipients[BLOCK_RECIPIENTS];
+        union RecipientBlock *next; /* free */
+} RecipientBlock;
+
 typedef struct Source {
         char code[CODE_SIZE];
         uint32_t device;
@@ -212,7 +218,7 @@ typedef struct Incident {
         uint32_t alert_index;
         int64_t due_wall[TIMER_MAX]; /* `undated`: what the row said, until the clock can be trusted */
         Source sources[SOURCES_MAX];
-        Recipient recipients[RECIPIENTS_MAX];
+        RecipientBlock *told[RECIPIENTS_MAX / BLOCK_RECIPIENTS]; /* recipient_at() */
 } Incident;
 
 struct Engine {
@@ -232,6 +238,8 @@ struct Engine {
         uint32_t free;          /* first free slot below `high` */
         uint32_t first, last;   /* in id order */
         uint32_t open, n_used;
+        RecipientBlock *blocks, *block_free; /* blocks from `blocks_high` on were never used */
+        uint32_t blocks_high;
         bool twins; /* two incidents may have one key: after a merge */
         IdMap by_id, by_key, by_dwelling;
         Heap heap;
@@ -310,6 +318,12 @@ Incident *table_first(const Engine *);
 Incident *table_next(const Engine *, const Incident *);
 Incident *place_first(const Engine *, uint32_t dwelling);
 Incident *place_next(const Engine *, const Incident *);
+Recipient *recipient_push(Engine *, Incident *); /* one more, all zero; NULL: full */
+static inline Recipient *recipient_at(const Incident *in, unsigned i)
+{
+        ASSERT(i < in->n_recipients);
+        return &in->told[i / BLOCK_RECIPIENTS]->recipients[i % BLOCK_RECIPIENTS];
+}
 void timer_set(Engine *, Incident *, Timer, int64_t due);
 static inline void timer_off(Engine *e, Incident *in, Timer t)
 {

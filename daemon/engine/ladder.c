@@ -171,7 +171,7 @@ void ladder_snapshot(const Engine *e, Incident *in, Class class)
 static bool channel_runs(const Incident *in, uint32_t worker)
 {
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                const Recipient *r = &in->recipients[i];
+                const Recipient *r = recipient_at(in, i);
 
                 if (r->worker == worker && r->channel >= CHANNEL_PERSON && r->seq >= in->round_seq &&
                         !(r->flags & TOLD_FAILED))
@@ -219,7 +219,7 @@ static bool group_empty(const Engine *e, Incident *in)
 static Reason why_empty(const Engine *e, Incident *in)
 {
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                const Recipient *r = &in->recipients[i];
+                const Recipient *r = recipient_at(in, i);
                 const Worker *w = registry_worker(e->registry, r->worker);
 
                 if (!w || !(r->flags & TOLD_DECLINED))
@@ -327,7 +327,7 @@ void ladder_round(Engine *e, Incident *in, int64_t at, uint64_t seq)
         in->round_seq = seq;
         in->receipt_done = in->skip_done = 0;
         for (unsigned i = 0; i < in->n_recipients; i++)
-                in->recipients[i].flags &= (uint8_t)~round;
+                recipient_at(in, i)->flags &= (uint8_t)~round;
         emit_state(e, in);
 }
 
@@ -494,7 +494,7 @@ static void receipt_due(Engine *e, Incident *in, int64_t due)
 
         timer_off(e, in, TIMER_RECEIPT);
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                Recipient *r = &in->recipients[i];
+                Recipient *r = recipient_at(in, i);
                 const Worker *w = registry_worker(e->registry, r->worker);
 
                 if (!w || r->channel >= CHANNEL_EXEC || r->tier < *newest_of(in) || r->tier > tier ||

@@ -131,8 +131,7 @@ static bool call_tier(Engine *e, Incident *in, uint8_t tier, Reason reason, bool
 
                         ASSERT(w);
                         accepts = role_rights(w->role) & RIGHT_ACCEPT;
-                        if (accepts == (helpers == 1) ||
-                                !(in->plan.tiers[tier - 1].roles & BIT(w->role)) ||
+                        if (accepts == (helpers == 1) || !(in->plan.tiers[tier - 1].roles & BIT(w->role)) ||
                                 !people_in_tier(e, in, w, tier) || !people_on_duty(e, id))
                                 continue;
                         n++;
@@ -188,19 +187,23 @@ static bool call_one(Engine *e, Incident *in, uint32_t worker, Reason reason)
 
 static bool call_helpers(Engine *e, Incident *in, Reason reason)
 {
-        for (unsigned i = 0; i < in->n_recipients; i++)
-                if ((in->recipients[i].flags & TOLD_HELPER) &&
-                        !call_one(e, in, in->recipients[i].worker, reason))
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                const Recipient *r = recipient_at(in, i);
+
+                if ((r->flags & TOLD_HELPER) && !call_one(e, in, r->worker, reason))
                         return false;
+        }
         return true;
 }
 
 static bool call_channels(Engine *e, Incident *in, Reason reason)
 {
-        for (unsigned i = 0; i < in->n_recipients; i++)
-                if ((in->recipients[i].flags & TOLD_NEXT) &&
-                        !channel_call(e, in, &in->recipients[i], reason))
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                Recipient *r = recipient_at(in, i);
+
+                if ((r->flags & TOLD_NEXT) && !channel_call(e, in, r, reason))
                         return false;
+        }
         return true;
 }
 

@@ -362,18 +362,24 @@ bool people_in_tier(const Engine *e, const Incident *in, const Worker *w, uint8_
 Recipient *recipient_get(Incident *in, uint32_t worker, uint8_t channel)
 {
         ASSERT(in->n_recipients <= RECIPIENTS_MAX);
-        for (unsigned i = 0; i < in->n_recipients; i++)
-                if (in->recipients[i].worker == worker && in->recipients[i].channel == channel)
-                        return &in->recipients[i];
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                Recipient *r = recipient_at(in, i);
+
+                if (r->worker == worker && r->channel == channel)
+                        return r;
+        }
         return NULL;
 }
 
 Recipient *recipient_of(Incident *in, uint32_t worker)
 {
         ASSERT(in->n_recipients <= RECIPIENTS_MAX);
-        for (unsigned i = 0; worker && i < in->n_recipients; i++)
-                if (in->recipients[i].worker == worker)
-                        return &in->recipients[i];
+        for (unsigned i = 0; worker && i < in->n_recipients; i++) {
+                Recipient *r = recipient_at(in, i);
+
+                if (r->worker == worker)
+                        return r;
+        }
         return NULL;
 }
 
@@ -387,10 +393,9 @@ Recipient *recipient_add(Engine *e, Incident *in, uint32_t worker, uint8_t tier)
 
         if (r)
                 return r;
-        if (in->n_recipients == RECIPIENTS_MAX)
-                return NULL;
-        r = &in->recipients[in->n_recipients++];
-        *r = (Recipient){.worker = worker, .channel = channel, .tier = tier};
+        r = recipient_push(e, in);
+        if (r)
+                *r = (Recipient){.worker = worker, .channel = channel, .tier = tier};
         return r;
 }
 
@@ -400,6 +405,6 @@ uint32_t recipients_helping(const Incident *in)
 
         ASSERT(in->n_recipients <= RECIPIENTS_MAX);
         for (unsigned i = 0; i < in->n_recipients; i++)
-                n += (in->recipients[i].flags & TOLD_HELPER) != 0;
+                n += (recipient_at(in, i)->flags & TOLD_HELPER) != 0;
         return n;
 }

@@ -164,9 +164,12 @@ static void wait_end(Engine *e, Incident *in)
 /* On each of his channels; nobody is told of one incident who does not fit into it. */
 static void part_set(Incident *in, uint32_t worker, uint8_t set, uint8_t clear)
 {
-        for (unsigned i = 0; i < in->n_recipients; i++)
-                if (in->recipients[i].worker == worker)
-                        in->recipients[i].flags = (uint8_t)((in->recipients[i].flags & ~clear) | set);
+        for (unsigned i = 0; i < in->n_recipients; i++) {
+                Recipient *r = recipient_at(in, i);
+
+                if (r->worker == worker)
+                        r->flags = (uint8_t)((r->flags & ~clear) | set);
+        }
 }
 
 /* Nobody has it any more; whoever had it stays informed, and may still say that it is done. */
@@ -657,7 +660,7 @@ void request_reopen(Engine *e, Incident *in, int64_t at, Reason reason)
         in->outcome[0] = '\0';
         in->resolved_wall = in->accepted_wall = in->arrived_wall = 0;
         for (unsigned i = 0; i < in->n_recipients; i++)
-                in->recipients[i].flags &= (uint8_t)~part;
+                recipient_at(in, i)->flags &= (uint8_t)~part;
         if (reason == REASON_DISSATISFIED && next)
                 in->tier = in->newest = next;
         row_timed(e, in, JOURNAL_REOPENED, at, reason);

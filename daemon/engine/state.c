@@ -142,7 +142,7 @@ static void put_people(Out *o, const Incident *in)
         }
         put(o, in->n_recipients, 2);
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                const Recipient *r = &in->recipients[i];
+                const Recipient *r = recipient_at(in, i);
 
                 put(o, r->worker, 4);
                 put(o, r->seq, 6);
@@ -368,8 +368,10 @@ static void get_times(In *i, Incident *in)
                 in->press_us[k] = (int64_t)get(i, 8);
 }
 
-static void get_people(In *i, Incident *in)
+static void get_people(Engine *e, In *i, Incident *in)
 {
+        uint32_t n;
+
         in->n_sources = (uint8_t)get(i, 1);
         if (in->n_sources > SOURCES_MAX) {
                 i->broken = true;
@@ -380,15 +382,16 @@ static void get_people(In *i, Incident *in)
                 in->sources[k].active = (uint16_t)get(i, i->version >= 2 ? 2 : 1);
                 get_text(i, in->sources[k].code, CODE_SIZE);
         }
-        in->n_recipients = (uint16_t)get(i, 2);
-        if (in->n_recipients > RECIPIENTS_MAX) {
+        n = (uint32_t)get(i, 2);
+        if (n > RECIPIENTS_MAX) {
                 i->broken = true;
                 return;
         }
-        for (unsigned k = 0; k < in->n_recipients; k++) {
-                Recipient *r = &in->recipients[k];
+        for (uint32_t k = 0; k < n; k++) {
+                Recipient *r = recipient_push(e, in);
                 uint8_t both;
 
+                ASSERT(r);
                 r->worker = (uint32_t)get(i, 4);
                 r->seq = get(i, 6);
                 r->sent_us = (int64_t)get(i, 6) * 1000;
@@ -486,7 +489,7 @@ static void request_adopt(Incident *in)
 }
 
 /* The rest of the blob after its head (version, offset, flags). */
-static void blob_read(In *i, Incident *in)
+static void blob_read(Engine *e, In *i, Incident *in)
 {
         uint8_t *small[] = {&in->key_type, &in->kind, &in->cond, &in->newest, &in->backup_tier,
                 &in->backup_newest, &in->accept_tier, &in->cause, &in->vital, &in->reason,
@@ -520,7 +523,7 @@ static void blob_read(In *i, Incident *in)
         get_text(i, in->event_id, sizeof(in->event_id));
         get_text(i, in->word, sizeof(in->word));
         get_text(i, in->handed_to, sizeof(in->handed_to));
-        get_people(i, in);
+        get_people(e, i, in);
         if (i->version >= 3)
                 get_figures(i, in);
         else
@@ -601,11 +604,13 @@ bool state_contradicts(const Incident *in)
         bool owned = in->state == STATE_ACCEPTED || in->state == STATE_ON_SCENE;
 
         for (unsigned i = 0; i < in->n_recipients; i++) {
-                if (!in->recipients[i].worker && in->recipients[i].channel != CHANNEL_EXEC)
+                const Recipient *r = recipient_at(in, i);
+
+                if (!r->worker && r->channel != CHANNEL_EXEC)
                         return true;
                 for (unsigned j = 0; j < i; j++)
-                        if (in->recipients[i].worker == in->recipients[j].worker &&
-                                in->recipients[i].channel == in->recipients[j].channel)
+                        if (recipient_at(in, j)->worker == r->worker &&
+                                recipient_at(in, j)->channel == r->channel)
                                 return true;
         }
         return in->state <= STATE_NONE || in->state >= STATE_CLOSED || in->class >= CLASS_MAX ||
@@ -629,8 +634,8 @@ static void seqs_limit(const Engine *e, Incident *in)
         uint64_t most = e->next_seq - 1 > in->last_seq ? e->next_seq - 1 : in->last_seq;
 
         for (unsigned i = 0; i < in->n_recipients; i++)
-                if (in->recipients[i].seq > most)
-                        in->recipients[i].seq = most;
+                if (recipient_at(in, i)->seq > most)
+                        recipient_at(in, i)->seq = most;
         if (in->flush_seq > most + 1)
                 in->flush_seq = 0;
 }
@@ -819,7 +824,7 @@ int state_decode(Engine *e, const StateRow *row, Incident **ret)
                 return ENGINE_E_FULL;
         columns_take(in, row);
         flags_set(in, flags);
-        blob_read(&i, in);
+        blob_read(e, &i, in);
         if (i.broken || i.at != i.n || state_contradicts(in) || offset > (INT64_C(1) << 60) ||
                 offset < -(INT64_C(1) << 60)) {
                 in->state = STATE_CLOSED; /* was never open: nothing is to be undone but the slot */

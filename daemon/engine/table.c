@@ -3,7 +3,8 @@
  * The incidents in memory: slots, the ways to find one, and the heap of deadlines.
  *
  * Slots from `high` on were never touched, so a quiet gateway uses the memory of the incidents that it has had
- * at one time, not of the table. The last GROUP_MAX slots are the overflow incidents, one a group: when the
+ * at one time, not of the table. Whom an incident is told to stands in blocks of a pool that has enough of them for
+ * every slot, and is used from its beginning in the same way. The last GROUP_MAX slots are the overflow incidents, one a group: when the
  * table is full, events of that group attach to it, and it calls people like any other.
  *
  * Lists: all incidents in id order (next, prev), those of one dwelling (place_next, place_prev). Maps: id, key
@@ -14,6 +15,10 @@
 #include "engine/internal.h"
 
 #include <string.h>
+
+#define BLOCKS_MAX (RECIPIENTS_MAX / BLOCK_RECIPIENTS)
+
+_Static_assert(RECIPIENTS_MAX % BLOCK_RECIPIENTS == 0, "a part of a block would not be used");
 
 static size_t padded(size_t n)
 {
@@ -31,7 +36,8 @@ size_t table_size(const Limits *limits)
 {
         uint32_t n = slot_count(limits);
 
-        return padded(n * sizeof(Incident)) + 3 * padded(idmap_size(n)) + padded(heap_size(n));
+        return padded(n * sizeof(Incident)) + padded(n * BLOCKS_MAX * sizeof(RecipientBlock)) +
+               3 * padded(idmap_size(n)) + padded(heap_size(n));
 }
 
 void table_init(Engine *e, char **memory)
@@ -42,6 +48,8 @@ void table_init(Engine *e, char **memory)
         e->n_slots = n;
         e->slots = (Incident *)(void *)p;
         p += padded(n * sizeof(Incident));
+        e->blocks = (RecipientBlock *)(void *)p;
+        p += padded(n * BLOCKS_MAX * sizeof(RecipientBlock));
         idmap_init(&e->by_id, p, n);
         p += padded(idmap_size(n));
         idmap_init(&e->by_key, p, n);
@@ -97,6 +105,39 @@ static void order_remove(Engine *e, Incident *in)
                 slot_at(e, in->next)->prev = in->prev;
 }
 
+Recipient *recipient_push(Engine *e, Incident *in)
+{
+        uint32_t n = in->n_recipients;
+        RecipientBlock **block = &in->told[n / BLOCK_RECIPIENTS];
+
+        ASSERT(in->id);
+        if (n == RECIPIENTS_MAX)
+                return NULL;
+        if (n % BLOCK_RECIPIENTS == 0) {
+                *block = e->block_free;
+                if (*block)
+                        e->block_free = (*block)->next;
+                else
+                        *block = &e->blocks[e->blocks_high++];
+                ASSERT(e->blocks_high <= e->n_slots * BLOCKS_MAX);
+        }
+        in->n_recipients++;
+        *recipient_at(in, n) = (Recipient){0};
+        return recipient_at(in, n);
+}
+
+static void recipients_drop(Engine *e, Incident *in)
+{
+        uint32_t n = (in->n_recipients + BLOCK_RECIPIENTS - 1u) / BLOCK_RECIPIENTS;
+
+        ASSERT(n <= BLOCKS_MAX);
+        while (n-- > 0) {
+                in->told[n]->next = e->block_free;
+                e->block_free = in->told[n];
+        }
+        in->n_recipients = 0;
+}
+
 static void bury_one(Engine *e)
 {
         for (Incident *in = table_first(e); in; in = table_next(e, in))
@@ -129,7 +170,7 @@ static Incident *slot_begin(Engine *e, uint32_t slot, uint64_t id, Group group)
         Incident *in = slot_at(e, slot);
 
         ASSERT(id > 0 && group < GROUP_MAX);
-        memset(in, 0, offsetof(Incident, recipients));
+        memset(in, 0, sizeof(*in));
         in->id = id;
         in->slot = slot;
         in->group = (uint8_t)group;
@@ -251,6 +292,7 @@ void table_free(Engine *e, Incident *in)
         heap_unset(&e->heap, in->slot);
         idmap_unset(&e->by_id, in->id);
         order_remove(e, in);
+        recipients_drop(e, in);
         in->id = 0;
         e->n_used--;
         if (in->overflow)

@@ -152,7 +152,7 @@ bool engine_recipient(const Engine *e, uint64_t incident, uint32_t n, Now now, R
         (void)now;
         if (!in || n >= in->n_recipients)
                 return false;
-        view_recipient(in, &in->recipients[n], ret);
+        view_recipient(in, recipient_at(in, n), ret);
         return true;
 }
 
@@ -163,7 +163,7 @@ uint32_t engine_recipients(const Engine *e, uint64_t incident, RecipientView ret
 
         ASSERT(ret && n <= RECIPIENTS_MAX);
         for (uint32_t i = 0; i < n; i++)
-                view_recipient(in, &in->recipients[i], &ret[i]);
+                view_recipient(in, recipient_at(in, i), &ret[i]);
         return n;
 }
 

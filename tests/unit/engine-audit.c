@@ -313,7 +313,7 @@ static void test_programs_are_nobody(void **state_)
         assert_int_equal(engine_open_count(k.engine), 1);
         k.unchecked_rows = true;
         for (unsigned i = 0; i < in->n_recipients; i++)
-                in->recipients[i].seq = in->round_seq - 1;
+                recipient_at(in, i)->seq = in->round_seq - 1;
         for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
                 kit_remove_worker(&k, all[i]);
         assert_true(audit(&k, 0));

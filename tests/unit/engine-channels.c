@@ -479,8 +479,9 @@ static void test_reopened_the_old_call_does_not_count(void **state_)
 /* When a person's phone was last rung there, from what the rows of all incidents say. */
 static void test_the_newest_of_what_rows_say(void **state_)
 {
-        Incident in = {.id = 1, .n_recipients = 1};
-        Recipient *r = &in.recipients[0];
+        RecipientBlock block = {0};
+        Incident in = {.id = 1, .n_recipients = 1, .told = {&block}};
+        Recipient *r = recipient_at(&in, 0);
         int64_t *last, now;
         Kit k;
 

@@ -176,6 +176,33 @@ static void test_a_list_that_is_full_goes_on_and_calls_each_once(void **state_)
         kit_end(&k);
 }
 
+/* 160 people take twenty blocks of the pool; the next matter has those of the one that has left the memory. */
+static void test_who_was_told_of_a_buried_matter_makes_room(void **state_)
+{
+        static Worker workers[CROWD];
+        static char codes[CROWD][16];
+        uint32_t most = 0;
+        Kit k;
+
+        crowd(&k, workers, codes);
+        for (unsigned round = 0; round < 4; round++) {
+                uint64_t id = engine_next_incident(k.engine);
+
+                press(&k, "sos-101", NULL);
+                at(&k, round * 3000.0 + 301); /* all five tiers of 32 */
+                act(&k, ACTION_ACCEPT, codes[5], id);
+                act(&k, ACTION_ARRIVED, codes[5], id);
+                resolve(&k, codes[5], id, "helped");
+                if (round == 0)
+                        most = k.engine->blocks_high;
+                assert_true(k.engine->blocks_high >= 20);
+                at(&k, round * 3000.0 + 3000);
+                assert_null(table_get(k.engine, id));
+        }
+        assert_int_equal(k.engine->blocks_high, most);
+        kit_end(&k);
+}
+
 static void test_many_incidents_at_once_are_all_called(void **state_)
 {
         Kit k;
@@ -478,6 +505,7 @@ int main(void)
                 cmocka_unit_test(test_what_a_device_of_the_overflow_says_later_belongs_to_it),
                 cmocka_unit_test(test_the_window_of_ids_forgets_the_oldest_first),
                 cmocka_unit_test(test_a_list_that_is_full_goes_on_and_calls_each_once),
+                cmocka_unit_test(test_who_was_told_of_a_buried_matter_makes_room),
                 cmocka_unit_test(test_many_incidents_at_once_are_all_called),
                 cmocka_unit_test(test_the_order_of_firing_is_due_priority_number),
                 cmocka_unit_test(test_the_same_calls_give_the_same_effects),
