@@ -9,10 +9,11 @@
 #include <string.h>
 
 /* Of three rows within NEAR_S the middle one goes: a fast device has its ten minutes too. */
-#define ROWS    20u
-#define SPAN_S  630 /* ten minutes, and the one before */
-#define AHEAD_S 300 /* a device's clock may be so much ahead */
-#define NEAR_S  20
+#define ROWS      20u
+#define ROWS_STEP 4u
+#define SPAN_S    630 /* ten minutes, and the one before */
+#define AHEAD_S   300 /* a device's clock may be so much ahead */
+#define NEAR_S    20
 
 typedef struct Row {
         uint16_t after_s; /* after the base */
@@ -22,8 +23,8 @@ typedef struct Row {
 
 typedef struct Person {
         int64_t base_s;
-        uint32_t n;
-        Row rows[ROWS];
+        uint16_t n, cap;
+        Row rows[]; /* up to ROWS: as many as the pace of his device has asked for */
 } Person;
 
 struct Recent {
@@ -68,6 +69,20 @@ static Person *person_of(Recent *r, uint32_t resident)
         return r->persons[resident];
 }
 
+/* Room for one row more. */
+static Person *person_grow(Recent *r, uint32_t resident)
+{
+        Person *p = r->persons[resident];
+
+        ASSERT(p->n < ROWS);
+        if (p->n == p->cap) {
+                p->cap = (uint16_t)(p->cap + ROWS_STEP);
+                p = r->persons[resident] = realloc(p, sizeof(*p) + p->cap * sizeof(p->rows[0]));
+                NEED_MEMORY(p);
+        }
+        return p;
+}
+
 /* Keeps what is not older than SPAN_S before t_s, and makes room. */
 static void person_advance(Person *p, int64_t t_s)
 {
@@ -79,7 +94,7 @@ static void person_advance(Person *p, int64_t t_s)
                 drop++;
         if (drop == 0 && p->n == ROWS)
                 drop = 1;
-        p->n -= drop;
+        p->n = (uint16_t)(p->n - drop);
         memmove(p->rows, p->rows + drop, p->n * sizeof(Row));
         if (p->n == 0)
                 p->base_s = t_s;
@@ -115,8 +130,9 @@ void recent_add(Recent *r, uint32_t resident, int64_t wall_us, int64_t now_us, c
                 }
         if (p->n >= 2 && row.after_s - p->rows[p->n - 2].after_s < NEAR_S)
                 p->n--;
+        p = person_grow(r, resident);
         p->rows[p->n++] = row;
-        ASSERT(p->n <= ROWS);
+        ASSERT(p->n <= p->cap);
 }
 
 void recent_forget(Recent *r, uint32_t resident)

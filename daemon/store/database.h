@@ -90,6 +90,8 @@ bool database_corrupt(int rc);
 /* "SQLITE_FULL (13): database or disk is full". */
 void database_why(const Database *, int rc, const char *what, char ret_why[DATABASE_WHY_SIZE]);
 
+/* Gives back the pages that have filled the cache; after what reads or writes many of them and then none. */
+void database_slim(Database *);
 /* PASSIVE. frames becomes 0 when everything was moved. */
 int database_checkpoint(Database *);
 /* Keys after 24 h, at most `rows`. *ret_more: there are more. */

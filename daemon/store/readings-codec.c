@@ -35,7 +35,7 @@
 #define ALL_BITS ((1u << VITAL_MAX) - 1)
 _Static_assert(VITAL_MAX <= 6, "a row has one byte for which values there are");
 #define WHOLE     0x40u /* with `has`: all differences but that of the temperature are in units, not in tenths */
-#define CAP_FIRST 224u /* thirty rows of five values: what a wristband says in a quarter of an hour */
+#define CAP_FIRST 40u /* a few rows; in a quarter of an hour a wristband says what takes a hundred bytes */
 #define CAP_STEP  64u
 
 /* Varints */

@@ -415,6 +415,7 @@ static void group_done(Store *s, uint32_t n)
                         registry_unref(s->registry);
                         s->registry = registry_ref(t->registry);
                         s->export_due_us = s->export_us = 0;
+                        database_slim(&s->db);
                 }
                 store_txn_free(t);
         }
