@@ -39,7 +39,7 @@ static bool vitals_text(const Looks *l, const StoreLook *look, char *json, size_
                                    .step_s = s->step_s,
                                    .n_steps = s->n_steps,
                                    .hours = s->hours,
-                                   .limits = r ? &r->limits : NULL,
+                                   .limits = r ? r->limits : NULL,
                                    .cell = cell_of,
                                    .userdata = look->series},
                 json, cap, ret_size);

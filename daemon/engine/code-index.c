@@ -9,8 +9,13 @@
 
 #define SEVERAL UINT32_MAX
 
+/* Ids by the hash of their codes, 0 is free; at most half of the places are taken, and nothing is ever taken out. */
+typedef struct CodeMap {
+        uint32_t *ids, mask;
+} CodeMap;
+
 typedef struct CodeIndex {
-        IdMap maps[CODE_KIND_MAX];
+        CodeMap maps[CODE_KIND_MAX];
         uint32_t *staff, n_staff; /* workers who are nobody's kin, by id */
         uint32_t *kin;   /* those of one resident: by the resident's dwelling (0: none), then by id … */
         uint32_t *first; /* … of dwelling d: from kin[first[d]] to before kin[first[d + 1]] */
@@ -50,12 +55,27 @@ static const char *kind_code(const Registry *r, CodeKind kind, uint32_t id)
         return NULL;
 }
 
-/* The n-th key under which a code may stand: the next one is tried when another code has the same hash. */
-static uint64_t key_of(const char *code, uint32_t attempt)
+static uint32_t places(const Registry *r, CodeKind kind)
 {
-        uint64_t hash = idmap_hash(code, strlen(code));
+        uint32_t n = 2;
 
-        return attempt == 0 ? hash : idmap_mix(hash, attempt);
+        ASSERT(kind_count(r, kind) <= UINT32_MAX / 4);
+        while (n < 2 * kind_count(r, kind))
+                n *= 2;
+        return n;
+}
+
+/* Where the code stands, or the free place where it would. An entry may have lost its code since. */
+static uint32_t *place_of(const CodeMap *map, const Registry *r, CodeKind kind, const char *code)
+{
+        uint32_t at = (uint32_t)idmap_hash(code, strlen(code)) & map->mask;
+
+        for (;; at = (at + 1) & map->mask) {
+                const char *other = map->ids[at] ? kind_code(r, kind, map->ids[at]) : NULL;
+
+                if (!map->ids[at] || (other && strcmp(other, code) == 0))
+                        return &map->ids[at];
+        }
 }
 
 size_t code_index_size(const Registry *r)
@@ -64,7 +84,7 @@ size_t code_index_size(const Registry *r)
 
         ASSERT(r);
         for (CodeKind kind = 0; kind < CODE_KIND_MAX; kind++)
-                size += aligned(idmap_size(kind_count(r, kind) + 1));
+                size += aligned(places(r, kind) * sizeof(uint32_t));
         return size +
                aligned(sizeof(uint32_t) * (2 * (size_t)r->n_workers + 2 * ((size_t)r->n_dwellings + 2)));
 }
@@ -111,24 +131,20 @@ void *code_index_build(void *memory, size_t size, const Registry *r)
 {
         CodeIndex *index = memory;
         char *next = (char *)memory + aligned(sizeof(CodeIndex));
-        uint32_t other;
 
         ASSERT(memory && (uintptr_t)memory % 16 == 0);
         ASSERT(size >= code_index_size(r));
         for (CodeKind kind = 0; kind < CODE_KIND_MAX; kind++) {
-                uint32_t n = kind_count(r, kind);
+                CodeMap *map = &index->maps[kind];
 
-                idmap_init(&index->maps[kind], next, n + 1);
-                next += aligned(idmap_size(n + 1));
-                for (uint32_t id = 1; id < n; id++) {
+                *map = (CodeMap){.ids = (uint32_t *)(void *)next, .mask = places(r, kind) - 1};
+                next += aligned(places(r, kind) * sizeof(uint32_t));
+                for (uint32_t id = 1, n = kind_count(r, kind); id < n; id++) {
                         const char *code = kind_code(r, kind, id);
-                        uint32_t attempt = 0;
+                        uint32_t *place = code ? place_of(map, r, kind, code) : NULL;
 
-                        if (!code)
-                                continue;
-                        while (idmap_get(&index->maps[kind], key_of(code, attempt), &other))
-                                attempt++;
-                        ASSERT(idmap_set(&index->maps[kind], key_of(code, attempt), id));
+                        if (place && !*place)
+                                *place = id;
                 }
         }
         places_build(index, (uint32_t *)(void *)next, r);
@@ -139,15 +155,11 @@ void *code_index_build(void *memory, size_t size, const Registry *r)
 uint32_t code_index_find(const Registry *r, CodeKind kind, const char *code)
 {
         const CodeIndex *index;
-        uint32_t id;
 
         ASSERT(r && kind < CODE_KIND_MAX);
         ASSERT(r->code_index && code);
         index = r->code_index;
-        for (uint32_t attempt = 0; idmap_get(&index->maps[kind], key_of(code, attempt), &id); attempt++)
-                if (strcmp(kind_code(r, kind, id), code) == 0)
-                        return id;
-        return 0;
+        return *place_of(&index->maps[kind], r, kind, code);
 }
 
 /* The first above `after` in an ascending list; 0: none. */

@@ -80,7 +80,7 @@ typedef struct Resident {
         const char *code, *name, *birth, *phone, *notes;
         uint32_t dwelling;
         uint32_t visits; /* a year, as agreed; 0: as the site has it; VISITS_NONE: none */
-        VitalLimits limits;
+        const VitalLimits *limits; /* never NULL; one for all who have the same */
 } Resident;
 
 typedef struct Device {
@@ -139,7 +139,8 @@ typedef struct Registry {
         PersonRule *rules;          /* sorted by resident and name; from [0] */
         uint32_t n_grids, n_dwellings, n_residents, n_devices, n_workers, n_duties, n_overrides, n_holidays, n_rules;
         void *code_index; /* store/registry: code → id */
-        void *pool;       /* the texts */
+        void *pool;       /* the texts, and sets of limits */
+        void *shared;     /* store/registry, while it is put together: what stands in the pool and may be wanted again */
         struct Registry *under; /* lends the texts and every array but devices; NULL: all is its own */
 } Registry;
 

@@ -462,7 +462,7 @@ static Judge begin(
 
         wait = wait > DELAY_MAX_DS ? DELAY_MAX_DS : wait;
         return (Judge){.e = e,
-                .limits = &resident->limits,
+                .limits = resident->limits,
                 .resident = p->resident,
                 .person = person,
                 .now = now_ds(e),

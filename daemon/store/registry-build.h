@@ -10,11 +10,15 @@ typedef struct RegistryCounts {
 
 #define REGISTRY_IDS_MAX 4000000u /* what a corrupt file may not talk us into allocating */
 
-/* Entries zeroed; limits of residents NAN. */
+/* Entries zeroed; residents have no limits. */
 Registry *registry_make(const RegistryCounts *);
 /* A copy of the text that lives as long as the registry. NULL gives "". */
 const char *registry_text(Registry *, const char *text);
 const char *registry_textn(Registry *, const char *text, size_t n);
+/* The same, and one copy for all who ask for these words: names of buildings, how to get in, what is to be known. */
+const char *registry_common(Registry *, const char *text);
+/* One copy for all who have the same. */
+const VitalLimits *registry_limits(Registry *, const VitalLimits *);
 /* Sorts the duties and builds the code index; once, when all entries stand. May be called again while building. */
 void registry_finish(Registry *);
 

@@ -257,9 +257,11 @@ static int date(Build *b, TableName t, size_t row, unsigned column, uint32_t *re
                 b->tables[t].columns[column].name);
 }
 
-static int limits(Build *b, size_t row, VitalLimits *ret)
+static int limits(Build *b, size_t row, const VitalLimits **ret)
 {
-        limits_clear(ret);
+        VitalLimits own;
+
+        limits_clear(&own);
         for (unsigned i = 0; i < 2 * VITAL_MAX; i++) {
                 unsigned column = RESIDENT_LIMITS + i;
                 const char *s = text(b, TABLE_RESIDENTS, row, column);
@@ -272,13 +274,14 @@ static int limits(Build *b, size_t row, VitalLimits *ret)
                                 "%s: \"%.20s\" is not a number from 0 to 1000",
                                 resident_columns[column].name, s);
                 if (i % 2 == 0)
-                        ret->min[i / 2] = value;
+                        own.min[i / 2] = value;
                 else
-                        ret->max[i / 2] = value;
-                if (i % 2 == 1 && !limits_sane(ret))
+                        own.max[i / 2] = value;
+                if (i % 2 == 1 && !limits_sane(&own))
                         return FAIL(b, TABLE_RESIDENTS, row, column, "%s: must be above %s",
                                 resident_columns[column].name, resident_columns[column - 1].name);
         }
+        *ret = registry_limits(b->registry, &own);
         return 0;
 }
 
@@ -571,10 +574,10 @@ static int dwelling_fill(Build *b, size_t row, Dwelling *d)
 {
         Registry *r = b->registry;
 
-        d->building = registry_text(r, text(b, TABLE_DWELLINGS, row, DWELLING_BUILDING));
-        d->floor = registry_text(r, text(b, TABLE_DWELLINGS, row, DWELLING_FLOOR));
+        d->building = registry_common(r, text(b, TABLE_DWELLINGS, row, DWELLING_BUILDING));
+        d->floor = registry_common(r, text(b, TABLE_DWELLINGS, row, DWELLING_FLOOR));
         d->address = registry_text(r, text(b, TABLE_DWELLINGS, row, DWELLING_ADDRESS));
-        d->access = registry_text(r, text(b, TABLE_DWELLINGS, row, DWELLING_ACCESS));
+        d->access = registry_common(r, text(b, TABLE_DWELLINGS, row, DWELLING_ACCESS));
         return reference(b, TABLE_DWELLINGS, row, DWELLING_GRID, CODE_GRID, &d->grid);
 }
 
@@ -600,9 +603,9 @@ static int resident_fill(Build *b, size_t row, Resident *p)
         int n;
 
         p->name = registry_text(r, text(b, TABLE_RESIDENTS, row, RESIDENT_NAME));
-        p->birth = registry_text(r, text(b, TABLE_RESIDENTS, row, RESIDENT_BIRTH));
+        p->birth = registry_common(r, text(b, TABLE_RESIDENTS, row, RESIDENT_BIRTH));
         p->phone = registry_text(r, text(b, TABLE_RESIDENTS, row, RESIDENT_PHONE));
-        p->notes = registry_text(r, text(b, TABLE_RESIDENTS, row, RESIDENT_NOTES));
+        p->notes = registry_common(r, text(b, TABLE_RESIDENTS, row, RESIDENT_NOTES));
         n = need(b, TABLE_RESIDENTS, row, RESIDENT_NAME);
         if (n == 0)
                 n = date(b, TABLE_RESIDENTS, row, RESIDENT_BIRTH, &birth);
@@ -631,7 +634,7 @@ static int device_fill(Build *b, size_t row, Device *d)
         }
         if (*profile && !str_code(profile))
                 return FAIL(b, TABLE_DEVICES, row, DEVICE_PROFILE, "profile: not a name of a profile");
-        d->profile = registry_text(b->registry, profile);
+        d->profile = registry_common(b->registry, profile);
         n = reference(b, TABLE_DEVICES, row, DEVICE_DWELLING, CODE_DWELLING, &d->dwelling);
         if (n == 0)
                 n = reference(b, TABLE_DEVICES, row, DEVICE_RESIDENT, CODE_RESIDENT, &d->resident);
@@ -707,7 +710,7 @@ static int channels_fill(Build *b, size_t row, Worker *w)
                                 "the "
                                 "configuration",
                                 word);
-        w->channels = registry_text(b->registry, s);
+        w->channels = registry_common(b->registry, s);
         return 0;
 }
 

@@ -76,7 +76,7 @@ static int resident_write(sqlite3_stmt *s, const Registry *r, uint32_t id)
         text(s, 6, p->phone);
         text(s, 7, p->notes);
         for (int v = 0; v < 2 * VITAL_MAX; v++) {
-                double value = v % 2 ? p->limits.max[v / 2] : p->limits.min[v / 2];
+                double value = v % 2 ? p->limits->max[v / 2] : p->limits->min[v / 2];
 
                 /* NAN becomes NULL: no limit. */
                 ASSERT(sqlite3_bind_double(s, 8 + v, value) == SQLITE_OK);
@@ -240,6 +240,12 @@ static const char *column_text(sqlite3_stmt *s, Registry *r, int column)
         return registry_textn(r, value, (size_t)sqlite3_column_bytes(s, column));
 }
 
+/* What many have in common. */
+static const char *column_common(sqlite3_stmt *s, Registry *r, int column)
+{
+        return registry_common(r, (const char *)sqlite3_column_text(s, column));
+}
+
 static uint32_t column_id(sqlite3_stmt *s, int column, uint32_t n)
 {
         sqlite3_int64 id = sqlite3_column_int64(s, column);
@@ -259,10 +265,10 @@ static bool dwelling_read(sqlite3_stmt *s, Registry *r, uint32_t id)
 {
         r->dwellings[id] = (Dwelling){.code = column_text(s, r, 1),
                 .grid = column_id(s, 2, r->n_grids),
-                .building = column_text(s, r, 3),
-                .floor = column_text(s, r, 4),
+                .building = column_common(s, r, 3),
+                .floor = column_common(s, r, 4),
                 .address = column_text(s, r, 5),
-                .access = column_text(s, r, 6)};
+                .access = column_common(s, r, 6)};
         return true;
 }
 
@@ -271,20 +277,22 @@ static bool resident_read(sqlite3_stmt *s, Registry *r, uint32_t id)
         Resident p = {.code = column_text(s, r, 1),
                 .dwelling = column_id(s, 2, r->n_dwellings),
                 .name = column_text(s, r, 3),
-                .birth = column_text(s, r, 4),
+                .birth = column_common(s, r, 4),
                 .phone = column_text(s, r, 5),
-                .notes = column_text(s, r, 6),
+                .notes = column_common(s, r, 6),
                 .visits = (uint32_t)sqlite3_column_int64(s, 7 + 2 * VITAL_MAX)};
+        VitalLimits limits;
 
         for (int v = 0; v < 2 * VITAL_MAX; v++) {
                 double value =
                         sqlite3_column_type(s, 7 + v) == SQLITE_NULL ? NAN : sqlite3_column_double(s, 7 + v);
 
                 if (v % 2)
-                        p.limits.max[v / 2] = value;
+                        limits.max[v / 2] = value;
                 else
-                        p.limits.min[v / 2] = value;
+                        limits.min[v / 2] = value;
         }
+        p.limits = registry_limits(r, &limits);
         r->residents[id] = p;
         return true;
 }
@@ -292,7 +300,7 @@ static bool resident_read(sqlite3_stmt *s, Registry *r, uint32_t id)
 static bool device_read(sqlite3_stmt *s, Registry *r, uint32_t id)
 {
         Device d = {.code = column_text(s, r, 1),
-                .profile = column_text(s, r, 3),
+                .profile = column_common(s, r, 3),
                 .dwelling = column_id(s, 4, r->n_dwellings),
                 .resident = column_id(s, 5, r->n_residents),
                 .beat_us = (uint64_t)sqlite3_column_int64(s, 6)};
@@ -320,8 +328,8 @@ static bool worker_read(sqlite3_stmt *s, Registry *r, uint32_t id)
         else if (w.scope == SCOPE_RESIDENT)
                 w.scope_id = column_id(s, 7, r->n_residents);
         else if (w.scope == SCOPE_BUILDING)
-                w.scope_building = column_text(s, r, 8);
-        w.channels = column_text(s, r, 9);
+                w.scope_building = column_common(s, r, 8);
+        w.channels = column_common(s, r, 9);
         r->workers[id] = w;
         return true;
 }

@@ -128,8 +128,8 @@ static void put_residents(Writer *w, const Registry *r)
                 put(w, p->notes);
                 put_number(w, p->dwelling);
                 for (int v = 0; v < VITAL_MAX; v++) {
-                        put_limit(w, p->limits.min[v]);
-                        put_limit(w, p->limits.max[v]);
+                        put_limit(w, p->limits->min[v]);
+                        put_limit(w, p->limits->max[v]);
                 }
                 put_number(w, p->visits);
                 end_row(w);
@@ -391,6 +391,12 @@ static const char *text(Reader *r, unsigned field)
         return registry_text(r->registry, r->fields[field]);
 }
 
+/* What many have in common. */
+static const char *common(Reader *r, unsigned field)
+{
+        return registry_common(r->registry, r->fields[field]);
+}
+
 /* The id and the code that each entry begins with. */
 static uint32_t entry(Reader *r, uint32_t n, const char **ret_code)
 {
@@ -410,15 +416,17 @@ static void row_resident(Reader *r)
         Resident *p = &g->residents[id];
         Resident q = {.code = code,
                 .name = text(r, 3),
-                .birth = text(r, 4),
+                .birth = common(r, 4),
                 .phone = text(r, 5),
-                .notes = text(r, 6),
+                .notes = common(r, 6),
                 .dwelling = (uint32_t)number(r, 7, g->n_dwellings - 1)};
+        VitalLimits limits;
 
         for (unsigned v = 0; v < VITAL_MAX; v++) {
-                q.limits.min[v] = limit(r, 8 + 2 * v);
-                q.limits.max[v] = limit(r, 9 + 2 * v);
+                limits.min[v] = limit(r, 8 + 2 * v);
+                limits.max[v] = limit(r, 9 + 2 * v);
         }
+        q.limits = registry_limits(g, &limits);
         if (r->n_fields > 8 + 2 * VITAL_MAX) /* an older export has none */
                 q.visits = (uint32_t)number(r, 8 + 2 * VITAL_MAX, VISITS_NONE);
         if (!r->failed)
@@ -447,9 +455,9 @@ static void row_worker(Reader *r)
         else if (w.scope == SCOPE_RESIDENT)
                 w.scope_id = (uint32_t)number(r, 8, g->n_residents - 1);
         else if (w.scope == SCOPE_BUILDING)
-                w.scope_building = text(r, 9);
+                w.scope_building = common(r, 9);
         if (r->n_fields > 10) /* an export of an earlier version has none */
-                w.channels = text(r, 10);
+                w.channels = common(r, 10);
         if (!r->failed)
                 g->workers[id] = w;
 }
@@ -468,10 +476,10 @@ static void row_place(Reader *r, bool grid)
                         g->grids[id] = p;
         } else {
                 Dwelling d = {.code = code,
-                        .building = text(r, 3),
-                        .floor = text(r, 4),
+                        .building = common(r, 3),
+                        .floor = common(r, 4),
                         .address = text(r, 5),
-                        .access = text(r, 6),
+                        .access = common(r, 6),
                         .grid = (uint32_t)number(r, 7, g->n_grids - 1)};
 
                 if (!r->failed)
@@ -485,7 +493,7 @@ static void row_device(Reader *r)
         const char *code;
         uint32_t id = entry(r, g->n_devices, &code);
         Device d = {.code = code,
-                .profile = text(r, 3),
+                .profile = common(r, 3),
                 .dwelling = (uint32_t)number(r, 5, g->n_dwellings - 1),
                 .resident = (uint32_t)number(r, 6, g->n_residents - 1),
                 .beat_us = number(r, 7, UINT64_MAX)};

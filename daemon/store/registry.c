@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/idmap.h"
 #include "base/str.h"
 #include "engine/code-index.h"
 #include "store/registry-build.h"
@@ -19,8 +20,18 @@
 typedef struct Chunk {
         struct Chunk *next;
         size_t n, cap;
-        char bytes[];
+        _Alignas(8) char bytes[];
 } Chunk;
+
+typedef struct SharedEntry {
+        const char *bytes; /* NULL: free */
+        uint32_t n, hash;
+} SharedEntry;
+
+typedef struct Shared {
+        SharedEntry *entries;
+        uint32_t n, cap; /* a power of two */
+} Shared;
 
 static void *must_calloc(size_t n, size_t size)
 {
@@ -47,6 +58,7 @@ bool limits_sane(const VitalLimits *l)
 Registry *registry_make(const RegistryCounts *n)
 {
         Registry *r = must_calloc(1, sizeof(*r));
+        VitalLimits none;
 
         ASSERT(n->grids && n->dwellings && n->residents && n->devices && n->workers);
         r->n_ref = 1;
@@ -68,8 +80,10 @@ Registry *registry_make(const RegistryCounts *n)
         r->overrides = must_calloc(n->overrides + 1, sizeof(Override));
         r->holidays = must_calloc(n->holidays + 1, sizeof(Holiday));
         r->rules = must_calloc(n->rules + 1, sizeof(PersonRule));
-        for (uint32_t i = 0; i < n->residents; i++)
-                limits_clear(&r->residents[i].limits);
+        limits_clear(&none);
+        r->residents[0].limits = registry_limits(r, &none);
+        for (uint32_t i = 1; i < n->residents; i++)
+                r->residents[i].limits = r->residents[0].limits;
         return r;
 }
 
@@ -87,6 +101,16 @@ Registry *registry_ref(Registry *r)
         ASSERT(r && __atomic_load_n(&r->n_ref, __ATOMIC_RELAXED) > 0);
         (void)__atomic_add_fetch(&r->n_ref, 1, __ATOMIC_RELAXED); /* the new count is of no interest */
         return r;
+}
+
+static void shared_free(Registry *r)
+{
+        Shared *s = r->shared;
+
+        if (s)
+                free(s->entries);
+        free(s);
+        r->shared = NULL;
 }
 
 Registry *registry_unref(Registry *r)
@@ -113,32 +137,101 @@ Registry *registry_unref(Registry *r)
         registry_unref(r->under);
         free(r->devices);
         free(r->code_index);
+        shared_free(r);
         free(r);
         return NULL;
 }
 
-const char *registry_textn(Registry *r, const char *text, size_t n)
+/* n bytes of the pool, at a multiple of `align`. */
+static char *pool_take(Registry *r, size_t n, size_t align)
 {
         Chunk *c = r->pool;
-        char *to;
+        size_t at = c ? (c->n + align - 1) / align * align : 0;
 
-        ASSERT(text || n == 0);
-        if (n == 0)
-                return "";
-        if (!c || c->cap - c->n < n + 1) {
-                size_t cap = n + 1 > CHUNK_BYTES ? n + 1 : CHUNK_BYTES;
+        if (!c || at + n > c->cap) {
+                size_t cap = n > CHUNK_BYTES ? n : CHUNK_BYTES;
 
                 c = must_calloc(1, sizeof(*c) + cap);
                 c->cap = cap;
                 c->next = r->pool;
                 r->pool = c;
+                at = 0;
         }
-        to = c->bytes + c->n;
+        c->n = at + n;
+        ASSERT(c->n <= c->cap && (uintptr_t)(c->bytes + at) % align == 0);
+        return c->bytes + at;
+}
+
+const char *registry_textn(Registry *r, const char *text, size_t n)
+{
+        char *to;
+
+        ASSERT(text || n == 0);
+        if (n == 0)
+                return "";
+        to = pool_take(r, n + 1, 1);
         memcpy(to, text, n);
         to[n] = 0;
-        c->n += n + 1;
-        ASSERT(c->n <= c->cap);
         return to;
+}
+
+/* The entry of these bytes, or the free one where they belong. */
+static SharedEntry *shared_entry(Shared *s, uint32_t hash, const void *bytes, size_t n)
+{
+        uint32_t at = hash & (s->cap - 1);
+
+        ASSERT(s->n < s->cap);
+        while (s->entries[at].bytes && (s->entries[at].hash != hash || s->entries[at].n != n ||
+                                               memcmp(s->entries[at].bytes, bytes, n) != 0))
+                at = (at + 1) & (s->cap - 1);
+        return &s->entries[at];
+}
+
+/* Makes room: at most half of the places are taken. */
+static Shared *shared_of(Registry *r)
+{
+        Shared *s = r->shared, old;
+
+        if (!s)
+                s = r->shared = must_calloc(1, sizeof(Shared));
+        if (2 * s->n < s->cap)
+                return s;
+        old = *s;
+        s->cap = old.cap ? old.cap * 2 : 64;
+        s->entries = must_calloc(s->cap, sizeof(SharedEntry));
+        for (uint32_t i = 0; i < old.cap; i++)
+                if (old.entries[i].bytes)
+                        *shared_entry(s, old.entries[i].hash, old.entries[i].bytes, old.entries[i].n) =
+                                old.entries[i];
+        free(old.entries);
+        return s;
+}
+
+static const void *shared(Registry *r, const void *bytes, size_t n, size_t align)
+{
+        uint32_t hash = (uint32_t)idmap_hash(bytes, n);
+        Shared *s = shared_of(r);
+        SharedEntry *entry = shared_entry(s, hash, bytes, n);
+        char *to;
+
+        ASSERT(n > 0 && n <= UINT32_MAX);
+        if (entry->bytes)
+                return entry->bytes;
+        to = pool_take(r, n, align);
+        memcpy(to, bytes, n);
+        *entry = (SharedEntry){.bytes = to, .n = (uint32_t)n, .hash = hash};
+        s->n++;
+        return to;
+}
+
+const char *registry_common(Registry *r, const char *text)
+{
+        return text && *text ? shared(r, text, strlen(text) + 1, 1) : "";
+}
+
+const VitalLimits *registry_limits(Registry *r, const VitalLimits *limits)
+{
+        return shared(r, limits, sizeof(*limits), _Alignof(VitalLimits));
 }
 
 const char *registry_text(Registry *r, const char *text)
@@ -190,6 +283,7 @@ void registry_finish(Registry *r)
         void *memory = NULL;
 
         ASSERT(r->n_ref == 1);
+        shared_free(r);
         free(r->code_index);
         r->code_index = NULL;
         NEED_MEMORY(posix_memalign(&memory, 16, size) == 0);
@@ -218,7 +312,7 @@ static Registry *registry_over(Registry *under, bool more)
         *r = *under;
         r->n_ref = 1;
         r->under = registry_ref(under);
-        r->pool = NULL;
+        r->pool = r->shared = NULL;
         r->code_index = NULL;
         r->n_devices = under->n_devices + more;
         r->devices = must_calloc(r->n_devices, sizeof(Device));
@@ -249,12 +343,13 @@ int registry_bind(Registry **ret, Registry *previous, const char *device, const 
         r = registry_over(previous, id == previous->n_devices);
         d = &r->devices[id];
         if (is_new)
-                *d = (Device){
-                        .code = registry_text(r, device), .profile = registry_text(r, profile), .class = c};
+                *d = (Device){.code = registry_text(r, device),
+                        .profile = registry_common(r, profile),
+                        .class = c};
         else if (class && class[0])
                 d->class = c;
         if (!is_new && profile && profile[0])
-                d->profile = registry_text(r, profile);
+                d->profile = registry_common(r, profile);
         d->dwelling = dwelling;
         d->resident = resident;
         registry_finish(r);

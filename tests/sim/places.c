@@ -97,19 +97,19 @@ bool person_is_plain(const char *code)
 void places_build(void)
 {
         static Registry registry;
+        static VitalLimits limits;
         static Config config;
         static void *index;
 
         if (index)
                 return;
+        for (int v = 0; v < VITAL_MAX; v++)
+                limits.min[v] = limits.max[v] = (double)NAN;
+        limits.max[VITAL_HR] = 120;
+        limits.min[VITAL_HR] = 50;
+        limits.min[VITAL_SPO2] = 93;
         for (uint32_t r = 1; r < COUNT(residents); r++)
-                for (int v = 0; v < VITAL_MAX; v++)
-                        residents[r].limits.min[v] = residents[r].limits.max[v] = (double)NAN;
-        for (uint32_t r = 1; r < COUNT(residents); r++) {
-                residents[r].limits.max[VITAL_HR] = 120;
-                residents[r].limits.min[VITAL_HR] = 50;
-                residents[r].limits.min[VITAL_SPO2] = 93;
-        }
+                residents[r].limits = &limits;
         registry = (Registry){.n_ref = 1,
                 .grids = grids,
                 .dwellings = dwellings,

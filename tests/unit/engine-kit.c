@@ -154,11 +154,12 @@ static void policy_defaults(Policy *p)
 
 static void limits_defaults(void)
 {
-        const VitalLimits none = {{NAN, NAN, NAN, NAN, NAN, NAN}, {NAN, NAN, NAN, NAN, NAN, NAN}};
+        static const VitalLimits none = {{NAN, NAN, NAN, NAN, NAN, NAN}, {NAN, NAN, NAN, NAN, NAN, NAN}};
+        static const VitalLimits some = {{50, 92, 90, 50, 35.5, NAN}, {120, NAN, 180, 110, 38.5, NAN}};
 
         for (unsigned i = 0; i < sizeof(residents) / sizeof(residents[0]); i++)
-                residents[i].limits = none;
-        residents[1].limits = (VitalLimits){{50, 92, 90, 50, 35.5, NAN}, {120, NAN, 180, 110, 38.5, NAN}};
+                residents[i].limits = &none;
+        residents[1].limits = &some;
 }
 
 void kit_index(Kit *k)

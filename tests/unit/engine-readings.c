@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 static Resident people[16];
+static VitalLimits limits_101; /* of people[1] */
 static Device devices[16];
 
 static void begin(Kit *k, bool rate, bool score)
@@ -22,6 +23,8 @@ static void begin(Kit *k, bool rate, bool score)
         kit_policy(k);
         memcpy(people, k->registry.residents, k->registry.n_residents * sizeof(Resident));
         memcpy(devices, k->registry.devices, k->registry.n_devices * sizeof(Device));
+        limits_101 = *people[1].limits;
+        people[1].limits = &limits_101;
         k->registry.residents = people;
         k->registry.devices = devices;
         roster_changed(k);
@@ -30,8 +33,8 @@ static void begin(Kit *k, bool rate, bool score)
 
 static void limits(Vital vital, double min, double max)
 {
-        people[1].limits.min[vital] = min;
-        people[1].limits.max[vital] = max;
+        limits_101.min[vital] = min;
+        limits_101.max[vital] = max;
 }
 
 /* Of the wristband in 101; NAN: does not say. */
@@ -332,7 +335,8 @@ static void test_the_band_is_given_to_another_while_a_reading_waits(void **state
                 begin(&k, false, false);
                 k.limits.devices_max = 5;
                 kit_restart(&k);
-                people[6] = (Resident){.code = "r999", .name = "钱虚构", .dwelling = 1};
+                people[6] =
+                        (Resident){.code = "r999", .name = "钱虚构", .dwelling = 1, .limits = &limits_101};
                 k.registry.n_residents = 7;
                 kit_index(&k);
                 roster_changed(&k);

@@ -30,6 +30,7 @@ static int teardown(void **state)
 static Registry *sample(void)
 {
         Registry *r = registry_make(&(RegistryCounts){4, 3, 3, 4, 6, 2, 2, 1, 2});
+        VitalLimits limits;
 
         r->grids[1] = (Grid){"g1", "一号\n\"网格\", 甲", 0};
         r->grids[3] = (Grid){"g3", "x", 1};
@@ -45,9 +46,10 @@ static Registry *sample(void)
                 .phone = "1",
                 .notes = "a,b",
                 .dwelling = 2};
-        limits_clear(&r->residents[1].limits);
-        r->residents[1].limits.min[VITAL_TEMP] = 35.1;
-        r->residents[1].limits.max[VITAL_HR] = 1.0 / 3;
+        limits_clear(&limits);
+        limits.min[VITAL_TEMP] = 35.1;
+        limits.max[VITAL_HR] = 1.0 / 3;
+        r->residents[1].limits = registry_limits(r, &limits);
         r->devices[3] = (Device){.code = "sos-1",
                 .profile = "",
                 .class = DEVICE_SMOKE,
@@ -166,8 +168,8 @@ static void same(const Registry *a, const Registry *b)
                 same_text(p->notes, q->notes);
                 assert_int_equal(p->dwelling, q->dwelling);
                 for (int v = 0; v < VITAL_MAX; v++) {
-                        same_limit(p->limits.min[v], q->limits.min[v]);
-                        same_limit(p->limits.max[v], q->limits.max[v]);
+                        same_limit(p->limits->min[v], q->limits->min[v]);
+                        same_limit(p->limits->max[v], q->limits->max[v]);
                 }
         }
         for (uint32_t i = 1; i < a->n_devices; i++) {

@@ -103,10 +103,10 @@ static void test_good(void **state)
         assert_non_null(p);
         assert_string_equal(p->notes, "独居, 听力弱");
         assert_string_equal(p->birth, "1940-02-29");
-        assert_true(p->limits.min[VITAL_HR] == 50 && p->limits.max[VITAL_HR] == 120);
-        assert_true(p->limits.min[VITAL_SPO2] == 90 && isnan(p->limits.max[VITAL_SPO2]));
-        assert_true(isnan(p->limits.min[VITAL_TEMP]) && p->limits.max[VITAL_TEMP] == 38.5);
-        assert_true(isnan(p->limits.min[VITAL_RESP]) && isnan(p->limits.max[VITAL_RESP]));
+        assert_true(p->limits->min[VITAL_HR] == 50 && p->limits->max[VITAL_HR] == 120);
+        assert_true(p->limits->min[VITAL_SPO2] == 90 && isnan(p->limits->max[VITAL_SPO2]));
+        assert_true(isnan(p->limits->min[VITAL_TEMP]) && p->limits->max[VITAL_TEMP] == 38.5);
+        assert_true(isnan(p->limits->min[VITAL_RESP]) && isnan(p->limits->max[VITAL_RESP]));
         assert_string_equal(registry_resident(r, registry_resident_id(r, "r102"))->phone, "");
 
         id = registry_device_id(r, "band-101");
@@ -552,6 +552,42 @@ static void test_many(void **state)
         registry_unref(r);
 }
 
+/* What many have in common stands once; what is one person's own is his, whatever stands beside it. */
+static void test_common(void **state)
+{
+        static char text[1 << 18];
+        Str s = STR_BUFFER(text);
+        const Resident *last = NULL;
+        Registry *r;
+
+        str_add(&s, "resident,dwelling,name,birth,phone,notes,hr_min,hr_max\nr101,101,张虚构,,,,,\n");
+        for (int i = 0; i < 2000; i++)
+                if (i % 2)
+                        str_addf(&s, "p%d,101,张虚构,,,独居,50,120\n", i);
+                else
+                        str_addf(&s, "p%d,101,张虚构,,,独居 %d,%d,\n", i, i, 1 + i % 100);
+        assert_false(s.full);
+        write_text("residents.csv", text);
+        r = read_good(NULL);
+        for (int i = 0; i < 2000; i++) {
+                char code[16], notes[32];
+                const Resident *p;
+
+                (void)snprintf(code, sizeof(code), "p%d", i);
+                (void)snprintf(notes, sizeof(notes), i % 2 ? "独居" : "独居 %d", i);
+                p = registry_resident(r, registry_resident_id(r, code));
+                assert_non_null(p);
+                assert_string_equal(p->notes, notes);
+                assert_true(p->limits->min[VITAL_HR] == (i % 2 ? 50 : 1 + i % 100));
+                assert_true(i % 2 ? p->limits->max[VITAL_HR] == 120 : isnan(p->limits->max[VITAL_HR]));
+                if (i % 2 && last)
+                        assert_true(p->limits == last->limits && p->notes == last->notes);
+                if (i % 2)
+                        last = p;
+        }
+        registry_unref(r);
+}
+
 static void refused_bind(
         Registry *r, const char *device, const char *class, const char *home, const char *why)
 {
@@ -625,6 +661,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_ambiguous, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_long, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_many, setup, teardown),
+                cmocka_unit_test_setup_teardown(test_common, setup, teardown),
                 cmocka_unit_test_setup_teardown(test_bind, setup, teardown),
         };
 

@@ -509,7 +509,8 @@ static void test_visits(void **state)
         Store *s = open_good(&start);
         Care care;
 
-        registry->residents[1] = (Resident){.code = "r101", .name = "", .birth = "", .phone = "", .notes = ""};
+        registry->residents[1] = (Resident){
+                .code = "r101", .name = "", .birth = "", .phone = "", .notes = "", .limits = registry->residents[0].limits};
         registry_finish(registry);
         cares_from(store_cares(s), 1790000000000000);
         store_txn_registry(t, registry);
@@ -563,8 +564,10 @@ static void test_erasure_reaches_what_is_in_no_incident(void **state)
         StoreStart start;
         Store *s = open_good(&start);
 
-        registry->residents[1] = (Resident){.code = "r101", .name = "", .birth = "", .phone = "", .notes = ""};
-        registry->residents[2] = (Resident){.code = "r102", .name = "", .birth = "", .phone = "", .notes = ""};
+        registry->residents[1] = (Resident){
+                .code = "r101", .name = "", .birth = "", .phone = "", .notes = "", .limits = registry->residents[0].limits};
+        registry->residents[2] = (Resident){
+                .code = "r102", .name = "", .birth = "", .phone = "", .notes = "", .limits = registry->residents[0].limits};
         registry_finish(registry);
         store_txn_registry(t, registry);
         registry_unref(registry);

@@ -76,7 +76,7 @@ static Exit read_files(
                                  .step_s = series->step_s,
                                  .n_steps = series->n_steps,
                                  .hours = series->hours,
-                                 .limits = &r->limits,
+                                 .limits = r->limits,
                                  .cell = cell_of,
                                  .userdata = series},
                     json, VIEW_JSON_MAX, &n))
