@@ -28,7 +28,8 @@
 #define SHOWN_MAX    64u
 #define BEDS_TOUCHED 16u
 #define SOON_US      (200 * USEC_PER_MSEC)
-#define PACE_US      (50 * USEC_PER_MSEC) /* between two: a long list must not keep alarms waiting */
+#define PACE_US      (50 * USEC_PER_MSEC) /* between two: a long list must not keep alarms waiting, … */
+#define PACE_BED_US  (USEC_PER_MSEC / 2)  /* … and is the more work the longer it is */
 #define LOOK_US      (10 * USEC_PER_MIN)
 
 struct DayFeed {
@@ -52,6 +53,7 @@ struct DayFeed {
         uint32_t n_entries;
         uint64_t need; /* of the picture that is held; 0: none is */
         uint32_t held; /* whose */
+        uint64_t pace_us; /* what comes after it waits so long */
         char json[DAY_JSON_MAX];
 };
 
@@ -319,6 +321,7 @@ static void take(DayFeed *f, uint32_t worker)
         }
         ASSERT(day_json(&day, f->json, sizeof(f->json), &n)); /* fits: DAY_JSON_MAX */
         f->held = worker;
+        f->pace_us = PACE_US + day.n_beds * PACE_BED_US;
         f->need = engine_next_seq(f->engine) - 1;
 }
 
@@ -378,7 +381,7 @@ static void go_on(DayFeed *f)
         if (turn_released(f->turn) >= f->need)
                 say(f);
         f->timed = true;
-        (void)f->host->timer_set(f->timer, PACE_US); /* fails only when the loop has ended */
+        (void)f->host->timer_set(f->timer, f->pace_us); /* fails only when the loop has ended */
 }
 
 static void on_timer(void *userdata)

@@ -32,7 +32,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define MAGIC       0x31746867696c6668ull /* another layout: another number */
+#define MAGIC       0x32746867696c6668ull /* another layout or digest: another number */
 #define SUSPECTS    32u
 #define CRASHES_MAX 2u
 
@@ -56,6 +56,7 @@ struct Inflight {
         uint64_t digest; /* in hand */
         uint32_t
                 depth; /* a full inbox runs the turn from within an adapter: the outer message stands for both */
+        uint32_t n_suspects; /* places of the page that may be taken */
         bool found; /* bytes hold what was found at the start, until the first begin */
 };
 
@@ -63,16 +64,17 @@ struct Inflight {
 static uint64_t message_digest(
         InflightStage stage, EventVia via, const char *who, const void *bytes, size_t n)
 {
-        uint64_t h = idmap_mix(idmap_hash(who, strlen(who)), (uint64_t)via * 2 + (uint64_t)stage);
+        uint64_t h = idmap_digest((uint64_t)via * 2 + (uint64_t)stage, who, strlen(who));
 
-        return idmap_mix(h, idmap_hash(bytes, n > LIMIT_BODY ? LIMIT_BODY : n)) | 1;
+        return idmap_digest(h, bytes, n > LIMIT_BODY ? LIMIT_BODY : n) | 1;
 }
 
-static Suspect *suspect_find(Page *p, uint64_t digest)
+/* Nearly always there are none, and this is asked for every message. */
+static Suspect *suspect_find(const Inflight *in, uint64_t digest)
 {
-        for (uint32_t i = 0; i < SUSPECTS; i++)
-                if (p->suspects[i].digest == digest)
-                        return &p->suspects[i];
+        for (uint32_t i = 0; i < in->n_suspects; i++)
+                if (in->page->suspects[i].digest == digest)
+                        return &in->page->suspects[i];
         return NULL;
 }
 
@@ -90,12 +92,20 @@ static Suspect *suspect_new(Page *p)
         return oldest;
 }
 
+static void suspects_count(Inflight *in)
+{
+        in->n_suspects = SUSPECTS;
+        while (in->n_suspects > 0 && in->page->suspects[in->n_suspects - 1].digest == 0)
+                in->n_suspects--;
+}
+
 /* What the last process left behind. */
 static void page_look(Inflight *in)
 {
         Page *p = in->page;
         Suspect *s;
 
+        in->n_suspects = SUSPECTS;
         if (p->magic != MAGIC) {
                 memset(p, 0, sizeof(*p));
                 p->magic = MAGIC;
@@ -107,7 +117,7 @@ static void page_look(Inflight *in)
                 p->busy = 0;
                 return;
         }
-        s = suspect_find(p, p->digest);
+        s = suspect_find(in, p->digest);
         if (!s) {
                 s = suspect_new(p);
                 *s = (Suspect){.digest = p->digest};
@@ -142,6 +152,7 @@ int inflight_open(Inflight **ret, const char *directory)
                 return error_origin(-errno);
         in->page = map;
         page_look(in);
+        suspects_count(in);
         *ret = TAKE_PTR(in);
         return 0;
 }
@@ -160,7 +171,7 @@ bool inflight_begin(
 {
         Page *p = in->page;
         uint64_t digest = message_digest(stage, via, who, bytes, n);
-        const Suspect *s = suspect_find(p, digest);
+        const Suspect *s = suspect_find(in, digest);
 
         ASSERT(via < VIA_MAX);
         ASSERT((in->depth > 0) == (p->busy != 0));
@@ -191,7 +202,7 @@ void inflight_end(Inflight *in)
                 return;
         atomic_signal_fence(memory_order_seq_cst);
         in->page->busy = 0;
-        s = suspect_find(in->page, in->digest);
+        s = suspect_find(in, in->digest);
         if (s)
                 *s = (Suspect){0};
 }

@@ -514,7 +514,8 @@ uint64_t turn_run(Turn *t)
                 uint64_t n;
                 int r;
 
-                expire(t, now);
+                if (engine_deadline(t->engine) <= now.boot_us)
+                        expire(t, now);
                 guarded = guard(t, event);
                 r = engine_step(t->engine, event, now, &t->list);
                 number_note(t);

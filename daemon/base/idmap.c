@@ -11,6 +11,8 @@
 
 #include "base/assert.h"
 
+#include <string.h>
+
 /* The finaliser of splitmix64 (Vigna, public domain): each bit of the input moves half of the output's. */
 static uint64_t scramble(uint64_t x)
 {
@@ -110,6 +112,21 @@ uint64_t idmap_mix(uint64_t a, uint64_t b)
         uint64_t mixed = scramble(scramble(a + 0x9e3779b97f4a7c15ull) + b);
 
         return mixed != 0 ? mixed : 1;
+}
+
+uint64_t idmap_digest(uint64_t secret, const void *bytes, size_t n)
+{
+        const unsigned char *p = bytes;
+        uint64_t hash = secret + n, word = 0;
+
+        for (; n >= 8; n -= 8, p += 8) {
+                memcpy(&word, p, 8);
+                hash = scramble(hash ^ word);
+        }
+        word = 0;
+        for (size_t i = 0; i < n; i++)
+                word |= (uint64_t)p[i] << 8 * i;
+        return scramble(hash ^ word);
 }
 
 uint64_t idmap_hash(const void *bytes, size_t n)

@@ -31,3 +31,5 @@ void idmap_unset(IdMap *, uint64_t key); /* absent: no effect */
 /* A mix of two numbers (or a string) to a non-zero key. Not for untrusted equality: compare the thing itself. */
 uint64_t idmap_mix(uint64_t a, uint64_t b);
 uint64_t idmap_hash(const void *bytes, size_t n);
+/* The same eight bytes at a time, for what is compared on this machine only, with a number that others do not know. */
+uint64_t idmap_digest(uint64_t secret, const void *bytes, size_t n);

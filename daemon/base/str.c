@@ -52,6 +52,15 @@ static size_t utf8_char(const char *s, size_t n)
         return size;
 }
 
+/* The first eight bytes are ASCII, and none of them is a NUL. */
+static bool ascii8(const char *s)
+{
+        uint64_t word;
+
+        memcpy(&word, s, 8);
+        return ((word | (word - 0x0101010101010101ull)) & 0x8080808080808080ull) == 0;
+}
+
 /* The longest beginning of s, at most `room` of its n bytes, that does not end within a character. */
 static size_t utf8_cut(const char *s, size_t n, size_t room)
 {
@@ -179,8 +188,8 @@ void str_jsonn(Str *s, const char *text, size_t n)
                 return;
         str_addn(s, "\"", 1);
         while (plain < n && !s->full) {
-                size_t size = utf8_char(text + plain, n - plain);
                 unsigned char c = (unsigned char)text[plain];
+                size_t size = c < 0x80 ? 1 : utf8_char(text + plain, n - plain);
 
                 if (size > 1 || (size == 1 && json_plain((char)c))) {
                         plain += size;
@@ -269,7 +278,7 @@ bool str_starts(const char *s, const char *prefix)
 bool str_utf8(const char *s, size_t n)
 {
         while (n > 0) {
-                size_t size = utf8_char(s, n);
+                size_t size = n >= 8 && ascii8(s) ? 8 : utf8_char(s, n);
                 if (size == 0 || *s == '\0')
                         return false;
                 s += size;

@@ -36,10 +36,9 @@
 
 static uint64_t key_hash(const Window *w, const SeenKey *k)
 {
-        uint64_t hash = idmap_mix(w->seed, idmap_hash(k->address, sizeof(k->address)));
+        uint64_t ports = (uint64_t)k->port << 32 | (uint64_t)k->mid << 8 | k->proto;
 
-        hash = idmap_mix(hash, (uint64_t)k->port << 32 | (uint64_t)k->mid << 8 | k->proto);
-        return idmap_mix(hash, k->digest);
+        return idmap_digest(w->seed ^ k->digest ^ ports, k->address, sizeof(k->address));
 }
 
 static bool key_equal(const SeenKey *a, const SeenKey *b)

@@ -59,6 +59,7 @@ struct CoapPort {
         unsigned pushed;            /* events since the last turn */
         uint64_t readings_answered; /* holds of readings up to this one have their answer */
         uint64_t seed;
+        uint64_t now_us; /* when the drain began */
         Psk psk;
 };
 
@@ -96,7 +97,7 @@ static void stay_silent(coap_pdu_t *response)
  */
 static bool answered_before(CoapPort *p, Window *w, const SeenKey *key, coap_pdu_t *response)
 {
-        Seen *seen = window_find(w, key, clock_now().boot_us);
+        Seen *seen = window_find(w, key, p->now_us);
 
         if (!seen)
                 return false;
@@ -180,7 +181,6 @@ static void on_alarm(CoapPort *p, coap_session_t *session, bool dtls, const coap
         const Request *r, coap_pdu_t *response)
 {
         bool too_large = r->block || r->body_size > CPORT_BODY_MAX;
-        uint64_t now = clock_now().boot_us;
         SeenKey key;
         Event *event;
 
@@ -192,7 +192,8 @@ static void on_alarm(CoapPort *p, coap_session_t *session, bool dtls, const coap
         if (!event)
                 return; /* not even seen: the retransmission is a new request */
         event->hold = holds_add(
-                &p->alarms, session, request, &p->alarms_seen, window_add(&p->alarms_seen, &key, now), now);
+                &p->alarms, session, request, &p->alarms_seen, window_add(&p->alarms_seen, &key, p->now_us),
+                p->now_us);
         Hold *hold = holds_get(&p->alarms, event->hold);
         ASSERT(hold);
         hold->no_response = r->no_response;
@@ -206,7 +207,6 @@ static void on_alarm(CoapPort *p, coap_session_t *session, bool dtls, const coap
 static void on_reading(CoapPort *p, coap_session_t *session, bool dtls, const coap_pdu_t *request,
         const Request *r, coap_pdu_t *response)
 {
-        uint64_t now = clock_now().boot_us;
         uint8_t code = 0;
         SeenKey key;
         Event *event;
@@ -238,7 +238,7 @@ static void on_reading(CoapPort *p, coap_session_t *session, bool dtls, const co
         if (why && !event->why[0])
                 (void)str_copy(event->why, sizeof(event->why), why);
         uint64_t number = holds_add(&p->readings, session, request, &p->readings_seen,
-                window_add(&p->readings_seen, &key, now), now);
+                window_add(&p->readings_seen, &key, p->now_us), p->now_us);
         holds_get(&p->readings, number)->no_response = r->no_response;
         p->host->push(p->host, event);
         p->pushed++;
@@ -250,8 +250,8 @@ static void pack_hold(CoapPort *p, coap_session_t *session, const coap_pdu_t *re
 {
         Holds *holds = alarm ? &p->alarms : &p->readings;
         Window *seen = alarm ? &p->alarms_seen : &p->readings_seen;
-        uint64_t now = clock_now().boot_us,
-                 number = holds_add(holds, session, request, seen, window_add(seen, key, now), now);
+        uint64_t number = holds_add(
+                holds, session, request, seen, window_add(seen, key, p->now_us), p->now_us);
 
         holds_get(holds, number)->no_response = r->no_response;
         if (!alarm)
@@ -381,6 +381,7 @@ static void on_request(coap_resource_t *resource, coap_session_t *session, const
         int method = (int)coap_pdu_get_code(request);
         Request r;
 
+        side_asked(&p->sides[dtls ? SIDE_DTLS : SIDE_UDP]);
         if (dtls)
                 gate_know(&p->sides[SIDE_DTLS].gate, session);
         request_read(request, p->seed, &r);
@@ -454,6 +455,7 @@ static void on_readable(void *userdata, uint32_t revents)
 
         ASSERT(!p->inside);
         p->inside = true;
+        p->now_us = clock_now().boot_us;
         side_drain(side, LIMIT_DRAIN);
         p->inside = false;
         if (p->pushed > 0) {

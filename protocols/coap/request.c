@@ -163,21 +163,19 @@ void request_read(const coap_pdu_t *pdu, uint64_t seed, Request *ret)
         coap_opt_t *option;
 
         *ret = (Request){.format = CPORT_FORMAT_NONE};
-        ret->digest = idmap_mix(seed, (uint64_t)coap_pdu_get_code(pdu));
-        ret->digest = idmap_mix(ret->digest, idmap_hash(token.s, token.length));
+        ret->digest = idmap_digest(seed + (uint64_t)coap_pdu_get_code(pdu), token.s, token.length);
         if (coap_option_iterator_init(pdu, &it, COAP_OPT_ALL))
                 while ((option = coap_option_next(&it))) {
                         const uint8_t *value = coap_opt_value(option);
                         size_t n = coap_opt_length(option);
 
-                        ret->digest = idmap_mix(ret->digest, it.number);
-                        ret->digest = idmap_mix(ret->digest, idmap_hash(value, n));
+                        ret->digest = idmap_digest(ret->digest + it.number, value, n);
                         read_option(ret, &path, it.number, value, n);
                 }
         (void)str_copy(ret->kind, sizeof(ret->kind), path.kind); /* cut: then it is no kind of ours anyway */
         if (!coap_get_data(pdu, &ret->body_size, &ret->body))
                 ret->body_size = 0;
-        ret->digest = idmap_mix(ret->digest, idmap_hash(ret->body, ret->body_size));
+        ret->digest = idmap_digest(ret->digest, ret->body, ret->body_size);
 }
 
 void request_peer(const coap_session_t *session, char ret[CODE_SIZE])

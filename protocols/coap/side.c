@@ -32,6 +32,8 @@
 #include <sys/random.h>
 #include <sys/socket.h>
 
+#define EVENTS_MAX            8  /* the sockets, and libcoap's timer */
+#define AGAIN_MAX             16 /* a power of two */
 #define UDP_IDLE_SESSIONS_MAX 256
 #define DTLS_TIMEOUT_S        300
 #define DTLS_HANDSHAKES_MAX   500 /* all devices at once, after a power cut */
@@ -333,21 +335,43 @@ unsigned side_rekey(Side *s)
         return k.ended;
 }
 
+void side_asked(Side *s)
+{
+        s->asked++;
+}
+
+/*
+ * The library takes one datagram of a socket for each event, and then looks at all sessions and sets its timer. While every
+ * event has brought a request the next ones stand in the list more often, so that a backlog pays for that once in
+ * AGAIN_MAX datagrams; one that comes too often finds nothing, which is no harm. DTLS looks at each datagram before (above).
+ */
+static unsigned again_next(const Side *s, unsigned again, unsigned taken)
+{
+        if (s->dtls || s->asked < taken)
+                return 1;
+        return again < AGAIN_MAX ? 2 * again : AGAIN_MAX;
+}
+
 void side_drain(Side *s, unsigned budget)
 {
-        struct epoll_event events[16];
-        int fd = side_descriptor(s);
+        struct epoll_event events[EVENTS_MAX * AGAIN_MAX];
+        unsigned again = 1;
 
         for (unsigned taken = 0; taken < budget;) {
+                int n;
+
                 if (s->dtls) {
                         taken += turn_away(s, budget - taken);
                         end_dead_sessions(s);
                 }
-                int n = epoll_wait(fd, events, (int)(sizeof(events) / sizeof(events[0])), 0);
-
+                n = epoll_wait(side_descriptor(s), events, EVENTS_MAX, 0);
                 if (n <= 0)
                         return; /* EINTR as well: what is ready wakes us again */
-                coap_io_do_epoll(s->context, events, (size_t)n);
-                taken += (unsigned)n;
+                for (unsigned i = 1; i < again; i++)
+                        memcpy(&events[i * (unsigned)n], events, (size_t)n * sizeof(events[0]));
+                s->asked = 0;
+                coap_io_do_epoll(s->context, events, (size_t)n * again);
+                taken += (unsigned)n * again;
+                again = again_next(s, again, (unsigned)n * again);
         }
 }

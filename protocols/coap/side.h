@@ -24,6 +24,7 @@ typedef struct Side {
         void (*ended)(void *port, coap_session_t *); /* a session is dead: let its holds go */
         void *port;                                  /* the CoapPort */
         PortHost *host;
+        unsigned asked; /* requests since the library was last called */
 } Side;
 
 /* Addresses with spaces between. 0, or a negative errno with a line in the log. */
@@ -31,6 +32,8 @@ int side_open(Side *, bool dtls, const char *addresses, const Psk *, unsigned se
 void side_close(Side *); /* the watch must have ended */
 /* Takes about `budget` datagrams at most; handlers are called. */
 void side_drain(Side *, unsigned budget);
+/* From the handler: this datagram was a request. */
+void side_asked(Side *);
 int side_descriptor(const Side *);
 /* The keys are others now: ends the sessions whose key is no longer their device's. Returns how many. */
 unsigned side_rekey(Side *);

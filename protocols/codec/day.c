@@ -12,10 +12,32 @@
 #define TAIL_ROOM  64                 /* ends, and "more" */
 #define ENTRY_ROOM (DAY_JSON_MAX / 3) /* the register's share */
 
+/* Two or three digits behind the point. */
+static void add_part(Str *s, unsigned part, unsigned digits)
+{
+        char text[4] = {'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10), (char)('0' + part % 10)};
+
+        if (digits == 2) {
+                text[1] = text[2];
+                text[2] = text[3];
+        }
+        str_addn(s, text, digits + 1);
+}
+
+static void add_name(Str *s, const char *name)
+{
+        str_addn(s, ",\"", 2);
+        str_add(s, name);
+        str_addn(s, "\":", 2);
+}
+
 static void add_time(Str *s, const char *name, int64_t us)
 {
-        if (us > 0)
-                str_addf(s, ",\"%s\":%" PRId64 ".%03u", name, us / 1000000, (unsigned)(us / 1000 % 1000));
+        if (us <= 0)
+                return;
+        add_name(s, name);
+        str_i64(s, us / 1000000);
+        add_part(s, (unsigned)(us / 1000 % 1000), 3);
 }
 
 /* A JSON string, cut; control characters become spaces. */
@@ -27,14 +49,20 @@ static void add_text(Str *s, const char *name, const char *text)
         for (char *p = cut; *p; p++)
                 if ((unsigned char)*p < 0x20 || *p == 0x7f)
                         *p = ' ';
-        str_addf(s, ",\"%s\":", name);
+        add_name(s, name);
         str_json(s, cut);
 }
 
+/* There may be hundreds. */
 static void add_bed(Str *s, const DayBed *b)
 {
-        str_addf(s, "{\"plan\":%" PRIu32 ",\"done\":%" PRIu32 ",\"hours\":%" PRIu64 ".%02" PRIu64, b->plan,
-                b->done, b->seconds / 3600, b->seconds % 3600 / 36);
+        str_add(s, "{\"plan\":");
+        str_u64(s, b->plan);
+        add_name(s, "done");
+        str_u64(s, b->done);
+        add_name(s, "hours");
+        str_u64(s, b->seconds / 3600);
+        add_part(s, (unsigned)(b->seconds % 3600 / 36), 2);
         add_text(s, "resident", b->resident);
         add_text(s, "name", b->name);
         add_text(s, "address", b->address);

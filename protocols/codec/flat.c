@@ -138,6 +138,7 @@ static FlatValue *place_of(
                 if (n > 0 && wanted[0] == name[0] && strncmp(wanted, name, n) == 0 && wanted[n] == '\0')
                         return f->values[i].type == VALUE_ABSENT ? &f->values[i] : elsewhere;
         }
+        f->others++;
         return elsewhere;
 }
 
@@ -150,6 +151,7 @@ bool flat_read(Flat *f, const char *text, size_t n, const char *const *paths)
         for (size_t i = 0; i < FLAT_MEMBERS_MAX && paths[i]; i++)
                 f->values[i].type = VALUE_ABSENT;
         f->n_texts = 0;
+        f->others = 0;
         blanks(&c);
         if (!take(&c, '{'))
                 return false;

@@ -18,6 +18,7 @@ typedef struct FlatValue {
 
 typedef struct Flat {
         FlatValue values[FLAT_MEMBERS_MAX];
+        unsigned others; /* members that nobody has asked for */
         size_t n_texts;
         char texts[LIMIT_BODY];
 } Flat;

@@ -262,6 +262,7 @@ static bool shape_step(Codec *codec, ShapeKind shape, const char *p, size_t n)
                 connection_step(row) != SQLITE_ROW)
                 return false;
         values_take(codec->flat.values, row, shapes[shape]);
+        codec->flat.others = 1; /* nobody has counted */
         return true;
 }
 
@@ -403,10 +404,13 @@ static SignSaid sign_said(const FlatValue *row, SignKind kind)
         return str_equal(text, yes) ? SAID_YES : str_equal(text, no) ? SAID_NO : SAID_NOT;
 }
 
-static bool signs_likely(const char *p, size_t n)
+/* Of the message that was read last. */
+static bool signs_likely(const Codec *codec, const char *p, size_t n)
 {
         static const char *const names[] = {"\"motion\"", "\"bed\"", "\"water\"", "\"door\"", "\"lat\""};
 
+        if (codec->flat.others == 0)
+                return false;
         for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
                 if (memmem(p, n, names[i], strlen(names[i])))
                         return true;
@@ -423,7 +427,7 @@ static bool signs_read(Codec *codec, Event *e)
         double accuracy = 0;
         bool any = false;
 
-        if (!signs_likely(p, n))
+        if (!signs_likely(codec, p, n))
                 return false;
         if (flat_read(&codec->flat, p, n, shapes[SHAPE_SIGNS]) || shape_step(codec, SHAPE_SIGNS, p, n)) {
                 for (unsigned k = 0; k < SIGN_BUTTON; k++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A bug in a decoder, for an unmodified program: LD_PRELOAD=libcrash-on.so. The program's first thread aborts when it
- * hands a text that contains CRASH_ON's value to SQLite, by whose functions JSON is decoded. The store's thread may:
- * the text has to be recorded somewhere.
+ * hands a text that contains CRASH_ON's value to SQLite, by whose functions JSON is decoded that is not plain. The store's
+ * thread may: the text has to be recorded somewhere.
  */
 #include <dlfcn.h>
 #include <stdlib.h>

@@ -9,6 +9,7 @@ import net
 
 CRASH_ON = net.BUILD / "tests" / "fault" / "libcrash-on.so"
 MARK = "this-crashes-the-decoder"
+NOTE = [MARK]  # what is nested is SQLite's to read, and there the planted bug is
 
 
 @pytest.fixture
@@ -27,7 +28,7 @@ def end_of(site):
 def test_the_third_start_survives_and_calls_a_human(site):
     bed, phone = site.device("sos-101"), site.worker("w01")
     # The broker keeps what was not acknowledged, and gives it to every new process.
-    bed.publish(site.topic("up/sos-101/alarm"), {"id": "e-1", "kind": "sos", "note": MARK})
+    bed.publish(site.topic("up/sos-101/alarm"), {"id": "e-1", "kind": "sos", "note": NOTE})
     assert end_of(site) == signal.SIGABRT
     site.daemon.start(wait=False)
     assert end_of(site) == signal.SIGABRT
@@ -39,7 +40,7 @@ def test_the_third_start_survives_and_calls_a_human(site):
     assert site.receipt(bed, "sos-101", "e-2")["result"] == "recorded"
     # The device repeats it, as it must: no crash, and an answer.
     since = bed.mark()
-    bed.publish(site.topic("up/sos-101/alarm"), {"id": "e-1", "kind": "sos", "note": MARK})
+    bed.publish(site.topic("up/sos-101/alarm"), {"id": "e-1", "kind": "sos", "note": NOTE})
     answer = bed.wait(site.topic("down/sos-101/receipt"), lambda m: m.json.get("result") == "unparsed", since)
     assert answer.json["incident"]
     assert site.daemon.running()
@@ -47,14 +48,14 @@ def test_the_third_start_survives_and_calls_a_human(site):
 
 def test_over_coap_as_well(site):
     def send():
-        return site.coap("v1/alarm/sos?d=sos-101&id=e-1", payload={"note": MARK}, seconds=2)
+        return site.coap("v1/alarm/sos?d=sos-101&id=e-1", payload={"note": NOTE}, seconds=2)
     for _ in range(2):
         assert send().code is None
         assert end_of(site) == signal.SIGABRT
         site.daemon.start()
     phone = site.worker("w01")
     assert site.alert(phone, "w01", where=lambda a: a["device"] == "sos-101")
-    answer = site.coap("v1/alarm/sos?d=sos-101&id=e-1", payload={"note": MARK}, seconds=30)
+    answer = site.coap("v1/alarm/sos?d=sos-101&id=e-1", payload={"note": NOTE}, seconds=30)
     assert answer.code == "2.01", answer
     assert answer.json["result"] == "unparsed"
     assert site.daemon.running()

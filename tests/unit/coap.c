@@ -2,6 +2,8 @@
 /* The CoAP adapter on the wire: what arrives, when it is answered, and that nothing ends it. */
 #include "coap-world.h"
 
+#include "protocols/coap/lib.h"
+
 #include <fcntl.h>
 
 static const char RECEIPT[] = "{\"id\":\"e-17\",\"result\":\"recorded\",\"incident\":1042,\"seq\":88123}";
@@ -384,6 +386,44 @@ static void readings(void **state)
         close(fd);
 }
 
+static unsigned said_by_library;
+
+static void on_library_log(coap_log_t level, const char *text)
+{
+        said_by_library++;
+}
+
+/* A queue of readings, with some that are no requests between them, is one turn; each is answered, and once. */
+static void backlog(void **state)
+{
+        World *w = *state;
+        int fd = device_new(w);
+        Message odd = message(ACK, 0, 9, ""); /* to nothing that was asked */
+        Reply r;
+
+        coap_set_log_handler(on_library_log);
+        said_by_library = 0;
+        for (uint16_t i = 0; i < 203; i++) {
+                Message m = reading(i, "v1/vitals", "d=band-101", -1, "{\"hr\":72}");
+
+                if (i % 50 == 49)
+                        device_send(fd, &odd);
+                device_send(fd, &m);
+        }
+        assert_true(world_step(w, 0));
+        assert_false(world_step(w, 0));
+        assert_int_equal(w->n_events, 203);
+        assert_int_equal(w->runs, 1);
+        for (uint16_t i = 0; i < 203; i++) {
+                assert_true(device_receive(fd, &r));
+                assert_int_equal(r.mid, i);
+                assert_int_equal(r.code, CODE(2, 4));
+        }
+        device_silence(fd);
+        assert_int_equal(said_by_library, 0); /* also not of a socket that had nothing more */
+        close(fd);
+}
+
 /* SenML: readings are answered after the turn; with an alarm among them, after its receipt and not before. */
 static void packs(void **state)
 {
@@ -611,6 +651,7 @@ int main(void)
                 cmocka_unit_test_setup_teardown(too_large, setup, teardown),
                 cmocka_unit_test_setup_teardown(block_crash, setup, teardown),
                 cmocka_unit_test_setup_teardown(readings, setup, teardown),
+                cmocka_unit_test_setup_teardown(backlog, setup, teardown),
                 cmocka_unit_test_setup_teardown(packs, setup, teardown),
                 cmocka_unit_test_setup_teardown(readings_refused, setup, teardown),
                 cmocka_unit_test_setup_teardown(other_paths, setup, teardown),

@@ -153,6 +153,26 @@ static void test_mix_and_hash(void **state)
         assert_true(idmap_hash("sos-101", 7) == idmap_hash("sos-101x", 7));
 }
 
+/* Every bit of every length counts, and so do the length and the secret; where the bytes stand does not. */
+static void test_digest(void **state)
+{
+        unsigned char bytes[34] = {0};
+        uint64_t seen[40], digest;
+
+        for (size_t n = 0; n <= 32; n++) {
+                digest = seen[n] = idmap_digest(7, bytes, n);
+                for (size_t k = 0; k < n; k++)
+                        assert_true(seen[k] != digest);
+                assert_true(idmap_digest(8, bytes, n) != digest);
+                assert_true(idmap_digest(7, bytes + 1, n) == digest);
+                for (size_t bit = 0; bit < 8 * n; bit++) {
+                        bytes[bit / 8] ^= (unsigned char)(1u << bit % 8);
+                        assert_true(idmap_digest(7, bytes, n) != digest);
+                        bytes[bit / 8] = 0;
+                }
+        }
+}
+
 static void set_zero(void *map)
 {
         (void)idmap_set(map, 0, 1);
@@ -176,6 +196,7 @@ int main(void)
                 cmocka_unit_test(test_against_model),
                 cmocka_unit_test(test_no_trace_of_the_dead),
                 cmocka_unit_test(test_mix_and_hash),
+                cmocka_unit_test(test_digest),
                 cmocka_unit_test(test_key_zero_is_a_bug),
         };
 
