@@ -30,7 +30,7 @@ MUTANTS = [
      "t->deferred = o->released < v->last_seq;"),
     ("backup-asked-for-nothing", OUTBOX, "v->backup_seq && rv->seq >= v->backup_seq", "false"),
     ("deferred-call-is-none", OUTBOX, "t->deferred ? due_call(v.priority)\n                                : changed   ?", "changed ?"),
-    ("stand-down-before-commit", OUTBOX, "if (f.need > (f.changed ? released : committed)) {", "if (f.need == UINT64_MAX) {"),
+    ("stand-down-before-commit", OUTBOX, "if (f.need > (f.changed ? released : committed)) {", "if (f.need > (f.changed ? UINT64_MAX : committed)) {"),
     ("outbox-row-dropped-early", OUTBOX, "store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);",
      "store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);\n        store_txn_outbox_drop(txn, e->incident, t->worker, t->channel, e->seq);"),
     # receipts and repeats
@@ -62,7 +62,7 @@ MUTANTS = [
     ("timer-dropped-at-restart", E + "state.c", "(int64_t)get(i, 8) : NEVER;",
      "(int64_t)get(i, 8) : NEVER;\n        if (armed & BIT(TIMER_RENOTIFY))\n                in->due[TIMER_RENOTIFY] = NEVER;"),
     ("timers-anew-at-restart", E + "state.c", "        /* Whoever was called while we were down",
-     "        for (unsigned t = 0; t < TIMER_MAX; t++)\n                if (in->due[t] != NEVER && t == TIMER_TIER)\n                        in->due[t] = e->at + full_time(in, (Timer)t);\n        /* Whoever was called while we were down"),
+     "        for (unsigned t = 0; t < TIMER_MAX; t++)\n                if (in->due[t] != NEVER && t == TIMER_TIER)\n                        in->due[t] = e->at + full_time(e, in, (Timer)t);\n        /* Whoever was called while we were down"),
     ("deadline-begun-again-at-each-start", E + "state.c", "latest[t] = is_anew((Timer)t) ? NEVER : moved(in->due[t], -newest);",
      "latest[t] = newest == 0 || is_anew((Timer)t) ? NEVER : NEVER;", "tests/unit/unit-engine-restore"),
     ("morning-by-a-wrong-clock", E + "engine.c", "e->clock_moved = e->ahead_known &&", "e->clock_moved = false && e->ahead_known &&",
