@@ -6,14 +6,14 @@
 
 #include <sqlite3.h>
 
-/* The tree as the rows are, for a handle that has just been opened: from the table `tree` and the rows behind its last
- * block. *ret_first is the number of the first row, 0 when there is none. Blocks that are missing (a file from before
- * the tree) are left to tree_fill(). SQLITE_CORRUPT: rows are missing. */
+/* The tree as the rows are, for a handle that has just been opened: from the trunk, the table `tree` and the rows behind
+ * its last block. *ret_first is the number of the first row, 0 when there is none. Blocks that are missing (a file from
+ * before the tree) are left to tree_fill(). SQLITE_CORRUPT: rows are missing. */
 int tree_load(sqlite3 *, Tree *ret, uint64_t *ret_first);
 /* All (number, hash) of a query, whose numbers follow one another from *next; SQLITE_CORRUPT: they do not. */
 int hashes_append(sqlite3_stmt *, uint32_t level, uint64_t *next, Tree *);
-/* Writes the blocks that are missing, in a transaction of its own. For the writer. */
-int tree_fill(sqlite3 *, uint64_t first);
+/* Writes the blocks that are missing, and the trunk, in a transaction of its own; nothing when all is there. For the writer. */
+int tree_fill(sqlite3 *, const Tree *, uint64_t first);
 /* Within the transaction of the row whose hash it is. */
 int tree_note(sqlite3 *, Tree *, const uint8_t leaf[HASH_SIZE]);
 

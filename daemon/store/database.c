@@ -744,7 +744,7 @@ static int tree_open(Opening *o)
         int rc = tree_load(d->db, &d->tree, &d->first_row);
 
         if (rc == SQLITE_OK && d->first_row > 0)
-                rc = tree_fill(d->db, d->first_row);
+                rc = tree_fill(d->db, &d->tree, d->first_row);
         if (rc != SQLITE_OK)
                 return refuse(o, rc, "tree of the journal");
         if (!d->head.empty && d->first_row + d->tree.size != d->head.seq + 1)

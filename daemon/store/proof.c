@@ -3,7 +3,7 @@
  * Verification.
  *
  * The whole journal: one pass recomputes every row's hash from its content (chain), puts them into a tree, compares
- * the kept blocks, and at each signed checkpoint compares the root and checks the signature. A range or one
+ * the kept blocks and trunk, and at each signed checkpoint compares the root and checks the signature. A range or one
  * incident: the same for whole blocks of 256 rows around the rows that are asked for; the other blocks are taken as
  * kept, and the root that they make together must be the one that the newest checkpoint has signed, so a kept block
  * that lies is found too. Each slice is a transaction of its own; what is appended meanwhile is another matter.
@@ -26,7 +26,8 @@ typedef struct Pass {
         const ProofRequest *request;
         ProofVerdict *verdict;
         uint64_t first, size;
-        Tree tree; /* whole: of the rows so far. Else: of one block */
+        Tree tree;  /* whole: of the rows so far. Else: of one block */
+        Tree trunk; /* as it is kept; empty: it is not */
         uint8_t block[HASH_SIZE];
         bool has_block; /* the block that the last row has completed */
         sqlite3_stmt *note, *kept;
@@ -332,6 +333,26 @@ static void block_check(Pass *p, uint64_t n)
         (void)sqlite3_reset(p->kept); /* repeats the error of the step */
 }
 
+static bool trunk_row(void *userdata, const AuditCell *cells)
+{
+        if (cells[0].text)
+                (void)tree_trunk_read(
+                        cells[0].text, userdata); /* else a start reads all blocks, and writes it anew */
+        return false;
+}
+
+/* A start goes on from it. */
+static void trunk_check(Pass *p)
+{
+        char rows[TREE_TRUNK_SIZE], kept[TREE_TRUNK_SIZE];
+
+        tree_trunk(&p->tree, rows);
+        tree_trunk(&p->trunk, kept);
+        if (!str_equal(rows, kept))
+                bad(p->verdict, p->first + p->tree.size - 1,
+                        "the kept trunk of the tree does not fit its rows", 0);
+}
+
 static void whole_leaf(void *userdata, uint64_t seq, const uint8_t hash[HASH_SIZE])
 {
         Pass *p = userdata;
@@ -339,6 +360,8 @@ static void whole_leaf(void *userdata, uint64_t seq, const uint8_t hash[HASH_SIZ
 
         if (tree_append_leaf(&p->tree, hash, p->block))
                 block_check(p, (p->tree.size >> TREE_BLOCK_BITS) - 1);
+        if (p->trunk.size > 0 && p->tree.size == p->trunk.size)
+                trunk_check(p);
         if (p->request->given && p->tree.size == p->request->given->size) {
                 tree_root(&p->tree, root);
                 given_check(p, root);
@@ -409,7 +432,8 @@ static int whole(Pass *p)
 {
         uint64_t last = p->first + p->size - 1;
         uint8_t root[HASH_SIZE];
-        int r = 0;
+        int r = audit_query(
+                p->audit, "SELECT value FROM meta WHERE name = 'trunk'", NULL, 0, trunk_row, &p->trunk);
 
         for (uint64_t from = p->first; r == 0 && from <= last && p->verdict->good;
                 from += AUDIT_SLICE_ROWS) {

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 #include "store/tree.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/assert.h"
+#include "base/parse.h"
+#include "base/str.h"
 #include "store/hash.h"
 
 static void node_hash(const uint8_t *left, const uint8_t *right, uint8_t ret[HASH_SIZE])
@@ -67,6 +70,67 @@ void tree_root(const Tree *t, uint8_t ret[HASH_SIZE])
                         memcpy(ret, t->nodes[i], HASH_SIZE);
                 any = true;
         }
+}
+
+uint64_t tree_trunk_leaves(const Tree *t)
+{
+        return t->size >> TREE_TRUNK_BITS << TREE_TRUNK_BITS;
+}
+
+void tree_trunk(const Tree *t, char ret[TREE_TRUNK_SIZE])
+{
+        Str s = {.p = ret, .cap = TREE_TRUNK_SIZE};
+        uint64_t leaves = tree_trunk_leaves(t);
+
+        str_addf(&s, "%" PRIu64, leaves);
+        for (uint32_t i = TREE_LEVELS; i-- > TREE_TRUNK_BITS;) {
+                if (!(leaves & 1ull << i))
+                        continue;
+                str_add(&s, " ");
+                for (uint32_t k = 0; k < HASH_SIZE; k++)
+                        str_addf(&s, "%02x", t->nodes[i][k]);
+        }
+        ASSERT(!s.full);
+}
+
+static bool hex_read(const char *text, uint8_t ret[HASH_SIZE])
+{
+        for (uint32_t i = 0; i < 2 * HASH_SIZE; i++) {
+                const char *digit = text[i] ? strchr("0123456789abcdef", text[i]) : NULL;
+
+                if (!digit)
+                        return false;
+                ret[i / 2] = (uint8_t)(ret[i / 2] << 4 | (digit - "0123456789abcdef"));
+        }
+        return true;
+}
+
+bool tree_trunk_read(const char *text, Tree *ret)
+{
+        const char *p = strchr(text, ' ');
+        char number[24];
+        Tree t = {0};
+        uint64_t leaves;
+
+        if (!p || (size_t)(p - text) >= sizeof(number))
+                return false;
+        memcpy(number, text, (size_t)(p - text));
+        number[p - text] = 0;
+        if (!parse_u64(number, &leaves) || leaves == 0 || leaves >> TREE_LEVELS ||
+                (leaves & ((1ull << TREE_TRUNK_BITS) - 1)))
+                return false;
+        for (uint32_t i = TREE_LEVELS; i-- > TREE_TRUNK_BITS;) {
+                if (!(leaves & 1ull << i))
+                        continue;
+                if (*p++ != ' ' || !hex_read(p, t.nodes[i]))
+                        return false;
+                p += 2 * HASH_SIZE;
+        }
+        if (*p)
+                return false;
+        t.size = leaves;
+        *ret = t;
+        return true;
 }
 
 /* The largest power of two below n. */

@@ -18,6 +18,9 @@
 #define TREE_LEVELS     48u
 #define TREE_BLOCK_BITS 8u /* complete subtrees of this height are kept in the table `tree` */
 #define TREE_BLOCK      (1u << TREE_BLOCK_BITS)
+#define TREE_TRUNK_BITS                                                                                     \
+        16u /* the roots of complete subtrees from this height on are kept as text: tree_trunk() */
+#define TREE_TRUNK_SIZE ((TREE_LEVELS - TREE_TRUNK_BITS) * (2 * HASH_SIZE + 1) + 24u)
 #define TREE_PROOF_MAX  96u /* hashes of a proof */
 
 typedef struct Tree {
@@ -36,6 +39,13 @@ bool tree_append_leaf(Tree *, const uint8_t leaf[HASH_SIZE], uint8_t ret_block[H
 /* A complete subtree of 2^level leaves; size must be a multiple of that. */
 void tree_append_node(Tree *, uint32_t level, const uint8_t node[HASH_SIZE]);
 void tree_root(const Tree *, uint8_t ret[HASH_SIZE]);
+
+/* How many leaves lie under the complete subtrees from TREE_TRUNK_BITS on. */
+uint64_t tree_trunk_leaves(const Tree *);
+/* These leaves and the subtrees' roots, the largest first, as one line of text. */
+void tree_trunk(const Tree *, char ret[TREE_TRUNK_SIZE]);
+/* The tree of such a line. False, and nothing is touched: it is none. */
+bool tree_trunk_read(const char *text, Tree *ret);
 
 /* The root of leaves [from, to): the caller's, from a database or from memory. False: it has them not. */
 typedef bool (*TreeRange)(void *userdata, uint64_t from, uint64_t to, uint8_t ret[HASH_SIZE]);

@@ -7,6 +7,8 @@
 #include <time.h>
 
 #include "store/audit.h"
+#include "store/database.h"
+#include "store/proof.h"
 #include "store/registry-build.h"
 #include "store/visits.h"
 #include "tests/fault/vfs-fault.h"
@@ -487,6 +489,47 @@ static void test_auditor(void **state)
         store_free(s);
 }
 
+/* The tree's trunk (checkpoint.c): written by itself, gone on from, and compared by who verifies. */
+static void test_trunk(void **state)
+{
+        const ProofRequest request = {.to = UINT64_MAX};
+        const DatabaseOrigin origin = {.directory = folder_of(),
+                .site = "demo",
+                .boot_id = "00000000000000000000000000000001",
+                .first_seq = 1,
+                .first_incident = 1,
+                .known = {.empty = true}};
+        StoreTxn *t = store_txn_new();
+        ProofVerdict v = {0};
+        char why[128];
+        Audit *a = NULL;
+        Database d;
+
+        for (uint64_t seq = 1; seq <= 66000; seq++)
+                record(t, seq, 0);
+        assert_int_equal(database_open(&d, &origin, why), 0);
+        assert_int_equal(database_begin(&d), SQLITE_OK);
+        assert_int_equal(database_apply(&d, t), SQLITE_OK);
+        assert_int_equal(database_commit(&d), SQLITE_OK);
+        database_close(&d);
+        store_txn_free(t);
+        assert_int_equal(
+                number("SELECT count(*) FROM meta WHERE name = 'trunk' AND value LIKE '65536 %'"), 1);
+        assert_int_equal(database_open(&d, &origin, why), 0);
+        assert_int_equal(d.next_seq, 66001);
+        assert_int_equal(d.tree.size, 66000);
+        database_close(&d);
+        assert_int_equal(audit_open(&a, folder_of(), why), 0);
+        assert_int_equal(proof_verify(a, &request, &v), 0);
+        assert_true(v.good && v.rows == 66000);
+        edit("UPDATE meta SET value = '65536 ' || replace(substr(value, 7), '0', '1') WHERE name = 'trunk'");
+        assert_int_equal(proof_verify(a, &request, &v), 0);
+        assert_false(v.good);
+        assert_int_equal(v.bad, 65536);
+        assert_non_null(strstr(v.why, "trunk"));
+        audit_free(a);
+}
+
 static void visit(StoreTxn *t, uint64_t seq, JournalKind kind, uint32_t worker, const char *body)
 {
         store_txn_journal(t, &(JournalRecord){.seq = seq,
@@ -643,7 +686,7 @@ int main(void)
                 TEST(test_erasure_reaches_what_is_in_no_incident), TEST(test_first), TEST(test_all),
                 TEST(test_visits), TEST(test_groups), TEST(test_stop), TEST(test_kill), TEST(test_prune),
                 TEST(test_bound), TEST(test_readings), TEST(test_contiguous), TEST(test_numbers),
-                TEST(test_ceilings), TEST(test_export_damaged), TEST(test_auditor)};
+                TEST(test_ceilings), TEST(test_export_damaged), TEST(test_auditor), TEST(test_trunk)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

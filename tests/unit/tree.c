@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/str.h"
+#include "store/checkpoint.h"
 #include "store/hash.h"
 #include "store/note.h"
 #include "store/tree.h"
@@ -191,10 +192,119 @@ static void test_note(void **state)
         assert_int_equal(rmdir(directory), 0);
 }
 
+/* What a database keeps of the tree */
+
+static void sql(sqlite3 *db, const char *text)
+{
+        if (sqlite3_exec(db, text, NULL, NULL, NULL) != SQLITE_OK)
+                fail_msg("%s: %s", text, sqlite3_errmsg(db));
+}
+
+static void rows_add(sqlite3 *db, Tree *t, uint64_t n)
+{
+        sqlite3_stmt *s = NULL;
+
+        sql(db, "BEGIN");
+        assert_int_equal(
+                sqlite3_prepare_v2(db, "INSERT INTO journal VALUES(?1, ?2)", -1, &s, NULL), SQLITE_OK);
+        for (uint64_t end = t->size + n; t->size < end;) {
+                uint8_t hash[HASH_SIZE];
+
+                leaf(&t->size, sizeof(t->size), hash);
+                assert_int_equal(sqlite3_bind_int64(s, 1, (sqlite3_int64)t->size + 5), SQLITE_OK);
+                assert_int_equal(sqlite3_bind_blob(s, 2, hash, HASH_SIZE, SQLITE_STATIC), SQLITE_OK);
+                assert_int_equal(sqlite3_step(s), SQLITE_DONE);
+                assert_int_equal(sqlite3_reset(s), SQLITE_OK);
+                assert_int_equal(tree_note(db, t, hash), SQLITE_OK);
+        }
+        assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
+        sql(db, "COMMIT");
+}
+
+/* A start finds the tree as it is. */
+static void loads(sqlite3 *db, const Tree *t)
+{
+        uint8_t expected[HASH_SIZE], root[HASH_SIZE];
+        uint64_t first = 0;
+        Tree found;
+
+        assert_int_equal(tree_load(db, &found, &first), SQLITE_OK);
+        assert_int_equal(first, 5);
+        assert_int_equal(found.size, t->size);
+        tree_root(t, expected);
+        tree_root(&found, root);
+        assert_memory_equal(root, expected, HASH_SIZE);
+}
+
+static void trunk_of(sqlite3 *db, char ret[TREE_TRUNK_SIZE])
+{
+        sqlite3_stmt *s = NULL;
+
+        ret[0] = 0;
+        assert_int_equal(sqlite3_prepare_v2(db, "SELECT value FROM meta WHERE name = 'trunk'", -1, &s, NULL),
+                SQLITE_OK);
+        if (sqlite3_step(s) == SQLITE_ROW)
+                assert_true(str_copy(ret, TREE_TRUNK_SIZE, (const char *)sqlite3_column_text(s, 0)));
+        assert_int_equal(sqlite3_finalize(s), SQLITE_OK);
+}
+
+static void test_kept(void **state)
+{
+        static const char *const spoilt[] = {"''", "'65536'", "'x'", "substr(value, 1, length(value) - 1)",
+                "value || ' '", "replace(value, '131072', '131073')", "replace(value, '131072', '262144')",
+                "replace(value, '131072', '196608')", "replace(value, ' ', '  ')", "upper(value) || 'G'",
+                "'281474976710656 ' || substr(value, 8)"};
+        char trunk[TREE_TRUNK_SIZE], again[TREE_TRUNK_SIZE];
+        const uint64_t whole = 1u << TREE_TRUNK_BITS;
+        Tree t = {0};
+        sqlite3 *db;
+
+        assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
+        sql(db, "CREATE TABLE journal(seq INTEGER PRIMARY KEY, h BLOB); CREATE TABLE tree(n INTEGER PRIMARY "
+                "KEY, h BLOB);"
+                "CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT)");
+        rows_add(db, &t, whole - 1);
+        loads(db, &t);
+        trunk_of(db, trunk);
+        assert_string_equal(trunk, "");
+        rows_add(db, &t, 1);
+        loads(db, &t);
+        rows_add(db, &t, whole + 600);
+        trunk_of(db, trunk);
+        assert_memory_equal(trunk, "131072 ", 7);
+        loads(db, &t);
+        /* What lies under the trunk is not read. */
+        sql(db, "CREATE TABLE aside AS SELECT * FROM tree; DELETE FROM tree WHERE n < 512");
+        loads(db, &t);
+        sql(db, "DELETE FROM tree; INSERT INTO tree SELECT * FROM aside");
+        for (size_t i = 0; i < sizeof(spoilt) / sizeof(spoilt[0]); i++) {
+                char text[160];
+
+                (void)snprintf(
+                        text, sizeof(text), "UPDATE meta SET value = %s WHERE name = 'trunk'", spoilt[i]);
+                sql(db, text);
+                loads(db, &t);
+                assert_int_equal(tree_fill(db, &t, 5), SQLITE_OK);
+                trunk_of(db, again);
+                assert_string_equal(again, trunk);
+        }
+        /* Nothing is kept: a file from before the tree, and one from before the trunk. */
+        sql(db, "DELETE FROM meta; DELETE FROM tree");
+        loads(db, &t);
+        assert_int_equal(tree_fill(db, &t, 5), SQLITE_OK);
+        trunk_of(db, again);
+        assert_string_equal(again, trunk);
+        loads(db, &t);
+        sql(db, "INSERT INTO tree SELECT * FROM aside WHERE (n, h) NOT IN (SELECT n, h FROM tree)"); /* the same ones */
+        sql(db, "DELETE FROM journal WHERE seq = 131072 + 5 + 520");
+        assert_int_equal(tree_load(db, &t, &(uint64_t){0}), SQLITE_CORRUPT);
+        assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {cmocka_unit_test(test_vectors), cmocka_unit_test(test_definition),
-                cmocka_unit_test(test_proofs), cmocka_unit_test(test_note)};
+                cmocka_unit_test(test_proofs), cmocka_unit_test(test_note), cmocka_unit_test(test_kept)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }
