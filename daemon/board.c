@@ -200,12 +200,18 @@ static void gather_walls(BoardFeed *b, Now now)
 void board_answer(void *board, const TextsAnswer *a)
 {
         BoardFeed *b = board;
-        BoardAnswer *to = &b->answers[0];
+        BoardAnswer *to;
+        uint32_t at = 0;
 
         for (uint32_t i = 0; i < b->board.n_answers; i++)
                 if (b->answers[i].incident == a->incident)
                         return;
-        memmove(&b->answers[1], &b->answers[0], (BOARD_ANSWERS_MAX - 1) * sizeof(BoardAnswer));
+        while (at < b->board.n_answers && b->answers[at].closed_us > a->closed_us)
+                at++;
+        if (at == BOARD_ANSWERS_MAX)
+                return;
+        to = &b->answers[at];
+        memmove(to + 1, to, (BOARD_ANSWERS_MAX - 1 - at) * sizeof(BoardAnswer));
         *to = (BoardAnswer){.incident = a->incident,
                 .class = a->class,
                 .tier = a->tier,

@@ -550,7 +550,7 @@ static int control_erase(void *userdata, uint32_t uid, const char *resident, con
         Gateway *g = userdata;
 
         (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
-        board_forget(g->feeds.board, registry_resident_id(g->registry, resident));
+        feeds_forget(&g->feeds, registry_resident_id(g->registry, resident));
         return admin_erase(&g->admin, uid, resident, reason, hold, ret_json);
 }
 

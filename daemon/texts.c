@@ -194,35 +194,14 @@ static const char answers_query[] = "SELECT id, resident, grid, class, tier, ope
                                     "NULL AND outcome LIKE 'rated\\__' ESCAPE"
                                     " '\\' ORDER BY closed DESC LIMIT ?2";
 
-typedef struct Load {
-        Texts *texts;
-        Codec *codec;
-        TextsAnswer *answers;
-        uint32_t n, max;
-} Load;
-
-/* An event as it came; its body is the caller's. Where the message does not say its kind, CoAP's path has said it. */
-static void event_read(Codec *codec, JournalKind kind, Event *ev)
+/* What a row holds of the message that made it, with room for a zero; NULL: nothing that can be read. */
+static char *body_of(const AuditCell *json, const AuditCell *coded, uint32_t *ret_n)
 {
-        if (kind == JOURNAL_EVENT)
-                codec_read_alarm(codec, ev, alarm_kind_word(ALARM_REQUEST));
-        else {
-                codec_read_action(codec, ev);
-                if (ev->action.kind == ACTION_UNKNOWN)
-                        codec_read_words(codec, ev);
-        }
-}
-
-static bool words_row(void *userdata, const AuditCell *cells)
-{
-        Load *l = userdata;
-        const AuditCell *json = &cells[2], *coded = &cells[3];
         _cleanup_(freep) char *body = calloc(1, (json->null ? coded->n : json->n) + 4);
-        _cleanup_(freep) Event *ev = calloc(1, sizeof(Event));
         int n = 0;
 
-        if (!body || !ev)
-                return false;
+        if (!body)
+                return NULL;
         if (!json->null) {
                 memcpy(body, json->text, json->n);
                 n = (int)json->n;
@@ -233,20 +212,119 @@ static bool words_row(void *userdata, const AuditCell *cells)
                         n--;
         }
         if (n <= 0)
-                return true;
-        ev->body = body;
-        ev->body_size = (uint32_t)n;
-        event_read(l->codec, (JournalKind)cells[1].number, ev);
-        event_take(l->texts, (uint64_t)cells[0].number, ev);
+                return NULL;
+        *ret_n = (uint32_t)n;
+        return TAKE_PTR(body);
+}
+
+/* An event as it came. Where the message does not say its kind, CoAP's path has said it. */
+static void body_read(Texts *t, Codec *codec, uint64_t incident, JournalKind kind, char *body, uint32_t n)
+{
+        _cleanup_(freep) Event *ev = calloc(1, sizeof(Event));
+
+        if (!ev)
+                return;  /* the alert then says less, and is a call all the same */
+        ev->body = body; /* the caller's */
+        ev->body_size = n;
+        if (kind == JOURNAL_EVENT)
+                codec_read_alarm(codec, ev, alarm_kind_word(ALARM_REQUEST));
+        else {
+                codec_read_action(codec, ev);
+                if (ev->action.kind == ACTION_UNKNOWN)
+                        codec_read_words(codec, ev);
+        }
+        event_take(t, incident, ev);
+}
+
+typedef struct Load {
+        Texts *texts;
+        Codec *codec;
+} Load;
+
+static bool words_row(void *userdata, const AuditCell *cells)
+{
+        Load *l = userdata;
+        uint32_t n;
+        _cleanup_(freep) char *body = body_of(&cells[2], &cells[3], &n);
+
+        if (body)
+                body_read(l->texts, l->codec, (uint64_t)cells[0].number, (JournalKind)cells[1].number, body,
+                        n);
         return true;
+}
+
+void texts_load(Texts *t, Codec *codec, const char *state_directory)
+{
+        _cleanup_(audit_freep) Audit *audit = NULL;
+        Load l = {.texts = t, .codec = codec};
+        char why[128];
+
+        ASSERT(t && codec);
+        if (audit_open(&audit, state_directory, why) == 0)
+                (void)audit_query(
+                        audit, open_query, NULL, 0, words_row, &l); /* what was read by then stays */
+}
+
+/* What has been answered */
+
+typedef struct Said {
+        struct Said *next;
+        uint64_t incident;
+        JournalKind kind;
+        uint32_t n;
+        char *body;
+} Said;
+
+struct TextsPast {
+        char *directory;
+        int64_t since_us;
+        uint32_t n, max;
+        TextsAnswer *answers; /* newest first */
+        Said *said, **end;    /* in the order of their rows, those of one request together */
+};
+
+int texts_past_new(TextsPast **ret, const char *state_directory, int64_t since_us, uint32_t n_answers)
+{
+        TextsPast *p = calloc(1, sizeof(TextsPast));
+
+        ASSERT(ret && state_directory && n_answers > 0);
+        if (!p)
+                return error_origin(-ENOMEM);
+        *p = (TextsPast){.directory = strdup(state_directory),
+                .since_us = since_us,
+                .max = n_answers,
+                .answers = calloc(n_answers, sizeof(TextsAnswer)),
+                .end = &p->said};
+        if (!p->directory || !p->answers) {
+                texts_past_free(p);
+                return error_origin(-ENOMEM);
+        }
+        *ret = p;
+        return 0;
+}
+
+void texts_past_free(void *past)
+{
+        TextsPast *p = past;
+
+        if (!p)
+                return;
+        for (Said *said = p->said, *next; said; said = next) {
+                next = said->next;
+                free(said->body);
+                free(said);
+        }
+        free(p->answers);
+        free(p->directory);
+        free(p);
 }
 
 static bool answer_row(void *userdata, const AuditCell *c)
 {
-        Load *l = userdata;
+        TextsPast *p = userdata;
 
-        ASSERT(l->n < l->max);
-        l->answers[l->n++] = (TextsAnswer){.incident = (uint64_t)c[0].number,
+        ASSERT(p->n < p->max);
+        p->answers[p->n++] = (TextsAnswer){.incident = (uint64_t)c[0].number,
                 .resident = (uint32_t)c[1].number,
                 .grid = (uint32_t)c[2].number,
                 .class = (uint8_t)c[3].number,
@@ -255,38 +333,62 @@ static bool answer_row(void *userdata, const AuditCell *c)
                 .resolved_us = c[6].number,
                 .closed_us = c[7].number,
                 .score = (uint8_t)c[8].number};
-        return l->n < l->max;
+        return p->n < p->max;
 }
 
-/* Texts of a closed one are read, shown, and let go. */
-static void answer_tell(
-        Load *l, Audit *audit, TextsAnswer *a, void (*answer)(void *, const TextsAnswer *), void *userdata)
+static bool said_row(void *userdata, const AuditCell *cells)
 {
-        const AuditCell id = {.number = (int64_t)a->incident};
-        const Entry *e;
+        TextsPast *p = userdata;
+        Said *said = calloc(1, sizeof(Said));
 
-        (void)audit_query(audit, closed_query, &id, 1, words_row, l); /* then without words */
-        e = entry_find(l->texts, a->incident);
-        a->open_words = e && e->open;
-        a->words = texts_words(l->texts, a->incident);
-        answer(userdata, a);
-        texts_drop(l->texts, a->incident);
+        if (!said)
+                return false;
+        said->body = body_of(&cells[2], &cells[3], &said->n);
+        if (!said->body) {
+                free(said);
+                return true;
+        }
+        said->incident = (uint64_t)cells[0].number;
+        said->kind = (JournalKind)cells[1].number;
+        *p->end = said;
+        p->end = &said->next;
+        return true;
 }
 
-void texts_load(Texts *t, Codec *codec, const char *state_directory, int64_t since_us, uint32_t n_answers,
-        void (*answer)(void *userdata, const TextsAnswer *), void *userdata)
+void texts_past_read(void *past)
 {
-        const AuditCell args[] = {{.number = since_us}, {.number = n_answers}};
+        TextsPast *p = past;
+        const AuditCell args[] = {{.number = p->since_us}, {.number = p->max}};
         _cleanup_(audit_freep) Audit *audit = NULL;
-        _cleanup_(freep) TextsAnswer *answers = calloc(n_answers + 1, sizeof(TextsAnswer));
-        Load l = {.texts = t, .codec = codec, .answers = answers, .max = n_answers};
         char why[128];
 
-        ASSERT(t && codec && n_answers > 0);
-        if (!answers || audit_open(&audit, state_directory, why) != 0)
+        if (audit_open(&audit, p->directory, why) != 0)
                 return;
-        (void)audit_query(audit, open_query, NULL, 0, words_row, &l); /* what was read by then stays */
-        (void)audit_query(audit, answers_query, args, 2, answer_row, &l);
-        for (uint32_t i = l.n; i-- > 0;)
-                answer_tell(&l, audit, &answers[i], answer, userdata);
+        (void)audit_query(audit, answers_query, args, 2, answer_row, p); /* what was read by then stays */
+        for (uint32_t i = 0; i < p->n; i++) {
+                const AuditCell id = {.number = (int64_t)p->answers[i].incident};
+
+                (void)audit_query(audit, closed_query, &id, 1, said_row, p); /* then without words */
+        }
+}
+
+void texts_past_tell(const TextsPast *p, Codec *codec, void (*answer)(void *userdata, const TextsAnswer *),
+        void *userdata)
+{
+        Texts t = {0}; /* of those that are told, and not of those that are open */
+
+        ASSERT(p && codec && answer);
+        for (Said *said = p->said; said; said = said->next)
+                body_read(&t, codec, said->incident, said->kind, said->body, said->n);
+        for (uint32_t i = p->n; i-- > 0;) {
+                TextsAnswer a = p->answers[i];
+                const Entry *e = entry_find(&t, a.incident);
+
+                a.open_words = e && e->open;
+                a.words = texts_words(&t, a.incident);
+                answer(userdata, &a);
+        }
+        while (t.n > 0)
+                texts_drop(&t, t.entries[t.n - 1].incident);
+        free(t.entries);
 }

@@ -26,10 +26,19 @@ typedef struct TextsAnswer {
         NoticeWords words; /* valid during the call */
 } TextsAnswer;
 
+/* From the journal of `state_directory`, at a start and when a lost database is found: the words of what is not closed.
+ * What cannot be read is not there. */
+void texts_load(Texts *, Codec *, const char *state_directory);
+
 /*
- * From the journal of `state_directory`, at a start and when a lost database is found: the words of what is not closed,
- * and the newest `n_answers` that were closed of those opened since `since_us`, oldest first. What cannot be read is not
- * there.
+ * The newest `n_answers` that were closed with a rating, of those opened since `since_us`. texts_past_read() looks
+ * through all that were opened since, which takes a while, and may hang in a disk: it is for a thread of its own
+ * (store/aside.h). texts_past_tell() says what it has found, oldest first.
  */
-void texts_load(Texts *, Codec *, const char *state_directory, int64_t since_us, uint32_t n_answers,
-        void (*answer)(void *userdata, const TextsAnswer *), void *userdata);
+typedef struct TextsPast TextsPast;
+
+int texts_past_new(TextsPast **ret, const char *state_directory, int64_t since_us, uint32_t n_answers);
+void texts_past_free(void *past); /* takes NULL */
+void texts_past_read(void *past);
+void texts_past_tell(
+        const TextsPast *, Codec *, void (*answer)(void *userdata, const TextsAnswer *), void *userdata);

@@ -129,8 +129,14 @@ static void answer(void *userdata, const TextsAnswer *a)
 
 static void load(Texts *t, int64_t since_us, uint32_t n)
 {
+        TextsPast *past = NULL;
+
         n_answers = 0;
-        texts_load(t, codec, folder_of(), since_us, n, answer, NULL);
+        texts_load(t, codec, folder_of());
+        assert_int_equal(texts_past_new(&past, folder_of(), since_us, n), 0);
+        texts_past_read(past);
+        texts_past_tell(past, codec, answer, NULL);
+        texts_past_free(past);
 }
 
 static Texts *loaded(void)
