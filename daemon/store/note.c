@@ -43,16 +43,19 @@ void note_hash(const uint8_t hash[HASH_SIZE], char ret[45])
         ASSERT(str_base64(hash, HASH_SIZE, ret, 45));
 }
 
-/* Exactly `want` bytes of standard base64 with padding. */
+/* Exactly `want` bytes of standard base64 with padding, in the one form that is written: the last character has bits to
+ * spare, and a note with others in them would be another text that is as good. */
 static bool base64_read(const char *text, size_t n, uint8_t *ret, size_t want)
 {
         uint8_t bytes[96];
+        char again[132];
         size_t size = n / 4 * 3;
 
         if (n % 4 != 0 || n == 0 || size > sizeof(bytes) || memchr(text, '\n', n))
                 return false;
         size -= (text[n - 1] == '=') + (text[n - 2] == '=');
-        if (size != want || EVP_DecodeBlock(bytes, (const uint8_t *)text, (int)n) < 0)
+        if (size != want || EVP_DecodeBlock(bytes, (const uint8_t *)text, (int)n) < 0 ||
+                !str_base64(bytes, size, again, sizeof(again)) || memcmp(text, again, n) != 0)
                 return false;
         memcpy(ret, bytes, want);
         return true;
