@@ -86,6 +86,19 @@ Devices *devices_free(Devices *d)
         return NULL;
 }
 
+void devices_profiled(
+        Registry *registry, const char *profile, void (*fn)(void *, const char *device), void *arg)
+{
+        _cleanup_(registry_unrefp) Registry *r = registry_ref(registry); /* fn may run turns */
+
+        for (uint32_t id = 1; id < r->n_devices; id++) {
+                const Device *d = registry_device(r, id);
+
+                if (d && str_equal(d->profile, profile))
+                        fn(arg, d->code);
+        }
+}
+
 Profiles *devices_profiles(Devices *d)
 {
         return d->profiles;

@@ -16,6 +16,9 @@ int devices_new(Devices **ret, const Config *);
 Devices *devices_free(Devices *);
 Profiles *devices_profiles(Devices *);
 
+/* Calls fn with each device whose row names this profile. */
+void devices_profiled(Registry *, const char *profile, void (*fn)(void *, const char *device), void *arg);
+
 /* What huyingctl asks; mqtt may be NULL. bind: 0 with a registry, or DEVICES_E_REFUSED; `json` is the answer. */
 int devices_unclaimed(const Mqtt *, char **ret_json);
 int devices_bind(const Mqtt *, Registry **ret, Registry *, const char *device, const char *home,

@@ -128,6 +128,12 @@ static const char *host_profile(PortHost *host, const char *device)
         return d ? d->profile : NULL;
 }
 
+static void host_profiled(
+        PortHost *host, const char *profile, void (*fn)(void *, const char *device), void *arg)
+{
+        devices_profiled(of_host(host)->registry, profile, fn, arg);
+}
+
 static Event *host_event_new(PortHost *host)
 {
         return inbox_event(of_host(host)->inbox);
@@ -835,6 +841,7 @@ int gateway_new(Gateway **ret, const Config *config, Loop *loop)
                 .retained_alert = host_retained_alert,
                 .retained_word = host_retained_word,
                 .profile = host_profile,
+                .profiled = host_profiled,
                 .decode = host_decode,
                 .decoded = host_decoded,
                 .count = host_count};

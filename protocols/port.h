@@ -58,6 +58,8 @@ struct PortHost {
         /* The profile that the registry names for a device: "" none, NULL: no such device. Valid until the next turn.
          * The member may be NULL: nobody is known. */
         const char *(*profile)(PortHost *, const char *device);
+        /* Calls fn with each device whose row in the registry names this profile. May be NULL: there is none. */
+        void (*profiled)(PortHost *, const char *profile, void (*fn)(void *, const char *device), void *arg);
         /*
          * Before a message is decoded: `who` is the device or worker, or where that is not known, the topic. False: it
          * has crashed the gateway before and is not to be decoded; it becomes ALARM_UNPARSED. After true comes

@@ -114,6 +114,7 @@ typedef struct StatusEvent {
         int16_t battery, rssi;     /* percent, dBm; INT16_MIN: not said */
         int8_t mains, worn, tamper; /* 0, 1, -1: not said */
         bool gone;                 /* somebody else says that it cannot be reached: no sign of life */
+        bool back;                 /* … that what said so holds no longer: no sign of life either */
         bool fault;                /* the payload was no status of ours (P4, never an alarm) */
 } StatusEvent;
 

@@ -46,6 +46,7 @@ typedef struct DeviceState {
         uint8_t weak, skewed;   /* in a row */
         uint8_t bed, door;      /* SignSaid: the newest word of this sensor */
         bool heard, by_coap, area, tried;
+        bool gone; /* its bridge cannot reach it, and nothing was heard of it since */
 } DeviceState;
 
 #define AREAS_MAX 64

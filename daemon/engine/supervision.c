@@ -417,6 +417,30 @@ static void device_gone(Engine *e, uint32_t id, DeviceState *d)
         if (!limit || (d->levels & LEVEL_LOST) || soon >= d->heard_us)
                 return;
         d->heard_us = soon | 1;
+        d->gone = !d->lost_wall; /* else it was lost before, and its bridge does not bring it back */
+        supervision_touch(e, id);
+}
+
+/* It is not lost, or no longer. Its silence counts from now. */
+static void found(Engine *e, const Event *ev, uint32_t id, DeviceState *d)
+{
+        d->heard_us = e->at; /* the heap learns of it when the old time comes */
+        d->gone = false;
+        if ((d->levels & LEVEL_LOST) || !d->heard)
+                right(e, ev, ev->source, LEVEL_LOST);
+        if (d->lost_wall) {
+                d->lost_wall = 0;
+                mark_put(e, MARK_LOST, id, 0, 0, e->now.wall_us);
+                area_back(e, id);
+        }
+}
+
+/* Its bridge is there again, which says nothing of a device that was silent before. */
+static void device_back(Engine *e, const Event *ev, uint32_t id, DeviceState *d)
+{
+        if (!d->gone)
+                return;
+        found(e, ev, id, d);
         supervision_touch(e, id);
 }
 
@@ -431,6 +455,9 @@ void device_status(Engine *e, const Event *ev)
         if (ev->status.gone) {
                 if (d)
                         device_gone(e, id, d);
+        } else if (ev->status.back) {
+                if (d)
+                        device_back(e, ev, id, d);
         } else if (ev->status.fault) {
                 in = wrong(e, ev, ev->source, LEVEL_GARBAGE, &seq);
         } else {
@@ -487,19 +514,12 @@ void supervision_heard(Engine *e, const Event *ev)
         d = supervision_of(e, id);
         if (!d)
                 return;
-        if (ev->type == EVENT_STATUS && ev->status.gone)
+        if (ev->type == EVENT_STATUS && (ev->status.gone || ev->status.back))
                 return;
-        d->heard_us = e->at; /* the heap learns of it when the old time comes */
+        found(e, ev, id, d);
         d->by_coap = ev->via == VIA_COAP || ev->via == VIA_DTLS;
         if (ev->type == EVENT_VITALS && ev->vitals.has)
                 data_note(e, ev, d);
-        if ((d->levels & LEVEL_LOST) || !d->heard)
-                right(e, ev, ev->source, LEVEL_LOST);
-        if (d->lost_wall) {
-                d->lost_wall = 0;
-                mark_put(e, MARK_LOST, id, 0, 0, e->now.wall_us);
-                area_back(e, id);
-        }
         if (!d->proof_wall && e->policy.proof_us) { /* it was put up today */
                 d->proof_wall = e->now.wall_us;
                 mark_put(e, MARK_PROOF, id, 0, 1, e->now.wall_us);

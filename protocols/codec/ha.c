@@ -600,34 +600,31 @@ static bool state_open(
         return query_open(h->state, s.p, s.n) && query_next(h->state);
 }
 
-/* All that its device has said is doubtful until it says it again. */
-static void device_doubt(Ha *h, const char *device)
+/* Nothing of it holds any more that would expire. */
+static void device_expired(Ha *h, const char *device)
 {
         for (uint32_t i = 0; i < h->n; i++)
-                if (h->entities[i].config && str_equal(h->entities[i].device, device)) {
-                        h->entities[i].doubts++;
+                if (h->entities[i].config && str_equal(h->entities[i].device, device))
                         h->entities[i].last_s = 0;
-                }
 }
 
 static void gone_say(Ha *h, const HaEntity *e, Speech *s, bool known)
 {
         Event event = s->base;
         char text[QUERY_SCALAR_SIZE];
-        bool off, on;
 
         if (!query_scalar(h->state, 0, text))
                 return;
-        off = str_equal(text, e->off);
-        on = str_equal(text, e->on) && !s->base.retained;
-        if (off)
-                device_doubt(h, e->device);
-        if (!known || (!off && !on))
-                return;
-        event.retained = false; /* it is kept so that whoever comes knows what is */
-        event.type = EVENT_STATUS;
-        event.status = (StatusEvent){STATUS_UNSAID, .gone = off};
-        speech_emit(s, &event);
+        if (str_equal(text, e->off)) {
+                device_expired(h, e->device);
+                speech_gone(s, known);
+        } else if (str_equal(text, e->on) && s->base.retained) {
+                speech_back(s, known);
+        } else if (str_equal(text, e->on) && known) {
+                event.type = EVENT_STATUS;
+                event.status = (StatusEvent){STATUS_UNSAID};
+                speech_emit(s, &event);
+        }
 }
 
 static void metric_say(Ha *h, const HaEntity *e, Speech *s, bool known)
@@ -695,7 +692,7 @@ static void entity_read_state(
         Speech s = {.levels = h->levels,
                 .host = host,
                 .payload = idmap_hash(payload, n) | 1,
-                .doubts = h->doubts + e->doubts,
+                .doubts = h->doubts,
                 .now_s = (uint32_t)(clock_now().boot_us / USEC_PER_SEC),
                 .base = {.retained = retained}};
 
@@ -737,17 +734,14 @@ void ha_expire(Ha *h, const ProfileHost *host)
 
         for (uint32_t i = 0; i < h->n; i++) {
                 const HaEntity *e = &h->entities[i];
-                Event event = {.type = EVENT_STATUS};
+                Speech s = {.levels = h->levels, .host = host};
                 const char *profile;
 
                 if (!e->config || !e->expire_s || !e->last_s || now_s <= e->last_s + e->expire_s)
                         continue;
-                (void)str_copy(event.source, sizeof(event.source), e->device); /* same size */
-                device_doubt(h, event.source);
-                profile = host->profile_of ? host->profile_of(host->userdata, event.source) : NULL;
-                if (!profile || (profile[0] && !str_equal(profile, HA_PROFILE)))
-                        continue;
-                event.status = (StatusEvent){STATUS_UNSAID, .gone = true};
-                host->emit(host->userdata, &event);
+                (void)str_copy(s.base.source, sizeof(s.base.source), e->device); /* same size */
+                device_expired(h, e->device);
+                profile = host->profile_of ? host->profile_of(host->userdata, e->device) : NULL;
+                speech_gone(&s, profile && (!profile[0] || str_equal(profile, HA_PROFILE)));
         }
 }

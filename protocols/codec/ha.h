@@ -35,7 +35,6 @@ typedef struct HaEntity {
         bool subscribed; /* the adapter's */
         uint64_t config; /* of the announcement's topic; 0: none */
         uint32_t next;   /* of the same state topic */
-        uint32_t doubts; /* how often its device was away */
         uint32_t expire_s, last_s; /* a state holds that long, 0: for ever; the newest one, CLOCK_BOOTTIME */
 } HaEntity;
 

@@ -14,6 +14,8 @@
 #define STAMP_S 60u
 #define UNKNOWN 2u
 
+#define DOUBTFUL UINT32_MAX /* whatever the caller's count is */
+
 typedef struct Level {
         uint64_t key; /* 0: none */
         uint64_t payload;
@@ -151,6 +153,14 @@ bool levels_stamp(Levels *l, uint64_t key, uint64_t stamp, uint32_t now_s)
         return !again; /* not kept: after a restart the event's id has to do */
 }
 
+void levels_doubt(Levels *l, uint64_t key)
+{
+        uint32_t i;
+
+        if (idmap_get(&l->index, key ? key : 1, &i))
+                l->levels[i].doubts = DOUBTFUL;
+}
+
 void levels_forget(Levels *l)
 {
         memset(l->map, 0, idmap_size(LEVELS_MAX));
@@ -191,7 +201,7 @@ void levels_memory(Levels *l, void *memory, size_t size)
                         break;
                 v->on = k->on;
                 v->payload = k->payload;
-                v->doubts = UINT32_MAX;
+                v->doubts = DOUBTFUL;
                 v->stuck = k->stuck;
         }
         /* Numbers of places count from this process: write all of it anew. */

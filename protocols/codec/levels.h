@@ -41,6 +41,8 @@ LevelStep levels_step(Levels *, const LevelSaid *);
 /* False: this is the newest stamp of this key again, within a minute: one press that is told more than once. Later
  * it is a counter that has begun anew. */
 bool levels_stamp(Levels *, uint64_t key, uint64_t stamp, uint32_t now_s);
+/* Messages about this one may have been lost. */
+void levels_doubt(Levels *, uint64_t key);
 /* Nothing is known any more. */
 void levels_forget(Levels *);
 /* Known to be true, doubtful or not. */

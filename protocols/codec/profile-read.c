@@ -298,6 +298,11 @@ static int rule_read(Reader *r, Message *m, RuleType type, const char *word, cha
         if (m->n_rules == RULES_MAX)
                 return fail(r, "more than %u rules in one message", RULES_MAX);
         *rule = (Rule){.type = (uint8_t)type, .path = NO_PATH};
+        if (type == RULE_GONE) {
+                m->gone = true;
+                m->n_rules++;
+                return rule_tests(r, m, rule, value);
+        }
         if (type != RULE_METRIC) {
                 if (!kind_of_word(word, &rule->what))
                         return fail_kind(r, word);
@@ -423,6 +428,8 @@ static int message_assign(Reader *r, char *key, char *value)
                 return bytes_read(r, m, value);
         if (str_starts(key, "Field "))
                 return field_read(r, m, strip(key + 6), value);
+        if (str_equal(key, "Gone"))
+                return rule_read(r, m, RULE_GONE, "", value);
         if (str_starts(key, "Event "))
                 return rule_read(r, m, RULE_EVENT, strip(key + 6), value);
         if (str_starts(key, "Level "))
@@ -431,8 +438,7 @@ static int message_assign(Reader *r, char *key, char *value)
                 return rule_read(r, m, RULE_METRIC, strip(key + 7), value);
         return fail(r,
                 "unknown key \"%.64s\" in [Message]; there are Topic, Ignore, Each, Id, Time, Stamp, Bytes, "
-                "Field NAME, Event KIND, "
-                "Level KIND, Metric NAME",
+                "Field NAME, Gone, Event KIND, Level KIND, Metric NAME",
                 key);
 }
 
@@ -588,7 +594,13 @@ static int profile_check(Reader *r)
                 r->line = m->line;
                 if (!m->topic[0])
                         return fail(r, "this [Message] has no Topic=");
-                if (m->id == NO_PATH && !strstr(m->topic, "{device}"))
+                m->all = m->id == NO_PATH && !strstr(m->topic, "{device}");
+                for (unsigned j = 0; m->all && j < m->n_rules; j++)
+                        if (m->rules[j].type != RULE_GONE)
+                                return fail(r, "nothing says which device it is: {device} in Topic=, or "
+                                               "Id=; without "
+                                               "them only Gone= can stand here");
+                if (m->all && !m->gone)
                         return fail(r, "nothing says which device it is: {device} in Topic=, or Id=");
                 for (unsigned j = 0; j < m->n_paths; j++)
                         paths[j] = m->paths[j];

@@ -23,7 +23,7 @@ typedef struct Clause {
         char literal[QUERY_SCALAR_SIZE]; /* in: with NULs instead of commas, and two at the end */
 } Clause;
 
-typedef enum RuleType { RULE_EVENT, RULE_LEVEL, RULE_METRIC } RuleType;
+typedef enum RuleType { RULE_EVENT, RULE_LEVEL, RULE_METRIC, RULE_GONE } RuleType;
 
 typedef enum Metric { /* after the vitals */
         METRIC_BATTERY = VITAL_MAX,
@@ -42,7 +42,7 @@ typedef struct Rule {
         uint8_t type;
         uint8_t what; /* AlarmKind, KIND_CAPTURE, or Vital and Metric */
         uint8_t path; /* of a metric */
-        bool not;     /* … that says the opposite */
+        bool not ;    /* … that says the opposite */
         uint8_t clause, n_clauses;
 } Rule;
 
@@ -51,6 +51,7 @@ typedef struct Message {
         char ignore[PROFILE_TOPIC_SIZE], each[QUERY_SCALAR_SIZE];
         unsigned line;
         bool alarms, bare; /* bare: some path is $, so a payload that is no JSON is a text */
+        bool gone, all;    /* says whether a device can be reached; all: every one that has this profile */
         uint8_t id, time, stamp;
         uint8_t n_paths, n_rules, n_clauses;
         char paths[QUERY_PATHS_MAX][QUERY_SCALAR_SIZE];

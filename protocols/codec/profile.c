@@ -223,7 +223,8 @@ bool profiles_know(const Profiles *ps, const char *topic)
 
         for (size_t i = 0; i < ps->n; i++)
                 for (unsigned j = 0; j < ps->items[i]->n_messages; j++)
-                        if (topic_fits(ps->items[i]->messages[j]->topic, topic, &captures))
+                        if (!ps->items[i]->messages[j]->gone &&
+                                topic_fits(ps->items[i]->messages[j]->topic, topic, &captures))
                                 return true;
         return false;
 }
@@ -246,7 +247,8 @@ bool profiles_topic_device(
 
         for (size_t i = 0; i < ps->n; i++)
                 for (unsigned j = 0; j < ps->items[i]->n_messages && !ps->items[i]->named; j++)
-                        if (topic_fits(ps->items[i]->messages[j]->topic, topic, &c) && c.n_device > 0 &&
+                        if (!ps->items[i]->messages[j]->gone &&
+                                topic_fits(ps->items[i]->messages[j]->topic, topic, &c) && c.n_device > 0 &&
                                 str_copyn(device, CODE_SIZE, c.device, c.n_device) && str_code(device)) {
                                 (void)str_copy(profile, CODE_SIZE, ps->items[i]->name); /* same size */
                                 return true;
@@ -464,7 +466,7 @@ static void alarms_read(Reading *r)
                 AlarmKind kind;
                 bool said, holds;
 
-                if (rule->type == RULE_METRIC || !kind_of(r, rule, &kind))
+                if (rule->type == RULE_METRIC || rule->type == RULE_GONE || !kind_of(r, rule, &kind))
                         continue;
                 holds = rule_holds(m, rule, &said);
                 if (rule->type == RULE_EVENT && holds)
@@ -654,19 +656,80 @@ static void unreadable(Reading *r, const char *as, const char *why)
         speech_emit(&r->speech, &e);
 }
 
+typedef enum Reach { REACH_UNSAID, REACH_GONE, REACH_THERE } Reach;
+
+static Reach reach_of(const Message *m)
+{
+        bool any = false, said;
+
+        for (unsigned i = 0; i < m->n_rules && m->gone; i++) {
+                if (m->rules[i].type != RULE_GONE)
+                        continue;
+                if (rule_holds(m, &m->rules[i], &said))
+                        return REACH_GONE;
+                any = any || said;
+        }
+        return any ? REACH_THERE : REACH_UNSAID;
+}
+
+static void bridge_gone(void *userdata, const char *device)
+{
+        Speech *s = userdata;
+
+        if (str_copy(s->base.source, sizeof(s->base.source), device))
+                speech_gone(s, true);
+}
+
+static void bridge_back(void *userdata, const char *device)
+{
+        Speech *s = userdata;
+
+        if (str_copy(s->base.source, sizeof(s->base.source), device))
+                speech_back(s, true);
+}
+
+/* What is said of the bridge of all of them. */
+static void bridge_read(Reading *r)
+{
+        const ProfileHost *host = r->speech.host;
+        Reach reach = reach_of(r->message);
+
+        if (reach != REACH_UNSAID && host->each)
+                host->each(host->userdata, r->profile->name, reach == REACH_GONE ? bridge_gone : bridge_back,
+                        &r->speech);
+}
+
+/* True: that it cannot be reached, or an old word that it can: nothing of it is new. */
+static bool reach_read(Reading *r)
+{
+        Reach reach = reach_of(r->message);
+
+        if (reach == REACH_GONE)
+                speech_gone(&r->speech, r->known);
+        else if (reach == REACH_THERE && r->speech.base.retained)
+                speech_back(&r->speech, r->known);
+        else if (reach == REACH_THERE)
+                speech_doubt(&r->speech);
+        return reach == REACH_GONE || (reach == REACH_THERE && r->speech.base.retained);
+}
+
 static void element_read(Reading *r, const char *as)
 {
         bool signs;
 
         r->speech.base.source[0] = '\0';
         r->speech.said = r->known = false;
-        if (!device_of(r, as))
+        if (r->message->all) {
+                bridge_read(r);
+                return;
+        }
+        if (!device_of(r, as) || reach_read(r))
                 return;
         r->speech.base.device_us = time_of(r->message);
         signs = signs_read(r);
         alarms_read(r);
         metrics_read(r, signs);
-        if (!r->known && r->speech.host->stranger && !r->speech.base.retained)
+        if (!r->known && r->speech.host->stranger && !r->speech.base.retained && !r->message->gone)
                 r->speech.host->stranger(r->speech.host->userdata, r->speech.base.source, r->profile->name);
 }
 
@@ -841,8 +904,8 @@ void profile_event_text(const Event *e, bool first, char *ret, size_t cap)
                         str_addf(&s, " worn=%d", st->worn);
                 if (st->tamper >= 0)
                         str_addf(&s, " tamper=%d", st->tamper);
-                if (st->gone)
-                        str_add(&s, " gone");
+                if (st->gone || st->back)
+                        str_add(&s, st->gone ? " gone" : " back");
                 signs_text(&s, &e->signs);
         }
 }

@@ -22,6 +22,8 @@
  *   Event sos=$.action in emergency,sos | $.button = 1 & $.held is true
  *   Level smoke=$.smoke is true
  *   Metric battery=$.battery
+ *   Gone=$.state = offline         somebody says that the device cannot be reached; without {device} and Id: none of
+ *                     those whose row in the registry names this profile
  *
  * Paths are SQLite's JSON paths; a payload that is no JSON (ON) is a text whose path is $. Tests: = != < > in like
  * is (true, false, present, absent); & binds before |. `like` has % at the ends. Kinds: the words of alarms; metrics:
@@ -62,7 +64,7 @@ int profiles_load(Profiles *, const char *folders, ProfileError *);
 
 /* The MQTT filters of messages that can carry alarms, and of those that cannot; each once. */
 size_t profiles_filters(const Profiles *, bool alarms, char filters[][PROFILE_TOPIC_SIZE], size_t max);
-/* True: some profile reads this topic. */
+/* True: some profile reads this topic, for more than whether a device can be reached. */
 bool profiles_know(const Profiles *, const char *topic);
 /* Which device would be meant by a message on this topic, and by which profile for any device. */
 bool profiles_topic_device(
@@ -86,6 +88,8 @@ typedef struct ProfileHost {
         void (*emit)(void *userdata, const Event *);
         /* A device that the registry does not know has spoken. May be NULL. */
         void (*stranger)(void *userdata, const char *device, const char *profile);
+        /* Calls fn with each device whose row in the registry names this profile. May be NULL. */
+        void (*each)(void *userdata, const char *profile, void (*fn)(void *, const char *device), void *arg);
 } ProfileHost;
 
 /*

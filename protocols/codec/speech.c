@@ -87,3 +87,32 @@ void speech_level(Speech *s, AlarmKind kind, bool on)
         case LEVEL_NOTHING: break;
         }
 }
+
+void speech_doubt(Speech *s)
+{
+        for (AlarmKind kind = 0; kind < ALARM_KIND_MAX; kind++)
+                levels_doubt(s->levels, key_of(s, kind, KEY_LEVEL));
+}
+
+static void reach(Speech *s, bool known, StatusEvent says)
+{
+        Event e = s->base;
+
+        speech_doubt(s);
+        if (!known)
+                return;
+        e.retained = false; /* it is kept so that whoever comes knows what is */
+        e.type = EVENT_STATUS;
+        e.status = says;
+        speech_emit(s, &e);
+}
+
+void speech_gone(Speech *s, bool known)
+{
+        reach(s, known, (StatusEvent){STATUS_UNSAID, .gone = true});
+}
+
+void speech_back(Speech *s, bool known)
+{
+        reach(s, known, (StatusEvent){STATUS_UNSAID, .back = true});
+}

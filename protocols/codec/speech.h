@@ -16,3 +16,8 @@ void speech_emit(Speech *, Event *);
 /* stamp NULL: nothing tells this press from another. */
 void speech_edge(Speech *, AlarmKind, const char *stamp);
 void speech_level(Speech *, AlarmKind, bool on);
+/* Messages of the device may have been lost: all that it has said is doubtful until it says it again. */
+void speech_doubt(Speech *);
+/* So it is when the device cannot be reached, or is back. known: the registry knows it. */
+void speech_gone(Speech *, bool known);
+void speech_back(Speech *, bool known);

@@ -148,6 +148,14 @@ static const char *on_profile(void *userdata, const char *device)
         return in->host->profile ? in->host->profile(in->host, device) : NULL;
 }
 
+static void on_each(void *userdata, const char *profile, void (*fn)(void *, const char *device), void *arg)
+{
+        Intake *in = userdata;
+
+        if (in->host->profiled)
+                in->host->profiled(in->host, profile, fn, arg);
+}
+
 static Heard *heard_of(Intake *in, const char *device, const char *profile)
 {
         Heard *h = NULL;
@@ -260,8 +268,11 @@ static void subscribe_some(Intake *in)
 
 bool intake_message(Intake *in, Link *link, bool alarms, const LinkMessage *m)
 {
-        const ProfileHost host = {
-                .userdata = in, .profile_of = on_profile, .emit = on_event, .stranger = on_stranger};
+        const ProfileHost host = {.userdata = in,
+                .profile_of = on_profile,
+                .emit = on_event,
+                .stranger = on_stranger,
+                .each = on_each};
         unsigned fitted;
 
         if (!alarms && is_announcement(in, m->topic)) {

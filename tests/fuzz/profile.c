@@ -18,11 +18,16 @@ static void on_event(void *userdata, const Event *e)
         ASSERT(str_code(e->source) && !e->body);
 }
 
+static void on_each(void *userdata, const char *profile, void (*fn)(void *, const char *device), void *arg)
+{
+        fn(arg, "bed-7");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
         static const char *const payloads[] = {
-                "{\"action\":\"sos\",\"a\":1,\"list\":[{\"a\":1,\"mac\":\"x\"}]}", "ON", "[1]"};
-        const ProfileHost host = {.profile_of = on_profile, .emit = on_event};
+                "{\"action\":\"sos\",\"a\":1,\"list\":[{\"a\":1,\"mac\":\"x\"}]}", "ON", "[1]", "offline"};
+        const ProfileHost host = {.profile_of = on_profile, .emit = on_event, .each = on_each};
         char filters[PROFILE_FILTERS_MAX][PROFILE_TOPIC_SIZE];
         ProfileError error = {0};
         size_t lines = 1;

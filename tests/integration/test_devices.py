@@ -56,6 +56,8 @@ def test_a_stranger_is_heard_and_can_be_claimed(home):
 def test_the_registry_says_which_profile(home):
     bind(home, "click-1", "h101", "button", "zigbee2mqtt-anybutton")
     w01, zigbee = home.worker("w01"), home.client()
+    zigbee.publish("zigbee2mqtt/bridge/state", {"state": "offline"}, qos=0)  # says that none of them can be reached
+    zigbee.publish("zigbee2mqtt/click-1/availability", {"state": "offline"}, qos=0)
     zigbee.publish("zigbee2mqtt/click-2", {"action": "single"}, qos=0)  # some light switch
     zigbee.publish("zigbee2mqtt/click-1", {"action": "single"}, qos=0)
     w01.wait(home.topic("worker/w01/alert/+"), lambda m: m.json.get("device") == "click-1")

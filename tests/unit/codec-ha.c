@@ -155,7 +155,7 @@ static void test_availability(void **state)
                 state_is(false, "d/status", "offline", false), "d: status gone"); /* once for both */
         assert_string_equal(state_is(true, "d/pull", "ON", false), ""); /* the same bytes: its memory */
         assert_string_equal(state_is(false, "d/status", "online", false), "d: status");
-        assert_string_equal(state_is(false, "d/status", "online", true), "");
+        assert_string_equal(state_is(false, "d/status", "online", true), "d: status back"); /* no sign of life */
         assert_string_equal(state_is(false, "d/status", "offline", true), "d: status gone");
         assert_string_equal(state_is(false, "d/status", "asleep", false), "");
         assert_string_equal(state_is(false, "d/status", "{}", false), "");

@@ -47,6 +47,15 @@ static void world_stranger(void *userdata, const char *device, const char *profi
         ((World *)userdata)->strangers++;
 }
 
+static void world_each(
+        void *userdata, const char *profile, void (*fn)(void *, const char *device), void *arg)
+{
+        if (!str_equal(profile, "zigbee2mqtt"))
+                return;
+        fn(arg, "a");
+        fn(arg, "b");
+}
+
 static void world_begin(World *w)
 {
         ProfileError error;
@@ -154,6 +163,62 @@ static void test_samples(void **state)
         }
         assert_true(profiles >= 11 && samples >= 30);
         world_end(&all);
+}
+
+/* Topics that carry no alarm are read on the other connection. */
+static const char *world_read_calm(World *w, const char *topic, const char *payload, bool retained)
+{
+        w->said[0] = '\0';
+        w->n = 0;
+        (void)profiles_read(w->profiles, false, topic, payload, strlen(payload), retained, &w->host);
+        return w->said;
+}
+
+static void test_availability(void **state)
+{
+        World w;
+
+        world_begin(&w);
+        assert_string_equal(world_read(&w, "zigbee2mqtt/a", "{\"sos\":true}"), "a: sos");
+        assert_string_equal(
+                world_read(&w, "zigbee2mqtt/a", "{\"sos\":true,\"battery\":9}"), "a: status battery=9");
+        assert_string_equal(
+                world_read_calm(&w, "zigbee2mqtt/a/availability", "{\"state\":\"offline\"}", false),
+                "a: status gone");
+        /* It may have been released and pressed again meanwhile. */
+        assert_string_equal(world_read(&w, "zigbee2mqtt/a", "{\"sos\":true}"), "a: sos");
+        /* What the broker has kept is how it stands; but it is no sign of life. */
+        assert_string_equal(
+                world_read_calm(&w, "zigbee2mqtt/a/availability", "offline", true), "a: status gone");
+        assert_string_equal(
+                world_read_calm(&w, "zigbee2mqtt/a/availability", "online", true), "a: status back");
+        assert_string_equal(world_read_calm(&w, "zigbee2mqtt/a/availability", "online", false), "a: status");
+        assert_string_equal(world_read_calm(&w, "zigbee2mqtt/a/availability", "", true), "");
+        assert_true(w.events[0].type == EVENT_STATUS && !w.events[0].retained);
+        w.profile = NULL; /* a lamp of somebody's: neither a device nor a stranger */
+        w.strangers = 0;
+        assert_string_equal(world_read_calm(&w, "zigbee2mqtt/l/availability", "offline", false), "");
+        assert_string_equal(world_read_calm(&w, "zigbee2mqtt/l/availability", "online", false), "");
+        assert_int_equal(w.strangers, 0);
+        world_end(&w);
+}
+
+/* The bridge has gone: so have all that the registry lists with its profile. */
+static void test_a_bridge_is_gone(void **state)
+{
+        World w;
+
+        world_begin(&w);
+        assert_string_equal(
+                world_read_calm(&w, "zigbee2mqtt/bridge/state", "{\"state\":\"offline\"}", false), "");
+        w.host.each = world_each;
+        assert_string_equal(
+                world_read_calm(&w, "zigbee2mqtt/bridge/state", "{\"state\":\"offline\"}", false),
+                "a: status gone; b: status gone");
+        assert_string_equal(world_read_calm(&w, "zigbee2mqtt/bridge/state", "{\"state\":\"online\"}", true),
+                "a: status back; b: status back");
+        assert_string_equal(world_read_calm(&w, "zigbee2mqtt/bridge/state", "", false), "");
+        world_end(&w);
 }
 
 static void test_filters(void **state)
@@ -702,6 +767,8 @@ int main(void)
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_samples),
                 cmocka_unit_test(test_bytes),
+                cmocka_unit_test(test_availability),
+                cmocka_unit_test(test_a_bridge_is_gone),
                 cmocka_unit_test(test_filters),
                 cmocka_unit_test(test_the_registry_selects),
                 cmocka_unit_test(test_strangers),

@@ -160,6 +160,64 @@ static void test_gone_is_lost_in_five_minutes(void **state_)
         kit_end(&k);
 }
 
+/* Its bridge is there again: what was lost by that is found, what was silent before is not. */
+static void test_a_bridge_that_is_back(void **state_)
+{
+        StatusEvent gone = nothing_said(), back = nothing_said();
+        Kit k;
+
+        begin(&k);
+        k.policy.beat_us[DEVICE_SMOKE] = USEC_PER_DAY;
+        k.policy.beat_us[DEVICE_BUTTON] = USEC_PER_MIN;
+        kit_policy(&k);
+        gone.gone = back.back = true;
+        status(&k, "smoke-101");
+        beats(&k, 60, 60, "");
+        status_says(&k, "smoke-101", back); /* it never went */
+        status_says(&k, "nobody", back);
+        status_says(&k, "smoke-101", gone);
+        beats(&k, 120, 300, "");
+        status_says(&k, "smoke-101", back); /* in time */
+        beats(&k, 360, 900, "");
+        assert_int_equal(engine_open_count(k.engine), 0);
+        status_says(&k, "smoke-101", gone);
+        beats(&k, 960, 1260, "sos-101");
+        assert_string_equal(view(&k, 1).source, "sos-101"); /* by its own silence */
+        assert_string_equal(view(&k, 2).source, "smoke-101");
+        status_says(&k, "sos-101", gone);
+        status_says(&k, "smoke-101", back);
+        status_says(&k, "sos-101", back);
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        assert_int_equal(view(&k, 2).condition, CONDITION_CLEARED);
+        at(&k, 1260 + 24 * 3600);
+        assert_int_equal(view(&k, 2).condition, CONDITION_CLEARED);
+        at(&k, 1260 + 25 * 3600); /* it was not heard since */
+        assert_int_equal(view(&k, 2).condition, CONDITION_ACTIVE);
+        kit_end(&k);
+}
+
+/* It was lost before the gateway was started: a bridge that comes and goes does not bring it back. */
+static void test_a_bridge_does_not_bring_back_who_was_lost_before(void **state_)
+{
+        const MarkRow was_lost = {.kind = MARK_LOST, .value = 1, .wall_us = 1790000000000000};
+        StatusEvent gone = nothing_said(), back = nothing_said();
+        MarkRow row = was_lost;
+        Kit k;
+
+        begin(&k);
+        k.policy.beat_us[DEVICE_SMOKE] = USEC_PER_DAY;
+        kit_policy(&k);
+        gone.gone = back.back = true;
+        row.id = kit_device(&k, "smoke-101");
+        engine_restore_mark(k.engine, &row);
+        status_says(&k, "smoke-101", gone);
+        status_says(&k, "smoke-101", back);
+        beats(&k, 60, 360, "");
+        assert_string_equal(view(&k, 1).source, "smoke-101");
+        assert_int_equal(view(&k, 1).condition, CONDITION_ACTIVE);
+        kit_end(&k);
+}
+
 static void test_no_beat_no_supervision(void **state_)
 {
         Kit k;
@@ -437,6 +495,8 @@ int main(void)
                 cmocka_unit_test(test_the_registry_s_beat_goes_before_the_class_s),
                 cmocka_unit_test(test_a_daily_beat_is_lost_after_25_hours),
                 cmocka_unit_test(test_gone_is_lost_in_five_minutes),
+                cmocka_unit_test(test_a_bridge_that_is_back),
+                cmocka_unit_test(test_a_bridge_does_not_bring_back_who_was_lost_before),
                 cmocka_unit_test(test_no_beat_no_supervision),
                 cmocka_unit_test(test_after_a_restart_one_full_interval),
                 cmocka_unit_test(test_the_original_time_survives_a_restart),
