@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A flat object of plain members: {"hr":72,"temp":36.6,"worn":true,"id":"e-17"}.
+ * A flat object of plain members: {"hr":72,"temp":36.6,"worn":true,"id":"e-17"}; or an array of them, as SenML has it.
  *
  * Nearly all that devices and apps send is that, and SQLite takes twenty times as long for it: it parses into a tree, and
  * looks into that by a path for each member's type and again for its value. What is not plain is left to SQLite, which
@@ -142,40 +142,83 @@ static FlatValue *place_of(
         return elsewhere;
 }
 
-bool flat_read(Flat *f, const char *text, size_t n, const char *const *paths)
+static bool take_object(Flat *f, Cursor *c, const char *const *paths)
 {
-        Cursor c = {.p = text, .end = text + n};
         FlatValue elsewhere;
 
-        ASSERT(n <= sizeof(f->texts));
         for (size_t i = 0; i < FLAT_MEMBERS_MAX && paths[i]; i++)
                 f->values[i].type = VALUE_ABSENT;
         f->n_texts = 0;
         f->others = 0;
-        blanks(&c);
-        if (!take(&c, '{'))
+        if (!take(c, '{'))
                 return false;
-        blanks(&c);
-        if (take(&c, '}'))
-                goto end;
+        blanks(c);
+        if (take(c, '}'))
+                return true;
         do {
                 const char *name;
                 size_t size;
 
-                blanks(&c);
-                if (!take_string(&c, &name, &size))
+                blanks(c);
+                if (!take_string(c, &name, &size))
                         return false;
-                blanks(&c);
-                if (!take(&c, ':'))
+                blanks(c);
+                if (!take(c, ':'))
                         return false;
-                blanks(&c);
-                if (!take_value(f, &c, place_of(f, name, size, paths, &elsewhere)))
+                blanks(c);
+                if (!take_value(f, c, place_of(f, name, size, paths, &elsewhere)))
                         return false;
-                blanks(&c);
-        } while (take(&c, ','));
-        if (!take(&c, '}'))
+                blanks(c);
+        } while (take(c, ','));
+        return take(c, '}');
+}
+
+bool flat_read(Flat *f, const char *text, size_t n, const char *const *paths)
+{
+        Cursor c = {.p = text, .end = text + n};
+
+        ASSERT(n <= sizeof(f->texts));
+        blanks(&c);
+        if (!take_object(f, &c, paths))
                 return false;
-end:
         blanks(&c);
         return c.p == c.end;
+}
+
+bool flat_array(Flat *f, const char *text, size_t n, FlatArray *ret)
+{
+        static const char *const nothing[] = {NULL};
+        Cursor c = {.p = text, .end = text + n};
+
+        ASSERT(n <= sizeof(f->texts));
+        blanks(&c);
+        if (!take(&c, '['))
+                return false;
+        *ret = (FlatArray){.p = c.p, .end = c.end};
+        blanks(&c);
+        if (!take(&c, ']')) {
+                do {
+                        blanks(&c);
+                        if (!take_object(f, &c, nothing))
+                                return false;
+                        blanks(&c);
+                } while (take(&c, ','));
+                if (!take(&c, ']'))
+                        return false;
+        }
+        blanks(&c);
+        return c.p == c.end;
+}
+
+bool flat_next(Flat *f, FlatArray *a, const char *const *paths)
+{
+        Cursor c = {.p = a->p, .end = a->end};
+
+        blanks(&c);
+        (void)take(&c, ','); /* not before the first */
+        blanks(&c);
+        if (!take_object(f, &c, paths))
+                return false; /* the end: all of it was read before */
+        a->p = c.p;
+        return true;
 }

@@ -29,3 +29,12 @@ typedef struct Flat {
  * this is not as simple as that, or no JSON; SQLite knows.
  */
 bool flat_read(Flat *, const char *text, size_t n, const char *const *paths);
+
+/* The elements of an array of such objects, one after the other: while (flat_next(f, &array, paths)) … */
+typedef struct FlatArray {
+        const char *p, *end;
+} FlatArray;
+
+/* False: it is no such array; the limits are those of flat_read(). */
+bool flat_array(Flat *, const char *text, size_t n, FlatArray *ret);
+bool flat_next(Flat *, FlatArray *, const char *const *paths);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * A pack is read in two steps. JSON (query.h) or CBOR (libcbor's decoder, one item at a time: it allocates nothing,
+ * A pack is read in two steps. JSON (flat.h, or query.h for what is not plain) or CBOR (libcbor's decoder, one item at a time: it allocates nothing,
  * and a length that is a lie costs nothing) becomes plain records; the records are resolved (RFC 8428 section 4.1)
  * and sorted into what they mean.
  *
@@ -21,6 +21,7 @@
 #include "limits.h"
 #include "protocols/codec/cbor-items.h"
 #include "protocols/codec/common.h"
+#include "protocols/codec/flat.h"
 #include "protocols/codec/levels.h"
 #include "protocols/codec/query.h"
 
@@ -88,6 +89,8 @@ struct Senml {
         char bn[NAME_SIZE], bu[UNIT_SIZE];
         double bt, bv, bs;
         bool json;
+        bool plain; /* the record in hand is in flat, else in query */
+        Flat flat;
         const char *why;
         bool refused;
         Alarm alarms[ALARMS_MAX];
@@ -113,7 +116,8 @@ static const char *const paths[] = {[FIELD_BN] = "$.bn",
         [FIELD_V] = "$.v",
         [FIELD_VB] = "$.vb",
         [FIELD_S] = "$.s",
-        [FIELD_T] = "$.t"};
+        [FIELD_T] = "$.t",
+        NULL};
 
 int senml_new(Senml **ret)
 {
@@ -422,10 +426,36 @@ static void record_take(Senml *s, const Record *in)
 
 /* ---- JSON ---- */
 
-static void text_take(Query *q, Field f, Record *to, char *text, size_t cap)
+static ValueType field_type(const Senml *s, Field f)
+{
+        return s->plain ? s->flat.values[f].type : query_type(s->query, (size_t)f);
+}
+
+/* NULL: another type, or no UTF-8. */
+static const char *field_text(const Senml *s, Field f, size_t *ret_size)
+{
+        if (!s->plain)
+                return query_text(s->query, (size_t)f, ret_size);
+        *ret_size = s->flat.values[f].size;
+        return s->flat.values[f].type == VALUE_TEXT ? s->flat.values[f].text : NULL;
+}
+
+static bool field_number(const Senml *s, Field f, double *ret)
+{
+        const FlatValue *v = &s->flat.values[f];
+
+        if (!s->plain)
+                return query_number(s->query, (size_t)f, ret);
+        if (v->type != VALUE_INTEGER && v->type != VALUE_REAL)
+                return false;
+        *ret = v->number;
+        return true;
+}
+
+static void text_take(const Senml *s, Field f, Record *to, char *text, size_t cap)
 {
         size_t n;
-        const char *p = query_text(q, (size_t)f, &n);
+        const char *p = field_text(s, f, &n);
 
         if (p && str_copyn(text, cap, p, n))
                 to->has |= 1u << f;
@@ -453,42 +483,48 @@ static void json_record(Senml *s)
 {
         static const Field numbers[] = {FIELD_BT, FIELD_BV, FIELD_BS, FIELD_BVER, FIELD_V, FIELD_S, FIELD_T};
         Record in = {.has = 0};
-        Query *q = s->query;
 
-        if (query_whole(q) != VALUE_OBJECT)
-                return;
-        text_take(q, FIELD_BN, &in, in.bn, sizeof(in.bn));
-        text_take(q, FIELD_N, &in, in.n, sizeof(in.n));
-        text_take(q, FIELD_BU, &in, in.bu, sizeof(in.bu));
-        text_take(q, FIELD_U, &in, in.u, sizeof(in.u));
+        text_take(s, FIELD_BN, &in, in.bn, sizeof(in.bn));
+        text_take(s, FIELD_N, &in, in.n, sizeof(in.n));
+        text_take(s, FIELD_BU, &in, in.bu, sizeof(in.bu));
+        text_take(s, FIELD_U, &in, in.u, sizeof(in.u));
         for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-                if (query_number(q, numbers[i], &in.number[numbers[i]]))
+                if (field_number(s, numbers[i], &in.number[numbers[i]]))
                         in.has |= 1u << numbers[i];
-        if (query_type(q, FIELD_VB) == VALUE_TRUE || query_type(q, FIELD_VB) == VALUE_FALSE) {
+        if (field_type(s, FIELD_VB) == VALUE_TRUE || field_type(s, FIELD_VB) == VALUE_FALSE) {
                 in.has |= 1u << FIELD_VB;
-                in.vb = query_type(q, FIELD_VB) == VALUE_TRUE;
+                in.vb = field_type(s, FIELD_VB) == VALUE_TRUE;
         }
         record_take(s, &in);
+}
+
+static bool json_next(Senml *s, FlatArray *plain)
+{
+        return s->plain ? flat_next(&s->flat, plain, paths) : query_next(s->query);
 }
 
 static void json_read(Senml *s, const char *p, size_t n)
 {
         unsigned records = 0;
+        FlatArray plain;
 
-        if (!query_open(s->query, p, n))
+        s->plain = n <= LIMIT_BODY && str_utf8(p, n) && flat_array(&s->flat, p, n, &plain);
+        if (!s->plain && !query_open(s->query, p, n))
                 refuse(s, "not JSON");
         else if (has_must_understand(p, n))
                 refuse(s, "a field that has to be understood");
         else {
                 s->json = json_inlines(p, n);
-                while (records < SENML_RECORDS_MAX && query_next(s->query)) {
-                        json_record(s);
+                while (records < SENML_RECORDS_MAX && json_next(s, &plain)) {
+                        if (s->plain || query_whole(s->query) == VALUE_OBJECT)
+                                json_record(s);
                         records++;
                 }
-                if (records == SENML_RECORDS_MAX && query_next(s->query))
+                if (records == SENML_RECORDS_MAX && json_next(s, &plain))
                         complain(s, "more records than are read");
         }
-        query_close(s->query);
+        if (!s->plain)
+                query_close(s->query);
 }
 
 /* ---- CBOR ---- */

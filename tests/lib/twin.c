@@ -25,6 +25,8 @@ char *twin_of(const char *body, size_t n, size_t *ret_n)
         char *p;
 
         from = blanks(body, n, from);
+        if (from < n && body[from] == '[')
+                from = blanks(body, n, from + 1);
         if (from == n || body[from] != '{' || n + size > LIMIT_BODY)
                 return NULL;
         from++;

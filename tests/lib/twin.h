@@ -8,7 +8,10 @@
 
 #include <stddef.h>
 
-/* The message with the member before all others, from malloc(); NULL: it begins with no object, or would be too long. */
+/*
+ * The message with the member before all others, in the first object of an array; from malloc(). NULL: it begins with no
+ * object, or would be too long.
+ */
 char *twin_of(const char *body, size_t n, size_t *ret_n);
 /* All that a reader of JSON fills in, but for the body. */
 bool twin_equal(const Event *, const Event *);

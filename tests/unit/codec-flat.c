@@ -99,6 +99,35 @@ static void test_longest(void **state)
         free(text);
 }
 
+static void test_arrays(void **state)
+{
+        static const char *const left[] = {"", "[", "]", "{}", "[1]", "[[]]", "[{}", "[{},]", "[,{}]",
+                "[{} {}]", "[{}]x", "[{},{\"a\":[1]}]", "[{},{\"\\u0061\":1}]", "[{\"a\":1e1}]",
+                "[{},\"a\"]", "[null]"};
+        const char *text = " [ {\"a\":1,\"b\":\"x\"} , {} ,{\"ab\":\"y\",\"other\":\"z\"}]\r\n";
+        FlatArray array;
+
+        assert_true(flat_array(&flat, text, strlen(text), &array));
+        assert_true(flat_next(&flat, &array, paths));
+        assert_int_equal(flat.values[0].integer, 1);
+        assert_string_equal(flat.values[2].text, "x");
+        assert_int_equal(flat.others, 0);
+        assert_true(flat_next(&flat, &array, paths));
+        for (size_t i = 0; paths[i]; i++)
+                assert_int_equal(flat.values[i].type, VALUE_ABSENT);
+        assert_true(flat_next(&flat, &array, paths));
+        assert_string_equal(flat.values[1].text, "y");
+        assert_int_equal(flat.others, 1);
+        assert_false(flat_next(&flat, &array, paths));
+        assert_false(flat_next(&flat, &array, paths));
+        assert_true(flat_array(&flat, "[ ]", 3, &array));
+        assert_false(flat_next(&flat, &array, paths));
+        for (size_t i = 0; i < sizeof(left) / sizeof(*left); i++) {
+                print_message("%s\n", left[i]);
+                assert_false(flat_array(&flat, left[i], strlen(left[i]), &array));
+        }
+}
+
 static void read_alarm(Codec *c, Event *e)
 {
         codec_read_alarm(c, e, "smoke");
@@ -196,6 +225,7 @@ int main(void)
                 cmocka_unit_test(test_values),
                 cmocka_unit_test(test_left),
                 cmocka_unit_test(test_longest),
+                cmocka_unit_test(test_arrays),
                 cmocka_unit_test(test_twins),
         };
 
