@@ -295,8 +295,11 @@ static int event_range(const Ctl *ctl, Audit *audit, int64_t *ret_from, int64_t 
                 const AuditCell day = {.number = until / (int64_t)USEC_PER_DAY + 1};
                 int64_t end = 0;
 
-                r = audit_query(
-                        audit, "SELECT min(first_seq) FROM day WHERE day > ?1", &day, 1, number_row, &end);
+                /* the day after: a clock that was years ahead for a time had its later days before */
+                r = audit_query(audit,
+                        "SELECT min(first_seq) FROM day WHERE day > ?1 AND first_seq >"
+                        " (SELECT first_seq FROM day WHERE day = ?1)",
+                        &day, 1, number_row, &end);
                 if (end > 0)
                         *ret_to = end;
         }
