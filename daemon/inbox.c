@@ -50,12 +50,19 @@ int inbox_new(Inbox **ret, uint32_t events_max)
         return 0;
 }
 
+static void content_free(Event *e)
+{
+        free(e->body);
+        free(e->whole);
+        e->body = e->whole = NULL;
+}
+
 Inbox *inbox_free(Inbox *in)
 {
         if (!in)
                 return NULL;
         for (uint32_t i = 0; in->events && i < in->max; i++)
-                free(in->events[i].body);
+                content_free(&in->events[i]);
         EVP_MD_CTX_free(in->sha);
         EVP_MD_free(in->sha256);
         free(in->events);
@@ -72,7 +79,7 @@ Event *inbox_event(Inbox *in)
         if (in->n_free == 0)
                 return NULL;
         e = &in->events[in->free[--in->n_free]];
-        ASSERT(!e->body);
+        ASSERT(!e->body && !e->whole);
         memset(e, 0, sizeof(*e));
         return e;
 }
@@ -97,8 +104,7 @@ static void slot_free(Inbox *in, Event *e)
 {
         ASSERT(e >= in->events && e < in->events + in->max);
         ASSERT(in->n_free < in->max);
-        free(e->body);
-        e->body = NULL;
+        content_free(e);
         in->free[in->n_free++] = (uint32_t)(e - in->events);
 }
 

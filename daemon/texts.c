@@ -234,6 +234,7 @@ static void body_read(Texts *t, Codec *codec, uint64_t incident, JournalKind kin
                         codec_read_words(codec, ev);
         }
         event_take(t, incident, ev);
+        free(ev->whole);
 }
 
 typedef struct Load {

@@ -140,7 +140,7 @@ static void matter_of_alarm(const Engine *e, const Event *ev, Matter *m)
                 m->group = GROUP_UNKNOWN;
                 if (kind == ALARM_UNKNOWN || kind == ALARM_UNPARSED)
                         m->class = CLASS_FALL;
-                else if (kind == ALARM_REQUEST && request_urgent(e, ev->alarm.text))
+                else if (kind == ALARM_REQUEST && request_urgent_event(e, ev))
                         m->class = CLASS_SOS;
                 else
                         m->community_first = true;
@@ -341,7 +341,7 @@ void device_alarm(Engine *e, const Event *ev)
                         in = NULL;
                 else
                         in = incident_alarm(e, &m, &seq);
-                if (m.group == GROUP_REQUEST && request_urgent(e, ev->alarm.text))
+                if (m.group == GROUP_REQUEST && request_urgent_event(e, ev))
                         in = request_emergency(e, &m);
         }
         emit_receipt(e, ev, result, in ? in->id : 0, seq);

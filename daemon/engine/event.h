@@ -198,6 +198,7 @@ typedef struct Event {
         int64_t device_us;     /* the device's own wall time; 0: not said */
         char why[WORD_SIZE * 2]; /* unparsed, refused: what was wrong, one English line */
         char *body;            /* the payload as it came; owned by the inbox; may be NULL */
+        char *whole;           /* the words of a request, where they are longer than TEXT_SIZE; owned like the body */
         uint32_t body_size;
         SignEvent signs;
         bool body_json;        /* the body is valid JSON in UTF-8 and can stand in the journal as it is */

@@ -400,7 +400,9 @@ static inline bool is_waiting(const Incident *in)
 RequestState request_state(const Incident *);
 void request_snapshot(const Engine *, Incident *); /* its plan, after ladder_snapshot() */
 void request_begin(Engine *, Incident *, Reason);  /* it has just been opened */
+/* The words of an emergency are in this text, or in what a device or a desk has said of a request. */
 bool request_urgent(const Engine *, const char *text);
+bool request_urgent_event(const Engine *, const Event *);
 Incident *request_emergency(Engine *, const struct Matter *); /* its words cannot wait: an SOS besides */
 void request_press(Engine *, Incident *);
 void request_link(Engine *, Incident *sos); /* an SOS of somebody who has a request open */

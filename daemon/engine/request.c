@@ -368,6 +368,14 @@ bool request_urgent(const Engine *e, const char *text)
         return false;
 }
 
+bool request_urgent_event(const Engine *e, const Event *ev)
+{
+        ASSERT(ev->type == EVENT_ALARM || ev->type == EVENT_ACTION);
+        if (ev->whole)
+                return request_urgent(e, ev->whole);
+        return request_urgent(e, ev->type == EVENT_ALARM ? ev->alarm.text : ev->action.text);
+}
+
 void request_link(Engine *e, Incident *sos)
 {
         unsigned n = 0;
@@ -794,7 +802,7 @@ Answer request_write(Engine *e, const Event *ev, uint32_t worker, Incident **ret
         (*ret)->desk = true;
         (*ret)->open_words |= ev->action.open;
         (*ret)->event_id[0] = '\0'; /* the nonce of an action is no device's */
-        if (!request_urgent(e, ev->action.text))
+        if (!request_urgent_event(e, ev))
                 return done;
         (void)request_emergency(e, &m);
         return (Answer){REPLY_OK, REASON_EMERGENCY};

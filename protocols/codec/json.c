@@ -492,22 +492,43 @@ static bool kind_bare(Event *e)
         return true;
 }
 
-/* Words of a person: cut to what is kept beside the record, without white space around them, on one line. */
-static void words_take(const FlatValue *row, int member, char to[TEXT_SIZE])
+/* Words of a person, without white space before them; "": there are none. */
+static const char *words_of(const FlatValue *row, int member, size_t *ret_n)
 {
-        size_t n = 0, from = 0;
+        size_t n = 0;
         const char *text = row[member].type == VALUE_TEXT ? member_text(row, member, &n) : NULL;
 
-        while (text && from < n && (unsigned char)text[from] <= ' ')
-                from++;
-        if (!text || from == n)
-                return;
-        (void)str_copyn(to, TEXT_SIZE, text + from, n - from); /* cut: the record has all of it */
+        while (text && n > 0 && (unsigned char)*text <= ' ') {
+                text++;
+                n--;
+        }
+        *ret_n = n;
+        return text ? text : "";
+}
+
+/* … cut to what is kept beside the record, without white space around them, on one line. */
+static void words_take(const FlatValue *row, int member, char to[TEXT_SIZE])
+{
+        size_t n;
+        const char *text = words_of(row, member, &n);
+
+        (void)str_copyn(to, TEXT_SIZE, text, n); /* cut: the record has all of it */
         for (char *p = to; *p; p++)
                 if ((unsigned char)*p < ' ' || *p == 0x7f)
                         *p = ' ';
         for (n = strlen(to); n > 0 && to[n - 1] == ' '; n--)
                 to[n - 1] = '\0';
+}
+
+/* … all of them where they are cut: an emergency may stand at their end. */
+static void words_keep(const FlatValue *row, int member, Event *e)
+{
+        size_t n;
+        const char *text = words_of(row, member, &n);
+
+        ASSERT(!e->whole);
+        if (n >= TEXT_SIZE)
+                e->whole = strndup(text, n); /* NULL: then their beginning has to do */
 }
 
 void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
@@ -532,8 +553,10 @@ void codec_read_alarm(Codec *codec, Event *e, const char *kind_hint)
                         event_why(e, row[ALARM_KIND].type == VALUE_ABSENT ? "no kind"
                                                                                    : "kind is no text");
                 }
-                if (e->alarm.kind == ALARM_REQUEST)
+                if (e->alarm.kind == ALARM_REQUEST) {
                         words_take(row, ALARM_TEXT, e->alarm.text);
+                        words_keep(row, ALARM_TEXT, e);
+                }
                 (void)signs_read(codec, e); /* an alarm all the same */
         } else if (hint && str_equal(e->why, "empty")) {
                 kind_set(e, kind_hint, strlen(kind_hint));
@@ -736,15 +759,18 @@ static void action_request(const FlatValue *row, Event *e)
 {
         const ActionKind kind = e->action.kind;
         double score;
+        int member = kind == ACTION_REQUEST                                   ? ACT_TEXT
+                     : kind == ACTION_WAITING                                 ? ACT_EVIDENCE
+                     : kind == ACTION_NOT_ACCEPTED || kind == ACTION_ESCALATE ? ACT_REASON
+                                                                              : ACT_NOTE;
 
-        words_take(row,
-                kind == ACTION_REQUEST   ? ACT_TEXT
-                : kind == ACTION_WAITING ? ACT_EVIDENCE
-                : kind == ACTION_NOT_ACCEPTED || kind == ACTION_ESCALATE ? ACT_REASON
-                                                                         : ACT_NOTE,
-                e->action.text);
-        if (!e->action.text[0])
-                words_take(row, ACT_NOTE, e->action.text);
+        words_take(row, member, e->action.text);
+        if (!e->action.text[0]) {
+                member = ACT_NOTE;
+                words_take(row, member, e->action.text);
+        }
+        if (kind == ACTION_REQUEST)
+                words_keep(row, member, e);
         action_text(row, e, ACT_CLASS, e->action.class, sizeof(e->action.class), "class is no word");
         if (member_number(row, ACT_SCORE, &score) && (score == 1 || score == 2 || score == 3 || score == 4 || score == 5))
                 e->action.score = (uint8_t)score;

@@ -36,6 +36,7 @@ Event fuzz_event(const uint8_t *data, size_t size)
         if (size > 0)
                 memcpy(e.body, data, size);
         e.body_size = (uint32_t)size;
+        e.whole = NULL;
         return e;
 }
 
@@ -62,6 +63,8 @@ static void check_event(const Event *e)
         ASSERT_TEXT(e->why);
         ASSERT(str_equal(e->source, "fuzz-1"));
         ASSERT(e->device_us >= 0);
+        if (e->whole)
+                ASSERT(str_utf8(e->whole, strlen(e->whole)));
         ASSERT(!e->body_json || (e->body_size <= LIMIT_BODY && str_utf8(e->body, e->body_size)));
         switch (e->type) {
         case EVENT_ALARM:
@@ -150,6 +153,7 @@ void fuzz_twin(const Event *e, void (*read)(Codec *, Event *))
         read(fuzz_codec(), &other);
         ASSERT(twin_equal(e, &other));
         free(other.body);
+        free(other.whole);
         free(body);
 }
 
@@ -161,5 +165,6 @@ void fuzz_check(Event *e, const uint8_t *data, size_t size, uint32_t types)
         check_notice(e);
         check_record(e);
         free(e->body);
-        e->body = NULL;
+        free(e->whole);
+        e->body = e->whole = NULL;
 }

@@ -63,6 +63,7 @@ static void host_push(PortHost *host, Event *e)
 static void host_discard(PortHost *host, Event *e)
 {
         free(e->body);
+        free(e->whole);
         free(e);
         self(host)->n_in_hand--;
 }
@@ -178,6 +179,7 @@ void test_host_forget(TestHost *h)
 {
         for (uint32_t i = 0; i < h->n_events; i++) {
                 free(h->events[i]->body);
+                free(h->events[i]->whole);
                 free(h->events[i]);
         }
         h->n_events = h->n_run = h->n_pending = 0;

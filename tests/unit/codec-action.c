@@ -289,6 +289,12 @@ static void test_request_bytes(void **state)
                         assert_int_equal(strlen(e.action.text), lead + (TEXT_SIZE - 1 - lead) / 4 * 4);
                         assert_true(str_utf8(e.action.text, strlen(e.action.text)));
                         assert_string_equal(e.why, "");
+                        if (i == 0) /* an emergency may stand at its end */
+                                assert_int_equal(strlen(e.whole),
+                                        strlen(body) - strlen("{'action':'request','text':''}"));
+                        else
+                                assert_null(e.whole);
+                        free(e.whole);
                 }
         e = read_action("{\"action\":\"request\",\"text\":\"\xe6\x95\"}");
         assert_int_equal(e.action.kind, ACTION_UNKNOWN);

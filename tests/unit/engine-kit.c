@@ -759,3 +759,18 @@ uint8_t tier(const Kit *k, uint64_t incident)
 {
         return view(k, incident).tier;
 }
+
+Event request_of(const char *worker, const char *resident, const char *text)
+{
+        Event ev = action_of(ACTION_REQUEST, worker, 0, "");
+
+        (void)str_copy(ev.action.target, CODE_SIZE, resident);
+        (void)str_copy(ev.action.text, TEXT_SIZE, text);
+        return ev;
+}
+
+void replied(Kit *k, Event ev, ReplyResult result, Reason reason)
+{
+        step(k, &ev);
+        expect_reply(k, result, reason);
+}

@@ -86,3 +86,7 @@ Lamp lamp(const Kit *, const char *device); /* the newest lamp word */
 IncidentView view(const Kit *, uint64_t incident);
 State state(const Kit *, uint64_t incident);
 uint8_t tier(const Kit *, uint64_t incident);
+/* What a desk writes down, cut where it is longer than an event keeps. */
+Event request_of(const char *worker, const char *resident, const char *text);
+/* A step, and its reply. */
+void replied(Kit *, Event, ReplyResult, Reason);

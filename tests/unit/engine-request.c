@@ -70,15 +70,6 @@ static void test_holidays_and_days_worked_instead(void **state_)
 
 /* ---- requests ---- */
 
-static Event request_of(const char *worker, const char *resident, const char *text)
-{
-        Event ev = action_of(ACTION_REQUEST, worker, 0, "");
-
-        (void)str_copy(ev.action.target, CODE_SIZE, resident);
-        (void)str_copy(ev.action.text, TEXT_SIZE, text);
-        return ev;
-}
-
 static void ask(Kit *k)
 {
         alarm(k, ALARM_REQUEST, "band-101", "1");
@@ -86,20 +77,14 @@ static void ask(Kit *k)
         forget(k);
 }
 
-static void says(Kit *k, Event ev, ReplyResult result, Reason reason)
-{
-        step(k, &ev);
-        expect_reply(k, result, reason);
-}
-
 static void ok(Kit *k, ActionKind kind, const char *worker)
 {
-        says(k, action_of(kind, worker, 1, ""), REPLY_OK, REASON_NONE);
+        replied(k, action_of(kind, worker, 1, ""), REPLY_OK, REASON_NONE);
 }
 
 static void no(Kit *k, ActionKind kind, const char *worker, Reason reason)
 {
-        says(k, action_of(kind, worker, 1, ""), REPLY_REFUSED, reason);
+        replied(k, action_of(kind, worker, 1, ""), REPLY_REFUSED, reason);
 }
 
 static Event with(ActionKind kind, const char *worker, const char *text)
@@ -158,7 +143,7 @@ static void test_a_life(void **state_)
         assert_int_equal(view(&k, 1).tier, 1);
         assert_true(hours_left(&k, view(&k, 1).due_us) == 48);
         assert_true(hours_left(&k, view(&k, 1).next_tier_us) == 6); /* four working hours, over noon */
-        says(&k, to(ACTION_ASSIGN, "d01", "w02"), REPLY_OK, REASON_NONE);
+        replied(&k, to(ACTION_ASSIGN, "d01", "w02"), REPLY_OK, REASON_NONE);
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_ASSIGNED);
         expect_notified(&k, "w02", NULL);
         ok(&k, ACTION_START, "w02");
@@ -169,7 +154,7 @@ static void test_a_life(void **state_)
         ok(&k, ACTION_DONE, "w02");
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_DONE);
         kit_restart(&k);
-        says(&k, rated("d01", 5), REPLY_OK, REASON_NONE);
+        replied(&k, rated("d01", 5), REPLY_OK, REASON_NONE);
         assert_int_equal(state(&k, 1), STATE_CLOSED);
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_RATED);
         assert_string_equal(row(&k, JOURNAL_CLOSED)->outcome, "rated_5");
@@ -270,24 +255,24 @@ static void test_waiting(void **state_)
 
         kit_begin(&k);
         ask(&k);
-        says(&k, waiting("d01", 1, "a part"), REPLY_REFUSED, REASON_WRONG_STATE); /* nobody has it */
+        replied(&k, waiting("d01", 1, "a part"), REPLY_REFUSED, REASON_WRONG_STATE); /* nobody has it */
         ok(&k, ACTION_ACCEPT, "w01");
-        says(&k, waiting("w02", 1, "a part"), REPLY_REFUSED, REASON_NOT_YOURS);
-        says(&k, waiting("w01", 1, ""), REPLY_REFUSED, REASON_NO_TEXT);
-        says(&k, waiting("w01", 0, "a part"), REPLY_REFUSED, REASON_BAD_REQUEST);
-        says(&k, waiting("w01", 6, "a part"), REPLY_REFUSED, REASON_TOO_LONG);
-        says(&k, waiting("w01", 2, "a part"), REPLY_OK, REASON_NONE);
+        replied(&k, waiting("w02", 1, "a part"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, waiting("w01", 1, ""), REPLY_REFUSED, REASON_NO_TEXT);
+        replied(&k, waiting("w01", 0, "a part"), REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, waiting("w01", 6, "a part"), REPLY_REFUSED, REASON_TOO_LONG);
+        replied(&k, waiting("w01", 2, "a part"), REPLY_OK, REASON_NONE);
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_WAITING);
         assert_true(
                 hours_left(&k, view(&k, 1).due_us) == 96 && hours_left(&k, view(&k, 1).waiting_us) == 48);
-        says(&k, waiting("w01", 4, "another"), REPLY_OK, REASON_NONE); /* instead of the rest, not besides */
-        says(&k, waiting("w01", 5.5, "another"), REPLY_REFUSED, REASON_TOO_LONG);
+        replied(&k, waiting("w01", 4, "another"), REPLY_OK, REASON_NONE); /* instead of the rest, not besides */
+        replied(&k, waiting("w01", 5.5, "another"), REPLY_REFUSED, REASON_TOO_LONG);
         at(&k, D);
         kit_restart(&k);
         ok(&k, ACTION_START, "w01");
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_IN_PROGRESS);
-        says(&k, waiting("w01", 4.5, "too much in all"), REPLY_REFUSED, REASON_TOO_LONG);
-        says(&k, waiting("w01", 3, "in all"), REPLY_OK, REASON_NONE);
+        replied(&k, waiting("w01", 4.5, "too much in all"), REPLY_REFUSED, REASON_TOO_LONG);
+        replied(&k, waiting("w01", 3, "in all"), REPLY_OK, REASON_NONE);
         forget(&k);
         at(&k, 5 * D);
         assert_int_equal(row(&k, JOURNAL_WAITING)->reason, REASON_WAIT_OVER);
@@ -309,19 +294,19 @@ static void test_given_and_given_back(void **state_)
         no(&k, ACTION_DECLINE, "w03", REASON_NOT_YOURS);
         no(&k, ACTION_DONE, "w03", REASON_NOT_YOURS);
         ok(&k, ACTION_DECLINE, "w01");
-        says(&k, to(ACTION_ASSIGN, "w01", "w02"), REPLY_REFUSED, REASON_NOT_YOURS);
-        says(&k, to(ACTION_ASSIGN, "d01", "x"), REPLY_REFUSED, REASON_UNKNOWN_WORKER);
-        says(&k, to(ACTION_ASSIGN, "d01", "f101"), REPLY_REFUSED, REASON_BAD_REQUEST);
-        says(&k, to(ACTION_ASSIGN, "d01", "w03"), REPLY_REFUSED, REASON_BAD_REQUEST);
-        says(&k, to(ACTION_ASSIGN, "d01", "w01"), REPLY_OK, REASON_NONE);
-        says(&k, to(ACTION_ASSIGN, "d01", "w01"), REPLY_REFUSED, REASON_TWICE);
+        replied(&k, to(ACTION_ASSIGN, "w01", "w02"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, to(ACTION_ASSIGN, "d01", "x"), REPLY_REFUSED, REASON_UNKNOWN_WORKER);
+        replied(&k, to(ACTION_ASSIGN, "d01", "f101"), REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, to(ACTION_ASSIGN, "d01", "w03"), REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, to(ACTION_ASSIGN, "d01", "w01"), REPLY_OK, REASON_NONE);
+        replied(&k, to(ACTION_ASSIGN, "d01", "w01"), REPLY_REFUSED, REASON_TWICE);
         ok(&k, ACTION_COMING, "w01");
-        says(&k, action_of(ACTION_ACCEPT, "d01", 1, ""), REPLY_OK, REASON_HELPER);
+        replied(&k, action_of(ACTION_ACCEPT, "d01", 1, ""), REPLY_OK, REASON_HELPER);
         ok(&k, ACTION_RELEASE, "d01");
-        says(&k, to(ACTION_HANDOVER, "w01", "w02"), REPLY_OK, REASON_NONE);
+        replied(&k, to(ACTION_HANDOVER, "w01", "w02"), REPLY_OK, REASON_NONE);
         ok(&k, ACTION_ACCEPT, "w02");
         assert_int_equal(view(&k, 1).owner, kit_worker(&k, "w02"));
-        says(&k, waiting("w02", 1, "a part"), REPLY_OK, REASON_NONE);
+        replied(&k, waiting("w02", 1, "a part"), REPLY_OK, REASON_NONE);
         ok(&k, ACTION_DECLINE, "w02"); /* who has it gives it back */
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_OPEN);
         assert_true(view(&k, 1).due_us - k.start_wall_us ==
@@ -344,7 +329,7 @@ static void test_an_answer_of_before_it_was_opened_again_is_stale(void **state_)
         ok(&k, ACTION_REOPEN, "d01");
         ev = action_of(ACTION_ACCEPT, "w01", 1, "");
         ev.action.seq = 1;
-        says(&k, ev, REPLY_STALE, REASON_OLD_ROUND);
+        replied(&k, ev, REPLY_STALE, REASON_OLD_ROUND);
         no(&k, ACTION_REOPEN, "d01", REASON_WRONG_STATE);
         no(&k, ACTION_REOPEN, "w03", REASON_NOT_YOURS);
         kit_end(&k);
@@ -357,12 +342,12 @@ static void test_not_accepted(void **state_)
         kit_begin(&k);
         ask(&k);
         ok(&k, ACTION_ACCEPT, "w01");
-        says(&k, with(ACTION_NOT_ACCEPTED, "w01", "why"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, with(ACTION_NOT_ACCEPTED, "w01", "why"), REPLY_REFUSED, REASON_NOT_YOURS);
         no(&k, ACTION_NOT_ACCEPTED, "d01", REASON_NO_TEXT);
-        says(&k, with(ACTION_NOT_ACCEPTED, "d01", "why"), REPLY_OK, REASON_NONE);
+        replied(&k, with(ACTION_NOT_ACCEPTED, "d01", "why"), REPLY_OK, REASON_NONE);
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_NOT_ACCEPTED);
         assert_string_equal(row(&k, JOURNAL_CLOSED)->outcome, "not_accepted");
-        says(&k, action_of(ACTION_START, "d01", 1, ""), REPLY_STALE, REASON_WRONG_STATE);
+        replied(&k, action_of(ACTION_START, "d01", 1, ""), REPLY_STALE, REASON_WRONG_STATE);
         kit_end(&k);
 }
 
@@ -372,13 +357,13 @@ static void test_handed_up(void **state_)
 
         kit_begin(&k);
         ask(&k);
-        says(&k, with(ACTION_ESCALATE, "w01", "why"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, with(ACTION_ESCALATE, "w01", "why"), REPLY_REFUSED, REASON_NOT_YOURS);
         no(&k, ACTION_ESCALATE, "d01", REASON_NO_TEXT);
-        says(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
+        replied(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
         assert_int_equal(tier(&k, 1), 2);
         assert_false(view(&k, 1).overdue);
-        says(&k, with(ACTION_ESCALATE, "s01", "why"), REPLY_OK, REASON_NONE);
-        says(&k, with(ACTION_ESCALATE, "c01", "why"), REPLY_REFUSED, REASON_TOP_LEVEL);
+        replied(&k, with(ACTION_ESCALATE, "s01", "why"), REPLY_OK, REASON_NONE);
+        replied(&k, with(ACTION_ESCALATE, "c01", "why"), REPLY_REFUSED, REASON_TOP_LEVEL);
         kit_end(&k);
 }
 
@@ -388,21 +373,21 @@ static void test_rated(void **state_)
 
         kit_begin(&k);
         ask(&k);
-        says(&k, rated("d01", 5), REPLY_REFUSED, REASON_WRONG_STATE);
+        replied(&k, rated("d01", 5), REPLY_REFUSED, REASON_WRONG_STATE);
         ok(&k, ACTION_DONE, "w01");
-        says(&k, rated("w01", 5), REPLY_REFUSED, REASON_NOT_YOURS);
-        says(&k, rated("d01", 0), REPLY_REFUSED, REASON_BAD_REQUEST);
-        says(&k, action_of(ACTION_DONE, "d01", 1, ""), REPLY_STALE, REASON_WRONG_STATE);
+        replied(&k, rated("w01", 5), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, rated("d01", 0), REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, action_of(ACTION_DONE, "d01", 1, ""), REPLY_STALE, REASON_WRONG_STATE);
         forget(&k);
         at(&k, 2 * D + 1);
         assert_int_equal(
                 notified_why(&k, "d01", REASON_CALL_BACK), 2); /* asked to ask, and nothing closes */
-        says(&k, rated("d01", 2), REPLY_OK, REASON_NONE);
+        replied(&k, rated("d01", 2), REPLY_OK, REASON_NONE);
         assert_int_equal(tier(&k, 1), 2);
         assert_int_equal(view(&k, 1).rating, 2);
         for (int i = 0; i < 2; i++) { /* up to the top, and there again */
                 ok(&k, ACTION_DONE, i ? "c01" : "s01");
-                says(&k, rated("c01", 1), REPLY_OK, REASON_NONE);
+                replied(&k, rated("c01", 1), REPLY_OK, REASON_NONE);
                 assert_int_equal(tier(&k, 1), 3);
         }
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_OPEN);
@@ -418,19 +403,19 @@ static void test_another_class_has_other_limits(void **state_)
         k.policy.classes[CLASS_REQUEST_HARD].tiers[0].present = false;
         kit_policy(&k);
         ask(&k);
-        says(&k, reclass("w02", "key"), REPLY_REFUSED, REASON_NOT_YOURS);
-        says(&k, reclass("d01", "odd"), REPLY_REFUSED, REASON_BAD_REQUEST);
-        says(&k, reclass("d01", "hard"), REPLY_REFUSED, REASON_BAD_REQUEST);
-        says(&k, reclass("d01", "key"), REPLY_OK, REASON_NONE);
+        replied(&k, reclass("w02", "key"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, reclass("d01", "odd"), REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, reclass("d01", "hard"), REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, reclass("d01", "key"), REPLY_OK, REASON_NONE);
         assert_int_equal(view(&k, 1).class, CLASS_REQUEST_KEY);
         assert_true(hours_left(&k, view(&k, 1).due_us) == 24);
         ok(&k, ACTION_ACCEPT, "w01");
-        says(&k, waiting("w01", 1, "a part"), REPLY_OK, REASON_NONE);
-        says(&k, reclass("w01", "easy"), REPLY_OK, REASON_NONE);
+        replied(&k, waiting("w01", 1, "a part"), REPLY_OK, REASON_NONE);
+        replied(&k, reclass("w01", "easy"), REPLY_OK, REASON_NONE);
         assert_true(hours_left(&k, view(&k, 1).due_us) == 72); /* and what was granted */
         ok(&k, ACTION_START, "w01");
         at(&k, 30 * H);
-        says(&k, reclass("w01", "key"), REPLY_OK, REASON_NONE); /* its time has passed already */
+        replied(&k, reclass("w01", "key"), REPLY_OK, REASON_NONE); /* its time has passed already */
         at(&k, 30 * H + 1);
         assert_int_equal(tier(&k, 1), 2);
         kit_end(&k);
@@ -458,7 +443,7 @@ static void test_at_night(void **state_)
         forget(&k);
         alarm(&k, ALARM_REQUEST, "band-101", "1");
         expect_nobody(&k);
-        says(&k, to(ACTION_ASSIGN, "d01", "w01"), REPLY_OK, REASON_NONE);
+        replied(&k, to(ACTION_ASSIGN, "d01", "w01"), REPLY_OK, REASON_NONE);
         assert_int_equal(notified(&k, "w01"), 0);
         at(&k, 22 * H + 1);
         assert_int_equal(notified_why(&k, "w01", REASON_ASSIGNED), 1);
@@ -485,7 +470,7 @@ static void test_pressed_again(void **state_)
         alarm(&k, ALARM_REQUEST, "band-101", "4");
         assert_int_equal(view(&k, 2).request, REQUEST_STATE_OPEN); /* another matter */
         assert_int_equal(view(&k, 1).request, REQUEST_STATE_DONE);
-        says(&k, rated("d01", 1), REPLY_OK, REASON_NONE);
+        replied(&k, rated("d01", 1), REPLY_OK, REASON_NONE);
         ok(&k, ACTION_DONE, "w01");
         alarm(&k, ALARM_REQUEST, "band-101", "5");
         assert_int_equal(view(&k, 2).presses, 2); /* the key's own, not that which was opened again */
@@ -498,51 +483,25 @@ static void test_written_down_by_a_desk(void **state_)
         Kit k;
 
         kit_begin(&k);
-        says(&k, request_of("d01", "x", "tap"), REPLY_REFUSED, REASON_BAD_REQUEST);
-        says(&k, request_of("d01", "r101", ""), REPLY_REFUSED, REASON_NO_TEXT);
-        says(&k, request_of("f101", "r101", "tap"), REPLY_REFUSED, REASON_NOT_YOURS);
-        says(&k, request_of("w03", "r101", "tap"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, request_of("d01", "x", "tap"), REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, request_of("d01", "r101", ""), REPLY_REFUSED, REASON_NO_TEXT);
+        replied(&k, request_of("f101", "r101", "tap"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, request_of("w03", "r101", "tap"), REPLY_REFUSED, REASON_NOT_YOURS);
         ev = request_of("d01", "r101", "tap");
         (void)str_copy(ev.action.class, WORD_SIZE, "odd");
-        says(&k, ev, REPLY_REFUSED, REASON_BAD_REQUEST);
+        replied(&k, ev, REPLY_REFUSED, REASON_BAD_REQUEST);
         (void)str_copy(ev.action.class, WORD_SIZE, "hard");
         ev.action.open = true;
-        says(&k, ev, REPLY_OK, REASON_NONE);
+        replied(&k, ev, REPLY_OK, REASON_NONE);
         assert_int_equal(view(&k, 1).class, CLASS_REQUEST_HARD);
         assert_true(view(&k, 1).by_desk && view(&k, 1).open_words);
         ev.retained = true;
-        says(&k, ev, REPLY_REFUSED, REASON_RETAINED);
-        says(&k, request_of("w01", "r101", "lamp"), REPLY_OK, REASON_NONE);
+        replied(&k, ev, REPLY_REFUSED, REASON_RETAINED);
+        replied(&k, request_of("w01", "r101", "lamp"), REPLY_OK, REASON_NONE);
         assert_int_equal(engine_open_count(k.engine), 2);
         ok(&k, ACTION_DONE, "d01");
         ok(&k, ACTION_REOPEN, "d01");
         ok(&k, ACTION_DONE, "d01");
-        kit_end(&k);
-}
-
-static void test_words_of_an_emergency(void **state_)
-{
-        Event ev = device_event(ALARM_REQUEST, "band-101", "1");
-        Kit k;
-
-        kit_begin(&k);
-        (void)str_copy(ev.alarm.text, TEXT_SIZE, "please: sOs");
-        step(&k, &ev);
-        assert_int_equal(view(&k, 1).group, GROUP_REQUEST);
-        assert_int_equal(view(&k, 2).class, CLASS_SOS);
-        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 2);
-        assert_int_equal(rows(&k, JOURNAL_LINKED), 1);
-        says(&k, request_of("d01", "r101", "着火"), REPLY_OK, REASON_EMERGENCY);
-        assert_int_equal(view(&k, 2).presses, 2);
-        assert_int_equal(rows(&k, JOURNAL_LINKED), 2);
-        act(&k, ACTION_ACCEPT, "w01", 2);
-        assert_int_equal(view(&k, 1).request, REQUEST_STATE_OPEN); /* an ambulance does not see to it */
-        k.policy.requests.urgent[0] = '\0';
-        kit_policy(&k);
-        says(&k, request_of("d01", "r101", "着火"), REPLY_OK, REASON_NONE);
-        (void)str_copy(k.policy.requests.urgent, URGENT_SIZE, "  zz");
-        kit_policy(&k);
-        says(&k, request_of("d01", "r101", "Z"), REPLY_OK, REASON_NONE);
         kit_end(&k);
 }
 
@@ -558,107 +517,6 @@ static void test_a_level_of_years(void **state_)
         kit_policy(&k);
         ask(&k);
         assert_true(view(&k, 1).due_us == k.now.wall_us + 500ll * D * 1000000);
-        kit_end(&k);
-}
-
-/* The broker's memory of one: as old as that of a press, and as much of a reason to look. */
-static void test_words_of_an_emergency_that_the_broker_kept(void **state_)
-{
-        Event ev = device_event(ALARM_REQUEST, "band-101", "1");
-        Kit k;
-
-        kit_begin(&k);
-        ev.retained = true;
-        (void)str_copy(ev.alarm.text, TEXT_SIZE, "救命");
-        step(&k, &ev);
-        assert_int_equal(view(&k, 1).group, GROUP_REQUEST);
-        assert_int_equal(view(&k, 2).group, GROUP_HELP);
-        assert_int_equal(view(&k, 2).class, CLASS_CHECK);
-        assert_int_equal(view(&k, 2).priority, 3);
-        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 2);
-        kit_end(&k);
-}
-
-/* However a frightened person, or an input method, writes it. */
-static void test_words_of_an_emergency_in_any_width(void **state_)
-{
-        static const struct {
-                const char *text;
-                bool urgent;
-        } rows[] = {{"快来！救命", true}, {"救 命", true}, {"救\u3000命啊", true},
-                {"救\u200b \u00a0命", true}, {"ＳＯＳ", true}, {"ｓｏＳ!", true}, {"家里着\n火了", true},
-                {"so so", false}, {"s o s", false}, {"救了一命", false}, {"救", false}, {"命 救", false},
-                {"so", false}, {"\U0001f198", false}, {"\xe6\x95", false}, {"\xe6救命", true},
-                {"\xf0", false}, {"", false}};
-        Kit k;
-
-        kit_begin(&k);
-        for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-                assert_int_equal(request_urgent(k.engine, rows[i].text), rows[i].urgent);
-        (void)str_copy(k.policy.requests.urgent, URGENT_SIZE, "ＦＩＲＥ \xe6");
-        kit_policy(&k);
-        assert_true(request_urgent(k.engine, "a fire"));
-        assert_false(request_urgent(k.engine, "救命"));
-        kit_end(&k);
-}
-
-/* A text without such a word calls nobody besides, by a device or a desk; one with it does each time. */
-static void test_an_ordinary_text(void **state_)
-{
-        Event ev = device_event(ALARM_REQUEST, "band-101", "1");
-        Kit k;
-
-        kit_begin(&k);
-        (void)str_copy(ev.alarm.text, TEXT_SIZE, "灯坏了, 请人来换");
-        step(&k, &ev);
-        says(&k, request_of("d01", "r101", "命好苦, 救济金没到"), REPLY_OK, REASON_NONE);
-        assert_int_equal(engine_open_count(k.engine), 2);
-        assert_int_equal(rows(&k, JOURNAL_LINKED), 0);
-        for (uint64_t id = 1; id <= 2; id++)
-                assert_int_equal(view(&k, id).group, GROUP_REQUEST);
-        ev = device_event(ALARM_REQUEST, "band-101", "2");
-        (void)str_copy(ev.alarm.text, TEXT_SIZE, "床边的sos按钮");
-        step(&k, &ev);
-        assert_int_equal(view(&k, 3).class, CLASS_SOS);
-        assert_int_equal(view(&k, 3).priority, 1);
-        assert_int_equal(newest(&k, EFFECT_RECEIPT)->incident, 3);
-        assert_int_equal(view(&k, 1).presses, 2);
-        assert_int_equal(rows(&k, JOURNAL_LINKED), 2);
-        assert_true(notified(&k, "w01") > 0);
-        kit_end(&k);
-}
-
-static void test_an_sos_is_linked_to_his_own_requests_alone(void **state_)
-{
-        Kit k;
-
-        kit_begin(&k);
-        alarm(&k, ALARM_REQUEST, "pend-102a", "1");
-        alarm(&k, ALARM_REQUEST, "pend-102b", "1");
-        act(&k, ACTION_DONE, "w01", 2);
-        alarm(&k, ALARM_REQUEST, "pend-102b", "2");
-        press(&k, "pend-102a", "2");
-        assert_int_equal(rows(&k, JOURNAL_LINKED), 1);
-        assert_int_equal(row(&k, JOURNAL_LINKED)->reason, REASON_EMERGENCY);
-        kit_end(&k);
-}
-
-static void test_of_a_device_that_nobody_knows(void **state_)
-{
-        Event ev = device_event(ALARM_REQUEST, "stranger", "1");
-        Kit k;
-
-        kit_begin(&k);
-        (void)str_copy(ev.alarm.text, TEXT_SIZE, "晕倒");
-        step(&k, &ev);
-        assert_int_equal(view(&k, 1).group, GROUP_UNKNOWN);
-        assert_int_equal(view(&k, 1).priority, 1);
-        ev = device_event(ALARM_REQUEST, "band-101", "2");
-        ev.retained = true; /* what was once, not what is: a call to check */
-        (void)str_copy(ev.alarm.text, TEXT_SIZE, "晕倒");
-        step(&k, &ev);
-        assert_int_equal(engine_open_count(k.engine), 3);
-        assert_int_equal(view(&k, 3).class, CLASS_CHECK);
         kit_end(&k);
 }
 
@@ -688,7 +546,7 @@ static void test_a_full_table(void **state_)
         kit_begin_with(&k, 1, 64);
         press(&k, "sos-101", "1");
         alarm(&k, ALARM_REQUEST, "band-101", "1"); /* in the place that is kept for its group */
-        says(&k, request_of("d01", "r101", "tap"), REPLY_OK, REASON_NONE);
+        replied(&k, request_of("d01", "r101", "tap"), REPLY_OK, REASON_NONE);
         assert_int_equal(view(&k, 2).presses, 2);
         act(&k, ACTION_DONE, "w01", 2);
         alarm(&k, ALARM_REQUEST, "pend-102a", "2");
@@ -714,7 +572,7 @@ static void test_of_another_grid(void **state_)
 
         kit_begin(&k);
         alarm(&k, ALARM_REQUEST, "sos-201", "1");
-        says(&k, to(ACTION_ASSIGN, "d01", "w03"), REPLY_REFUSED, REASON_NOT_YOURS);
+        replied(&k, to(ACTION_ASSIGN, "d01", "w03"), REPLY_REFUSED, REASON_NOT_YOURS);
         no(&k, ACTION_DONE, "d01", REASON_NOT_YOURS);
         ok(&k, ACTION_ACCEPT, "w03");
         ok(&k, ACTION_DONE, "s01"); /* for him */
@@ -732,14 +590,14 @@ static void test_who_only_helps(void **state_)
         kit_policy(&k);
         alarm(&k, ALARM_REQUEST, "band-101", "1");
         assert_int_equal(notified(&k, "f101"), 1);
-        says(&k, action_of(ACTION_ACCEPT, "f101", 1, ""), REPLY_OK, REASON_HELPER);
+        replied(&k, action_of(ACTION_ACCEPT, "f101", 1, ""), REPLY_OK, REASON_HELPER);
         no(&k, ACTION_START, "f101", REASON_NOT_YOURS);
         no(&k, ACTION_DONE, "f101", REASON_NOT_YOURS);
         ev = action_of(ACTION_ACCEPT, "w01", 1, "");
         ev.action.seq = view(&k, 1).last_seq;
-        says(&k, ev, REPLY_OK, REASON_NONE);
+        replied(&k, ev, REPLY_OK, REASON_NONE);
         no(&k, ACTION_DONE, "w02", REASON_NOT_YOURS);
-        says(&k, to(ACTION_ASSIGN, "d01", "w02"), REPLY_OK, REASON_NONE); /* from him to another */
+        replied(&k, to(ACTION_ASSIGN, "d01", "w02"), REPLY_OK, REASON_NONE); /* from him to another */
         ok(&k, ACTION_DONE, "d01");
         no(&k, ACTION_REOPEN, "f101", REASON_NOT_YOURS);
         kit_end(&k);
@@ -753,7 +611,7 @@ static void test_a_successor_at_night(void **state_)
         ask(&k);
         ok(&k, ACTION_ACCEPT, "w01");
         at(&k, 12 * H);
-        says(&k, to(ACTION_HANDOVER, "w01", "w02"), REPLY_OK, REASON_NONE);
+        replied(&k, to(ACTION_HANDOVER, "w01", "w02"), REPLY_OK, REASON_NONE);
         ok(&k, ACTION_ACCEPT, "w02"); /* nobody has called him yet */
         kit_end(&k);
 }
@@ -791,11 +649,11 @@ static void test_another_class_while_everybody_is_called(void **state_)
 
         kit_begin(&k);
         ask(&k);
-        says(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
-        says(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
+        replied(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
+        replied(&k, with(ACTION_ESCALATE, "d01", "why"), REPLY_OK, REASON_NONE);
         at(&k, 4 * D);
         assert_true(rows(&k, JOURNAL_LOOP) > 0);
-        says(&k, reclass("c01", "hard"), REPLY_OK, REASON_NONE);
+        replied(&k, reclass("c01", "hard"), REPLY_OK, REASON_NONE);
         kit_end(&k);
 }
 
@@ -807,13 +665,13 @@ static void test_many_of_one_resident(void **state_)
 
         kit_begin(&k);
         for (int i = 0; i < 9; i++)
-                says(&k, request_of("d01", "r101", "tap"), REPLY_OK, REASON_NONE);
+                replied(&k, request_of("d01", "r101", "tap"), REPLY_OK, REASON_NONE);
         press(&k, "band-101", "1");
         assert_int_equal(rows(&k, JOURNAL_LINKED), 8);
         r = &k.registry.residents[registry_resident_id(&k.registry, "r101")];
         home = r->dwelling;
         r->dwelling = 0; /* lives nowhere that we know: for who covers the site */
-        says(&k, request_of("c01", "r101", "tap"), REPLY_OK, REASON_NONE);
+        replied(&k, request_of("c01", "r101", "tap"), REPLY_OK, REASON_NONE);
         r->dwelling = home;
         kit_end(&k);
 }
@@ -862,7 +720,7 @@ static void test_rows_that_contradict_themselves(void **state_)
         kit_begin(&k);
         ask(&k);
         ok(&k, ACTION_ACCEPT, "w01");
-        says(&k, waiting("w01", 1, "a part"), REPLY_OK, REASON_NONE);
+        replied(&k, waiting("w01", 1, "a part"), REPLY_OK, REASON_NONE);
         assert_true(engine_state_row(k.engine, 1, k.now, &good));
         for (uint32_t i = 0; i < good.blob_size; i++) {
                 StateRow bad = good;
@@ -906,21 +764,6 @@ static void test_an_accepted_one_over_a_boot_without_a_clock(void **state_)
         kit_end(&k);
 }
 
-/* Words of two scripts, and a mark that input methods leave between characters. */
-static void test_words_of_two_scripts(void **state_)
-{
-        Kit k;
-
-        kit_begin(&k);
-        assert_true(request_urgent(k.engine, "救\ufeff命"));
-        (void)str_copy(k.policy.requests.urgent, URGENT_SIZE, "叫120");
-        kit_policy(&k);
-        assert_true(request_urgent(k.engine, "快叫120"));
-        assert_false(request_urgent(k.engine, "快叫 120"));
-        assert_false(request_urgent(k.engine, "快叫119"));
-        kit_end(&k);
-}
-
 /* Pressed again as an easy one after the desk has made it a hard one. */
 static void test_pressed_again_in_another_class(void **state_)
 {
@@ -928,7 +771,7 @@ static void test_pressed_again_in_another_class(void **state_)
 
         kit_begin(&k);
         ask(&k);
-        says(&k, reclass("d01", "hard"), REPLY_OK, REASON_NONE);
+        replied(&k, reclass("d01", "hard"), REPLY_OK, REASON_NONE);
         alarm(&k, ALARM_REQUEST, "band-101", "2");
         assert_int_equal(view(&k, 1).presses, 2);
         assert_int_equal(view(&k, 1).class, CLASS_REQUEST_HARD);
@@ -958,12 +801,6 @@ int main(void)
                 cmocka_unit_test(test_pressed_again),
                 cmocka_unit_test(test_written_down_by_a_desk),
                 cmocka_unit_test(test_a_level_of_years),
-                cmocka_unit_test(test_words_of_an_emergency),
-                cmocka_unit_test(test_words_of_an_emergency_that_the_broker_kept),
-                cmocka_unit_test(test_words_of_an_emergency_in_any_width),
-                cmocka_unit_test(test_an_ordinary_text),
-                cmocka_unit_test(test_an_sos_is_linked_to_his_own_requests_alone),
-                cmocka_unit_test(test_of_a_device_that_nobody_knows),
                 cmocka_unit_test(test_a_level_without_anybody_is_passed),
                 cmocka_unit_test(test_a_full_table),
                 cmocka_unit_test(test_other_matters_know_nothing_of_it),
@@ -978,7 +815,6 @@ int main(void)
                 cmocka_unit_test(test_rows_that_contradict_themselves),
                 cmocka_unit_test(test_whose_owner_is_not_heard),
                 cmocka_unit_test(test_an_accepted_one_over_a_boot_without_a_clock),
-                cmocka_unit_test(test_words_of_two_scripts),
                 cmocka_unit_test(test_pressed_again_in_another_class),
         };
 

@@ -64,6 +64,7 @@ static void say_of(Class class, JournalKind kind, uint64_t incident, Wire wire, 
                                        .body = row,
                                        .body_size = (uint32_t)n});
         free(ev.body);
+        free(ev.whole);
 }
 
 static void say(JournalKind kind, uint64_t incident, Wire wire, const char *body)

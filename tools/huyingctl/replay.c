@@ -209,6 +209,7 @@ static Event *event_new(Replay *r, EventType type)
         Event *e = &r->event;
 
         free(e->body);
+        free(e->whole);
         *e = (Event){.type = type};
         e->via = VIA_MQTT;
         return e;
@@ -620,6 +621,7 @@ static void replay_free(Replay **p)
         free(r->starts);
         registry_unref(r->registry);
         free(r->event.body);
+        free(r->event.whole);
         codec_free(r->codec);
         free(r);
 }
