@@ -363,10 +363,10 @@ static void condition(Engine *e, const Event *ev, const Activity *a, const Place
         if (!in)
                 return;
         for (unsigned i = 0; i < in->n_sources; i++)
-                if (in->sources[i].active & over) {
+                if (source_at(in, i)->active & over) {
                         in->sign = (uint8_t)kind;
                         in->sign_wall = a->wall_us[kind];
-                        incident_condition(e, in, in->sources[i].code, in->sources[i].active & over, ev);
+                        incident_condition(e, in, source_at(in, i)->code, source_at(in, i)->active & over, ev);
                 }
 }
 

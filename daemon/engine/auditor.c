@@ -117,7 +117,7 @@ static void outbox_look(Engine *e, uint64_t outbox_us)
                 e->outbox_raised = true;
         } else if (e->outbox_raised && outbox_us < OUTBOX_US) {
                 e->outbox_raised = false;
-                if (in && in->sources[0].active)
+                if (in && source_at(in, 0)->active)
                         incident_condition(e, in, "", 1, NULL);
         }
 }

@@ -9,9 +9,12 @@
 
 #define SEVERAL UINT32_MAX
 
-/* Ids by the hash of their codes, 0 is free; at most half of the places are taken, and nothing is ever taken out. */
+/*
+ * Ids by the hash of their codes, 0 is free; at most half of the places are taken, and nothing is ever taken out. The
+ * bits that no id needs hold more of the hash: hardly a code is looked at that is not the one.
+ */
 typedef struct CodeMap {
-        uint32_t *ids, mask;
+        uint32_t *places, mask;
 } CodeMap;
 
 typedef struct CodeIndex {
@@ -66,15 +69,23 @@ static uint32_t places(const Registry *r, CodeKind kind)
 }
 
 /* Where the code stands, or the free place where it would. An entry may have lost its code since. */
-static uint32_t *place_of(const CodeMap *map, const Registry *r, CodeKind kind, const char *code)
+static uint32_t *place_of(
+        const CodeMap *map, const Registry *r, CodeKind kind, const char *code, uint32_t *ret_tag)
 {
-        uint32_t at = (uint32_t)idmap_hash(code, strlen(code)) & map->mask;
+        uint64_t hash = idmap_hash(code, strlen(code));
+        uint32_t at = (uint32_t)hash & map->mask, tag = (uint32_t)(hash >> 32) & ~map->mask;
 
         for (;; at = (at + 1) & map->mask) {
-                const char *other = map->ids[at] ? kind_code(r, kind, map->ids[at]) : NULL;
+                uint32_t *place = &map->places[at];
+                const char *other;
 
-                if (!map->ids[at] || (other && strcmp(other, code) == 0))
-                        return &map->ids[at];
+                if (*place && (*place & ~map->mask) != tag)
+                        continue;
+                other = *place ? kind_code(r, kind, *place & map->mask) : NULL;
+                if (!*place || (other && strcmp(other, code) == 0)) {
+                        *ret_tag = tag;
+                        return place;
+                }
         }
 }
 
@@ -137,14 +148,14 @@ void *code_index_build(void *memory, size_t size, const Registry *r)
         for (CodeKind kind = 0; kind < CODE_KIND_MAX; kind++) {
                 CodeMap *map = &index->maps[kind];
 
-                *map = (CodeMap){.ids = (uint32_t *)(void *)next, .mask = places(r, kind) - 1};
+                *map = (CodeMap){.places = (uint32_t *)(void *)next, .mask = places(r, kind) - 1};
                 next += aligned(places(r, kind) * sizeof(uint32_t));
                 for (uint32_t id = 1, n = kind_count(r, kind); id < n; id++) {
                         const char *code = kind_code(r, kind, id);
-                        uint32_t *place = code ? place_of(map, r, kind, code) : NULL;
+                        uint32_t tag, *place = code ? place_of(map, r, kind, code, &tag) : NULL;
 
                         if (place && !*place)
-                                *place = id;
+                                *place = tag | id;
                 }
         }
         places_build(index, (uint32_t *)(void *)next, r);
@@ -155,11 +166,14 @@ void *code_index_build(void *memory, size_t size, const Registry *r)
 uint32_t code_index_find(const Registry *r, CodeKind kind, const char *code)
 {
         const CodeIndex *index;
+        const CodeMap *map;
+        uint32_t tag;
 
         ASSERT(r && kind < CODE_KIND_MAX);
         ASSERT(r->code_index && code);
         index = r->code_index;
-        return *place_of(&index->maps[kind], r, kind, code);
+        map = &index->maps[kind];
+        return *place_of(map, r, kind, code, &tag) & map->mask;
 }
 
 /* The first above `after` in an ascending list; 0: none. */

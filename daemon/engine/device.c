@@ -372,7 +372,7 @@ static void system_matter(Engine *e, const Event *ev, SystemCause cause)
                 .key_type = KEY_CAUSE,
                 .key_id = (uint64_t)cause + 1};
         in = table_find(e, GROUP_SYSTEM, KEY_CAUSE, m.place.key_id);
-        if (in && in->sources[0].active && state_open(in->state))
+        if (in && source_at(in, 0)->active && state_open(in->state))
                 return; /* it goes on: no news */
         (void)incident_alarm(e, &m, &seq);
 }
@@ -394,7 +394,7 @@ void system_event(Engine *e, const Event *ev)
                 supervision_deaf(e, false);
         }
         in = table_find(e, GROUP_SYSTEM, KEY_CAUSE, (uint64_t)ev->system.cause + 1);
-        if (in && in->sources[0].active)
+        if (in && source_at(in, 0)->active)
                 incident_condition(e, in, "", 1, ev);
 }
 

@@ -147,7 +147,7 @@ void emit_lamp_source(Engine *e, Incident *in, const Source *s)
                 return;
         for (const Incident *other = place_first(e, in->dwelling); other; other = place_next(e, other))
                 for (unsigned i = 0; other != in && state_open(other->state) && i < other->n_sources; i++)
-                        if (str_equal(other->sources[i].code, s->code)) {
+                        if (str_equal(source_at(other, i)->code, s->code)) {
                                 lamp_effect(e, other, s->code, in->last_seq);
                                 return;
                         }
@@ -157,7 +157,7 @@ void emit_lamp(Engine *e, Incident *in)
 {
         ASSERT(in->n_sources <= SOURCES_MAX);
         for (unsigned i = 0; i < in->n_sources && in->group != GROUP_SYSTEM; i++)
-                emit_lamp_source(e, in, &in->sources[i]);
+                emit_lamp_source(e, in, source_at(in, i));
 }
 
 void emit_receipt(Engine *e, const Event *ev, ReceiptResult result, uint64_t incident, uint64_t seq)

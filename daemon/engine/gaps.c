@@ -146,7 +146,7 @@ static bool grid_look(Engine *e, uint32_t grid, int64_t ahead_us)
                 in = gap_held(e, grid, role);
                 if (!(now & roles) && (e->roster_anew || (before & roles)))
                         gap_tell(e, grid, role, priority);
-                else if (in && ahead_us == 0 && (now & roles) && in->sources[0].active &&
+                else if (in && ahead_us == 0 && (now & roles) && source_at(in, 0)->active &&
                          (e->roster_anew ? in->priority == 3 : !(before & roles)))
                         incident_condition(e, in, "", 1, NULL);
         }

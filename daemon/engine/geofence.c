@@ -94,8 +94,8 @@ static void back(Engine *e, const Event *ev, const Place *p, Activity *a)
         a->outside = 0;
         a->outside_due = 0;
         for (unsigned i = 0; in && i < in->n_sources; i++)
-                if (in->sources[i].active & LEFT_HOME)
-                        incident_condition(e, in, in->sources[i].code, LEFT_HOME, ev);
+                if (source_at(in, i)->active & LEFT_HOME)
+                        incident_condition(e, in, source_at(in, i)->code, LEFT_HOME, ev);
 }
 
 static bool is_judged(const Engine *e, const Activity *a, const Place *p)

@@ -164,6 +164,14 @@ typedef struct WorkerState {
         OpenVisit visit;
 } WorkerState;
 
+/* What few incidents need, in a table beside that of the slots: never touched but for those. */
+#define TOLD_BLOCKS 2 /* sixteen people */
+typedef struct IncidentRare {
+        int64_t due_wall[TIMER_MAX]; /* `undated`: what the row said, until the clock can be trusted */
+        RecipientBlock *told[RECIPIENTS_MAX / BLOCK_RECIPIENTS - TOLD_BLOCKS];
+        Source sources[SOURCES_MAX - 1];
+} IncidentRare;
+
 typedef struct Incident {
         uint64_t id;                     /* 0: the slot is free */
         uint64_t last_seq;               /* newest row that changed what the incident says */
@@ -216,9 +224,9 @@ typedef struct Incident {
         /* of the running list */
         uint64_t state_list, alert_list;
         uint32_t alert_index;
-        int64_t due_wall[TIMER_MAX]; /* `undated`: what the row said, until the clock can be trusted */
-        Source sources[SOURCES_MAX];
-        RecipientBlock *told[RECIPIENTS_MAX / BLOCK_RECIPIENTS]; /* recipient_at() */
+        RecipientBlock *told[TOLD_BLOCKS]; /* recipient_at() */
+        Source source_0;                   /* source_at() */
+        IncidentRare *rare;
 } Incident;
 
 struct Engine {
@@ -234,6 +242,7 @@ struct Engine {
         uint64_t list_number;
 
         Incident *slots;
+        IncidentRare *rares; /* of each slot */
         uint32_t n_slots, high; /* slots from `high` on were never used */
         uint32_t free;          /* first free slot below `high` */
         uint32_t first, last;   /* in id order */
@@ -246,7 +255,7 @@ struct Engine {
 
         KeyEntry *keys; /* a ring */
         uint32_t keys_first, keys_n;
-        IdMap by_nonce;
+        uint32_t *key_places, key_mask; /* keys.c */
 
         WorkerState *workers;
         Heap presence;
@@ -321,8 +330,12 @@ Incident *place_next(const Engine *, const Incident *);
 Recipient *recipient_push(Engine *, Incident *); /* one more, all zero; NULL: full */
 static inline Recipient *recipient_at(const Incident *in, unsigned i)
 {
+        unsigned b = i / BLOCK_RECIPIENTS;
+        RecipientBlock *block;
+
         ASSERT(i < in->n_recipients);
-        return &in->told[i / BLOCK_RECIPIENTS]->recipients[i % BLOCK_RECIPIENTS];
+        block = b < TOLD_BLOCKS ? in->told[b] : in->rare->told[b - TOLD_BLOCKS];
+        return &block->recipients[i % BLOCK_RECIPIENTS];
 }
 void timer_set(Engine *, Incident *, Timer, int64_t due);
 static inline void timer_off(Engine *e, Incident *in, Timer t)
@@ -573,6 +586,12 @@ void incident_owner(Engine *, Incident *, uint32_t worker); /* 0: nobody */
 void incident_cancel(Engine *, Incident *, const Event *);
 void incident_timer(Engine *, Incident *, Timer, int64_t due);
 /* source.c */
+/* The first is there, if empty. That the incident is const says nothing of it, as nothing of the others. */
+static inline Source *source_at(const Incident *in, unsigned i)
+{
+        ASSERT(i < SOURCES_MAX);
+        return i ? &in->rare->sources[i - 1] : (Source *)(uintptr_t)&in->source_0;
+}
 Source *source_find(Incident *, const char *code);
 Source *source_add(Engine *, Incident *, const char *code, uint32_t device);
 void source_level(Engine *, Incident *, Source *, uint16_t level); /* 0: none */

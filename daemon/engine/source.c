@@ -7,8 +7,8 @@ Source *source_find(Incident *in, const char *code)
 {
         ASSERT(in->n_sources <= SOURCES_MAX);
         for (unsigned i = 0; i < in->n_sources; i++)
-                if (str_equal(in->sources[i].code, code))
-                        return &in->sources[i];
+                if (str_equal(source_at(in, i)->code, code))
+                        return source_at(in, i);
         return NULL;
 }
 
@@ -22,7 +22,7 @@ Source *source_add(Engine *e, Incident *in, const char *code, uint32_t device)
 
         if (s || in->n_sources == SOURCES_MAX)
                 return s;
-        s = &in->sources[in->n_sources++];
+        s = source_at(in, in->n_sources++);
         *s = (Source){.device = device};
         (void)str_copy(s->code, sizeof(s->code), code);
         emit_state(e, in);
@@ -34,7 +34,7 @@ static bool any_active(const Incident *in)
         bool active = in->more_active;
 
         for (unsigned i = 0; i < in->n_sources; i++)
-                active = active || in->sources[i].active;
+                active = active || source_at(in, i)->active;
         return active;
 }
 

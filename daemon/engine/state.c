@@ -136,9 +136,9 @@ static void put_people(Out *o, const Incident *in)
 {
         put(o, in->n_sources, 1);
         for (unsigned i = 0; i < in->n_sources; i++) {
-                put(o, in->sources[i].device, 4);
-                put(o, in->sources[i].active, 2);
-                put_text(o, in->sources[i].code);
+                put(o, source_at(in, i)->device, 4);
+                put(o, source_at(in, i)->active, 2);
+                put_text(o, source_at(in, i)->code);
         }
         put(o, in->n_recipients, 2);
         for (unsigned i = 0; i < in->n_recipients; i++) {
@@ -378,9 +378,9 @@ static void get_people(Engine *e, In *i, Incident *in)
                 return;
         }
         for (unsigned k = 0; k < in->n_sources; k++) {
-                in->sources[k].device = (uint32_t)get(i, 4);
-                in->sources[k].active = (uint16_t)get(i, i->version >= 2 ? 2 : 1);
-                get_text(i, in->sources[k].code, CODE_SIZE);
+                source_at(in, k)->device = (uint32_t)get(i, 4);
+                source_at(in, k)->active = (uint16_t)get(i, i->version >= 2 ? 2 : 1);
+                get_text(i, source_at(in, k)->code, CODE_SIZE);
         }
         n = (uint32_t)get(i, 2);
         if (n > RECIPIENTS_MAX) {
@@ -736,7 +736,7 @@ static void times_unknown(const Engine *e, Incident *in, int64_t offset)
         int64_t newest = newest_stamp(in), latest[TIMER_MAX];
 
         for (unsigned t = 0; t < TIMER_MAX; t++) {
-                in->due_wall[t] = moved(in->due[t], offset);
+                in->rare->due_wall[t] = moved(in->due[t], offset);
                 latest[t] = is_anew((Timer)t) ? NEVER : moved(in->due[t], -newest);
         }
         times_move(in, e->at - in->round_us);
@@ -793,7 +793,7 @@ void state_redate(Engine *e)
                         continue;
                 in->undated = false;
                 for (unsigned t = 0; t < TIMER_MAX; t++) {
-                        int64_t due = moved(in->due_wall[t], (int64_t)e->now.boot_us - e->now.wall_us);
+                        int64_t due = moved(in->rare->due_wall[t], (int64_t)e->now.boot_us - e->now.wall_us);
 
                         if (in->due[t] != NEVER && t != TIMER_RECEIPT && due < in->due[t])
                                 in->due[t] = due;

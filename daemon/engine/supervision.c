@@ -245,7 +245,7 @@ static Incident *fault_held(const Engine *e, const char *source, Place *ret)
 
 static bool is_active(const Incident *in, uint16_t level)
 {
-        return in && (in->sources[0].active & level); /* of a device's faults it is the one source */
+        return in && (source_at(in, 0)->active & level); /* of a device's faults it is the one source */
 }
 
 /* Opens, or calls again for a level that is new; the same one is no news. Returns the incident, NULL: none. */

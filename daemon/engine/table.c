@@ -36,8 +36,9 @@ size_t table_size(const Limits *limits)
 {
         uint32_t n = slot_count(limits);
 
-        return padded(n * sizeof(Incident)) + padded(n * BLOCKS_MAX * sizeof(RecipientBlock)) +
-               3 * padded(idmap_size(n)) + padded(heap_size(n));
+        return padded(n * sizeof(Incident)) + padded(n * sizeof(IncidentRare)) +
+               padded(n * BLOCKS_MAX * sizeof(RecipientBlock)) + 3 * padded(idmap_size(n)) +
+               padded(heap_size(n));
 }
 
 void table_init(Engine *e, char **memory)
@@ -48,6 +49,8 @@ void table_init(Engine *e, char **memory)
         e->n_slots = n;
         e->slots = (Incident *)(void *)p;
         p += padded(n * sizeof(Incident));
+        e->rares = (IncidentRare *)(void *)p;
+        p += padded(n * sizeof(IncidentRare));
         e->blocks = (RecipientBlock *)(void *)p;
         p += padded(n * BLOCKS_MAX * sizeof(RecipientBlock));
         idmap_init(&e->by_id, p, n);
@@ -105,15 +108,22 @@ static void order_remove(Engine *e, Incident *in)
                 slot_at(e, in->next)->prev = in->prev;
 }
 
+static RecipientBlock **block_place(Incident *in, uint32_t b)
+{
+        ASSERT(b < BLOCKS_MAX);
+        return b < TOLD_BLOCKS ? &in->told[b] : &in->rare->told[b - TOLD_BLOCKS];
+}
+
 Recipient *recipient_push(Engine *e, Incident *in)
 {
         uint32_t n = in->n_recipients;
-        RecipientBlock **block = &in->told[n / BLOCK_RECIPIENTS];
 
         ASSERT(in->id);
         if (n == RECIPIENTS_MAX)
                 return NULL;
         if (n % BLOCK_RECIPIENTS == 0) {
+                RecipientBlock **block = block_place(in, n / BLOCK_RECIPIENTS);
+
                 *block = e->block_free;
                 if (*block)
                         e->block_free = (*block)->next;
@@ -132,8 +142,10 @@ static void recipients_drop(Engine *e, Incident *in)
 
         ASSERT(n <= BLOCKS_MAX);
         while (n-- > 0) {
-                in->told[n]->next = e->block_free;
-                e->block_free = in->told[n];
+                RecipientBlock *block = *block_place(in, n);
+
+                block->next = e->block_free;
+                e->block_free = block;
         }
         in->n_recipients = 0;
 }
@@ -173,6 +185,7 @@ static Incident *slot_begin(Engine *e, uint32_t slot, uint64_t id, Group group)
         memset(in, 0, sizeof(*in));
         in->id = id;
         in->slot = slot;
+        in->rare = &e->rares[slot];
         in->group = (uint8_t)group;
         in->place_next = in->place_prev = NO_SLOT;
         for (unsigned t = 0; t < TIMER_MAX; t++)

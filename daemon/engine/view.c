@@ -173,7 +173,7 @@ const char *engine_device(const Engine *e, uint64_t incident, uint32_t n)
 
         if (!in || in->group == GROUP_SYSTEM || n >= in->n_sources)
                 return NULL;
-        return in->sources[n].code;
+        return source_at(in, n)->code;
 }
 
 /* The first in id order above `after` for which `also_resolved` or being open holds. */

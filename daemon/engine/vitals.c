@@ -389,7 +389,7 @@ static uint32_t active_bits(const Incident *in)
         uint32_t bits = 0;
 
         for (unsigned i = 0; in && i < in->n_sources; i++)
-                bits |= in->sources[i].active;
+                bits |= source_at(in, i)->active;
         return bits;
 }
 

@@ -176,6 +176,36 @@ static void test_a_list_that_is_full_goes_on_and_calls_each_once(void **state_)
         kit_end(&k);
 }
 
+/* Beside a list of all that was added: the newest of each key among the last eight, and no other. */
+static void test_the_window_of_keys(void **state_)
+{
+        enum { MAX = 8, KEYS = 24, N = 20000 };
+        static uint8_t added[N];
+        uint32_t random = 1;
+        Kit k;
+
+        kit_begin_with(&k, 4, MAX);
+        assert_int_equal(engine_expire(k.engine, k.now, &k.list), 0);
+        for (uint32_t n = 0; n < N; n++) {
+                KeyRow row = {.incident = n + 1};
+
+                random = random * 1664525u + 1013904223u;
+                row.key[0] = added[n] = (uint8_t)(1 + (random >> 16) % (n % 100 < 50 ? KEYS : 4));
+                keys_add(k.engine, &row, k.engine->at);
+                for (uint8_t key = 1; key <= KEYS; key++) {
+                        uint32_t newest = n + 1, oldest = n + 1 > MAX ? n + 1 - MAX : 0;
+                        const KeyRow *found;
+                        KeyAge age;
+
+                        while (newest > oldest && added[newest - 1] != key)
+                                newest--;
+                        found = keys_find(k.engine, (uint8_t[16]){key}, &age);
+                        assert_int_equal(found ? found->incident : 0, newest > oldest ? newest : 0);
+                }
+        }
+        kit_end(&k);
+}
+
 /* 160 people take twenty blocks of the pool; the next matter has those of the one that has left the memory. */
 static void test_who_was_told_of_a_buried_matter_makes_room(void **state_)
 {
@@ -505,6 +535,7 @@ int main(void)
                 cmocka_unit_test(test_what_a_device_of_the_overflow_says_later_belongs_to_it),
                 cmocka_unit_test(test_the_window_of_ids_forgets_the_oldest_first),
                 cmocka_unit_test(test_a_list_that_is_full_goes_on_and_calls_each_once),
+                cmocka_unit_test(test_the_window_of_keys),
                 cmocka_unit_test(test_who_was_told_of_a_buried_matter_makes_room),
                 cmocka_unit_test(test_many_incidents_at_once_are_all_called),
                 cmocka_unit_test(test_the_order_of_firing_is_due_priority_number),
