@@ -6,6 +6,8 @@
  *
  *   journaled, registry, midnight ──▶ dirty ──timer──▶ taken, held ──committed──▶ said ──▶ the next one
  *
+ * The order of the beds is the same for all, and is made when what somebody has had is another; of it each worker sees his.
+ *
  * What beds have had is counted by the store from what is committed (visits.h); which visit is open is the engine's; the
  * register is kept here, and read from the database at a start.
  */
@@ -28,8 +30,9 @@
 #define SHOWN_MAX    64u
 #define BEDS_TOUCHED 16u
 #define SOON_US      (200 * USEC_PER_MSEC)
-#define PACE_US      (50 * USEC_PER_MSEC) /* between two: a long list must not keep alarms waiting, … */
-#define PACE_BED_US  (USEC_PER_MSEC / 2)  /* … and is the more work the longer it is */
+#define PACE_US      (50 * USEC_PER_MSEC) /* between two: a long list must not keep alarms waiting */
+#define BEDS_MAX     (DAY_JSON_MAX / 64)  /* more never have room in one picture */
+#define REST_US      USEC_PER_SEC /* between two of one worker: a picture may be 48 KiB, and he looks at one at a time */
 #define LOOK_US      (10 * USEC_PER_MIN)
 
 struct DayFeed {
@@ -42,18 +45,22 @@ struct DayFeed {
         const Port *ports;
         size_t n_ports;
         PortTimer *timer;
-        bool timed;     /* the timer comes soon */
+        bool timed;     /* the timer comes soon, … */
+        bool resting;   /* … or when somebody's rest is over: only such people are dirty */
         uint32_t today; /* yyyymmdd */
         uint8_t dirty[WORKERS_MAX / 8], said[WORKERS_MAX / 8];
         uint32_t n_dirty;
         uint32_t next; /* where the look for a dirty one goes on */
+        uint64_t rest_us[WORKERS_MAX]; /* no other picture before this time since boot */
         uint64_t cares_seen;
         uint32_t touched[BEDS_TOUCHED], n_touched;
         DayEntry *entries; /* oldest first */
         uint32_t n_entries;
         uint64_t need; /* of the picture that is held; 0: none is */
         uint32_t held; /* whose */
-        uint64_t pace_us; /* what comes after it waits so long */
+        uint32_t *order, n_order; /* residents, who has had the least first: the same for every worker; NULL: not yet */
+        uint64_t order_version;   /* of what beds have had, when that was so … */
+        uint32_t order_year;      /* … and of the policy */
         char json[DAY_JSON_MAX];
 };
 
@@ -96,6 +103,8 @@ static void dirty(DayFeed *f, uint32_t worker)
                 return;
         f->n_dirty += !bit(f->dirty, worker);
         bit_set(f->dirty, worker, true);
+        if (f->resting && f->rest_us[worker] <= clock_now().boot_us)
+                f->resting = f->timed = false;
         soon(f);
 }
 
@@ -276,22 +285,67 @@ static int bed_order(const void *x, const void *y)
         return strcmp(a->resident, b->resident);
 }
 
-static uint32_t beds_gather(const DayFeed *f, const Worker *w, DayBed *beds)
+typedef struct Ranked {
+        DayBed bed; /* first: bed_order() looks at it */
+        uint32_t resident;
+} Ranked;
+
+static void order_drop(DayFeed *f)
+{
+        free(f->order);
+        f->order = NULL;
+        f->n_order = 0;
+}
+
+/* Looked up for all pictures until somebody has had a visit. */
+static void order_make(DayFeed *f)
 {
         const Registry *r = f->registry;
+        uint64_t version = cares_version(f->cares);
+        _cleanup_(freep) Ranked *ranked = NULL;
         uint32_t n = 0;
 
+        if (f->order && f->order_version == version && f->order_year == f->policy->visits_year)
+                return;
+        order_drop(f);
+        ranked = calloc(r->n_residents + 1, sizeof(Ranked));
+        f->order = calloc(r->n_residents + 1, sizeof(uint32_t));
+        NEED_MEMORY(ranked && f->order);
         for (uint32_t i = 1; i < r->n_residents; i++)
-                if (covers(r, w, i))
-                        bed_fill(f, i, &beds[n++]);
-        qsort(beds, n, sizeof(DayBed), bed_order);
+                if (registry_resident(r, i)) {
+                        bed_fill(f, i, &ranked[n].bed);
+                        ranked[n++].resident = i;
+                }
+        qsort(ranked, n, sizeof(Ranked), bed_order);
+        for (uint32_t i = 0; i < n; i++)
+                f->order[i] = ranked[i].resident;
+        f->n_order = n;
+        f->order_version = version;
+        f->order_year = f->policy->visits_year;
+}
+
+/* The first BEDS_MAX; returns how many, and in *ret_more how many are left out. */
+static uint32_t beds_gather(DayFeed *f, const Worker *w, DayBed *beds, uint32_t *ret_more)
+{
+        uint32_t n = 0;
+
+        *ret_more = 0;
+        order_make(f);
+        for (uint32_t i = 0; i < f->n_order; i++) {
+                if (!covers(f->registry, w, f->order[i]))
+                        continue;
+                if (n < BEDS_MAX)
+                        bed_fill(f, f->order[i], &beds[n++]);
+                else
+                        ++*ret_more;
+        }
         return n;
 }
 
 static void take(DayFeed *f, uint32_t worker)
 {
         const Worker *w = registry_worker(f->registry, worker);
-        _cleanup_(freep) DayBed *beds = calloc(f->registry->n_residents, sizeof(DayBed));
+        _cleanup_(freep) DayBed *beds = calloc(BEDS_MAX, sizeof(DayBed));
         DayEntry entries[SHOWN_MAX];
         const char *names[SHOWN_MAX], *addresses[SHOWN_MAX];
         Day day = {.at_us = clock_now().wall_us,
@@ -308,7 +362,7 @@ static void take(DayFeed *f, uint32_t worker)
                 bed_fill(f, day.visit.resident, &day.visited);
                 day.counts_us = day.visit.since_us + (int64_t)f->policy->visit_min_us;
         }
-        day.n_beds = beds_gather(f, w, beds);
+        day.n_beds = beds_gather(f, w, beds, &day.n_more);
         for (uint32_t i = f->n_entries; i-- > 0 && day.n_entries < SHOWN_MAX;)
                 if (f->entries[i].owner == worker)
                         entries[day.n_entries++] = f->entries[i];
@@ -321,7 +375,6 @@ static void take(DayFeed *f, uint32_t worker)
         }
         ASSERT(day_json(&day, f->json, sizeof(f->json), &n)); /* fits: DAY_JSON_MAX */
         f->held = worker;
-        f->pace_us = PACE_US + day.n_beds * PACE_BED_US;
         f->need = engine_next_seq(f->engine) - 1;
 }
 
@@ -348,47 +401,61 @@ static void say(DayFeed *f)
         bit_set(f->said, f->held, true);
 }
 
-static uint32_t dirty_next(DayFeed *f)
+/* Who is dirty and does not rest; 0: nobody, and *ret_us is when the first of those who rest has rested. */
+static uint32_t dirty_next(DayFeed *f, uint64_t now_us, uint64_t *ret_us)
 {
         uint32_t n = workers(f);
 
+        *ret_us = UINT64_MAX;
         for (uint32_t k = 0; k < n; k++) {
                 uint32_t i = (f->next + k) % n;
 
-                if (bit(f->dirty, i)) {
-                        bit_set(f->dirty, i, false);
-                        f->n_dirty--;
-                        f->next = i + 1;
-                        return i;
+                if (!bit(f->dirty, i))
+                        continue;
+                if (f->rest_us[i] > now_us) {
+                        *ret_us = f->rest_us[i] < *ret_us ? f->rest_us[i] : *ret_us;
+                        continue;
                 }
+                bit_set(f->dirty, i, false);
+                f->n_dirty--;
+                f->next = i + 1;
+                return i;
         }
-        memset(f->dirty, 0, sizeof(f->dirty)); /* of people whom a smaller registry has no more */
-        f->n_dirty = 0;
+        if (*ret_us == UINT64_MAX) {
+                memset(f->dirty, 0, sizeof(f->dirty)); /* of people whom a smaller registry has no more */
+                f->n_dirty = 0;
+        }
         return 0;
 }
 
 /* Takes the next one, and says it when it may be said. */
 static void go_on(DayFeed *f)
 {
+        uint64_t now = clock_now().boot_us, rested;
         uint32_t worker;
 
         if (f->need || !f->ports)
                 return;
-        worker = dirty_next(f);
+        worker = dirty_next(f, now, &rested);
+        if (!worker && rested != UINT64_MAX) {
+                f->timed = f->resting = true;
+                (void)f->host->timer_set(f->timer, rested - now); /* fails only when the loop has ended */
+        }
         if (!worker || !has_day(registry_worker(f->registry, worker)))
                 return;
         take(f, worker);
+        f->rest_us[worker] = now + REST_US;
         if (turn_released(f->turn) >= f->need)
                 say(f);
         f->timed = true;
-        (void)f->host->timer_set(f->timer, f->pace_us); /* fails only when the loop has ended */
+        (void)f->host->timer_set(f->timer, PACE_US); /* fails only when the loop has ended */
 }
 
 static void on_timer(void *userdata)
 {
         DayFeed *f = userdata;
 
-        f->timed = false;
+        f->timed = f->resting = false;
         day_begin(f, clock_now());
         go_on(f);
         if (!f->timed)
@@ -448,6 +515,7 @@ void day_registry_set(DayFeed *f, const Registry *registry)
                         bit_set(f->said, i, false);
                 }
         f->registry = registry;
+        order_drop(f);
         f->need = 0; /* the one that is held may name who is gone */
         dirty_all(f, 0);
 }
@@ -520,6 +588,7 @@ DayFeed *day_free(DayFeed *f)
         if (!f)
                 return NULL;
         f->host->timer_free(f->timer);
+        order_drop(f);
         free(f->entries);
         free(f);
         return NULL;

@@ -86,7 +86,7 @@ static LampRow *row_for(Lamps *l, uint64_t incident, bool create, bool inside)
 {
         LampRow *unused = NULL, *over = NULL;
 
-        for (LampRow *row = l->rows; row < l->rows + LAMPS_MAX; row++) {
+        for (LampRow *row = l->rows; row < l->rows + l->n; row++) {
                 if (row->incident == incident)
                         return row;
                 if (row->incident == 0) {
@@ -98,6 +98,8 @@ static LampRow *row_for(Lamps *l, uint64_t incident, bool create, bool inside)
         }
         if (!create)
                 return NULL;
+        if (!unused && l->n < LAMPS_MAX)
+                unused = &l->rows[l->n++];
         if (!unused && over && !inside) {
                 row_free(l, over);
                 unused = over;
@@ -135,7 +137,7 @@ bool lamps_reap(Lamps *l, uint64_t now_us)
 {
         bool waiting = false;
 
-        for (LampRow *row = l->rows; row < l->rows + LAMPS_MAX; row++) {
+        for (LampRow *row = l->rows; row < l->rows + l->n; row++) {
                 if (row->incident == 0 || row->gone_us == 0)
                         continue;
                 if (now_us >= row->gone_us)
@@ -148,7 +150,7 @@ bool lamps_reap(Lamps *l, uint64_t now_us)
 
 void lamps_silence(Lamps *l)
 {
-        for (LampRow *row = l->rows; row < l->rows + LAMPS_MAX; row++) {
+        for (LampRow *row = l->rows; row < l->rows + l->n; row++) {
                 for (unsigned side = 0; side < LAMP_SIDES; side++)
                         if (row->resources[side])
                                 coap_resource_set_get_observable(row->resources[side], 0);

@@ -20,6 +20,7 @@ typedef struct LampRow {
 
 typedef struct Lamps {
         LampRow rows[LAMPS_MAX];
+        uint32_t n; /* rows from here on were never used */
         coap_context_t *contexts[LAMP_SIDES]; /* NULL: none */
 } Lamps;
 

@@ -639,7 +639,6 @@ uint16_t cport_number(const CoapPort *p, bool dtls)
 void cport_keys_set(CoapPort *p, Psk *keys)
 {
         Psk old = p->psk;
-        const bool had = old.n > 0;
         unsigned ended = 0;
 
         ASSERT(keys && !p->inside);
@@ -649,6 +648,5 @@ void cport_keys_set(CoapPort *p, Psk *keys)
         if (p->sides[SIDE_DTLS].context)
                 ended = side_rekey(&p->sides[SIDE_DTLS]);
         psk_deinit(&old);
-        if (p->psk.n > 0 || had)
-                log_info("coap: %zu keys, %u sessions ended: their keys are void", p->psk.n, ended);
+        log_info("coap: %zu keys, %u sessions ended: their keys are void", p->psk.n, ended);
 }

@@ -140,8 +140,8 @@ bool day_json(const Day *d, char *ret, size_t cap, size_t *ret_size)
                         break;
         }
         str_add(&s, "]");
-        if (i < d->n_beds)
-                str_addf(&s, ",\"more\":%" PRIu32, d->n_beds - i);
+        if (d->n_beds - i + d->n_more > 0)
+                str_addf(&s, ",\"more\":%" PRIu32, d->n_beds - i + d->n_more);
         str_add(&s, "}");
         if (s.full)
                 return false;

@@ -34,7 +34,7 @@ typedef struct Day {
         int64_t counts_us; /* from then on the visit counts */
         DayBed visited;    /* resident, name, address of the visit's */
         const DayBed *beds;
-        uint32_t n_beds;
+        uint32_t n_beds, n_more; /* more: others, for which there would be no room anyway */
         const DayEntry *entries;                     /* newest first */
         const char *const *names, *const *addresses; /* of the entries */
         uint32_t n_entries;
