@@ -8,6 +8,7 @@
  * cross-check: file, line, what is wrong and what would be right; nothing is taken.
  */
 #include "base/cleanup.h"
+#include "base/str.h"
 #include "engine/engine.h"
 
 #define CONFIG_CHANNELS_MAX 8
@@ -68,3 +69,5 @@ int config_read(Config *ret, const char *path, ConfigError *ret_error);
  * (all: huyingd.conf).
  */
 void config_print_table(FILE *);
+/* "[CoAP] Listen, [HTTP] Listen": the settings that differ and that a reload does not take. */
+void config_differences(const Config *, const Config *, Str *ret);

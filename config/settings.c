@@ -872,3 +872,27 @@ void config_print_table(FILE *f)
                         s->key, s->standard ? s->standard : ladder_defaults[CLASS_SOS][s - first], s->help);
         }
 }
+
+/* What a reload takes: files with secrets are read again, and the policy is in force at once. */
+static bool is_reloaded(const Setting *s)
+{
+        static const size_t files[] = {offsetof(Config, mqtt_password_file), offsetof(Config, mqtt_ca_file),
+                offsetof(Config, mqtt_cert_file), offsetof(Config, mqtt_key_file), offsetof(Config, coap_psk_file)};
+
+        for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+                if (s->offset == files[i])
+                        return true;
+        return s->section == SECTION_LADDER ||
+               (s->offset >= offsetof(Config, policy) && s->offset < offsetof(Config, policy) + sizeof(Policy));
+}
+
+void config_differences(const Config *before, const Config *after, Str *ret)
+{
+        for (const Setting *s = settings; s < settings + N_SETTINGS; s++)
+                if (s->section != SECTION_CHANNEL && !is_reloaded(s) &&
+                        memcmp((const char *)before + s->offset, (const char *)after + s->offset, s->size) != 0)
+                        str_addf(ret, "%s[%s] %s", ret->n ? ", " : "", section_words[s->section], s->key);
+        if (before->n_channels != after->n_channels ||
+                memcmp(before->channels, after->channels, sizeof(before->channels)) != 0)
+                str_addf(ret, "%s[Channel]", ret->n ? ", " : "");
+}

@@ -949,18 +949,19 @@ Gateway *gateway_free(Gateway *g)
 
 void gateway_reload(Gateway *g, const Config *config, Secrets *secrets, Psk *keys)
 {
-        Config before = g->config, after = *config;
+        char changed[200] = "";
+        Str s = STR_BUFFER(changed);
 
+        config_differences(&g->config, config, &s);
         g->config.policy = config->policy;
         engine_policy_set(g->engine, &g->config.policy);
-        before.policy = after.policy = (Policy){0};
         if (g->mqtt && secrets)
                 mqtt_secrets_set(g->mqtt, TAKE_PTR(secrets));
         secrets_free(secrets);
-        if (g->coap && keys)
+        if (g->coap)
                 cport_keys_set(g->coap, keys);
-        if (memcmp(&before, &after, sizeof(before)) != 0)
-                log_warning("reloaded the ladders; the other settings that changed need a restart");
+        if (changed[0])
+                log_warning("reloaded, but a restart is needed for %s%s", changed, s.full ? " …" : "");
         (void)turn_note(g->turn, JOURNAL_CONFIG, "{\"result\":\"ok\"}");
         roster_look(g);
         (void)gateway_turn(g);

@@ -17,8 +17,8 @@ Gateway *gateway_free(Gateway *);
 int gateway_watchdog(Gateway *, uint64_t within_us);
 
 /* A new configuration: ladders count for incidents opened from now on; what the next connections to the broker
- * use (taken over; NULL: as before), and the devices' keys (likewise; *keys is empty then); the rest needs a restart
- * (logged). */
+ * use (taken over; NULL: as before), and the devices' keys (none: all are void; *keys is empty then); the rest needs
+ * a restart (logged). */
 void gateway_reload(Gateway *, const Config *, Secrets *, Psk *keys);
 /* The old configuration stays; the reason is journaled. */
 void gateway_reload_failed(Gateway *, const ConfigError *);

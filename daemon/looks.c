@@ -33,7 +33,7 @@ static bool vitals_text(const Looks *l, const StoreLook *look, char *json, size_
         const Series *s = look->series;
 
         return vitals_json(&(VitalsView){.incident = look->incident,
-                                   .resident = look->incident || !r ? NULL : r->code,
+                                   .resident = look->incident ? NULL : look->code,
                                    .from_s = s->from_s,
                                    .to_s = s->to_s,
                                    .step_s = s->step_s,
@@ -110,7 +110,10 @@ static void answer(Looks *l, const StoreLook *look)
         else if (good)
                 good = timeline_json(look->incident, look->more, row_of, &(Rows){l, look}, json, cap, &n);
         if (look->hold)
-                control_answer(l->control, look->hold, good ? json : "{\"result\":\"failed\"}");
+                control_answer(l->control, look->hold,
+                        good            ? json
+                        : look->unknown ? "{\"result\":\"refused\",\"text\":\"no such resident\"}"
+                                        : "{\"result\":\"failed\"}");
         else if (good)
                 show(l, look->who, look->kind, json, n);
         else
@@ -142,8 +145,10 @@ int looks_person(Looks *l, uint32_t uid, const ControlVitals *what, uint64_t hol
         Str s = STR_BUFFER(body);
         StoreLook *look;
 
-        if (resident == 0)
-                return control_refused("no such resident", ret_json);
+        if (resident == 0 && !(what->role[0] && what->reason[0]))
+                return control_refused("no such resident now; of one who has left: --role and --reason say "
+                                       "who looks, and why",
+                        ret_json);
         if (what->from_s < 0 || what->to_s <= what->from_s || what->to_s > TIME_MAX_S ||
                 strlen(what->role) > TEXT_MAX_BYTES || strlen(what->reason) > TEXT_MAX_BYTES)
                 return control_refused("no such time, or too long a text", ret_json);
@@ -160,6 +165,7 @@ int looks_person(Looks *l, uint32_t uid, const ControlVitals *what, uint64_t hol
                 return control_refused("too long a text", ret_json);
         look = store_look_new(LOOK_VITALS);
         look->resident = resident;
+        (void)str_copy(look->code, sizeof(look->code), what->resident); /* a longer one is nobody's */
         look->from_s = what->from_s;
         look->to_s = what->to_s;
         look->step_s = what->step_s;

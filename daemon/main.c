@@ -134,8 +134,7 @@ static void on_read(void *userdata, uint32_t revents)
         config_complain(d->config_path, r->result, &r->error);
         if (r->result == 0) {
                 d->config = r->config;
-                gateway_reload(d->gateway, &d->config, TAKE_PTR(r->secrets),
-                        d->config.coap_psk_file[0] ? &r->keys : NULL);
+                gateway_reload(d->gateway, &d->config, TAKE_PTR(r->secrets), &r->keys);
         } else if (r->result == CONFIG_E_INVALID)
                 gateway_reload_failed(d->gateway, &r->error);
         log_fields(LOG_LEVEL_INFO, LOG_ID_CONFIG, NULL,

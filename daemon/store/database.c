@@ -39,6 +39,7 @@
 #include "base/cleanup.h"
 #include "base/error.h"
 #include "base/str.h"
+#include "store/ahead.h"
 #include "store/registry-db.h"
 #include "store/restore.h"
 #include "store/schema.h"
@@ -861,6 +862,8 @@ static int first_write(Opening *o)
 static int open_steps(Opening *o)
 {
         Database *d = o->d;
+        Registry *registry = NULL;
+        Aside *ahead = NULL;
         struct stat st;
         int r, rc;
 
@@ -885,14 +888,18 @@ static int open_steps(Opening *o)
         rc = database_checkpoint(d);
         if (rc != SQLITE_OK)
                 return refuse(o, rc, "checkpoint");
+        if (d->frames == 0 && !d->created && o->origin->known.empty) /* the first time in a process */
+                ahead = ahead_begin(o->path);
         r = tail_check(o);
         if (r == 0)
                 r = tree_open(o);
         if (r == 0)
                 r = first_write(o);
+        if (ahead_end(ahead, &registry)) /* in any case: the file may be renamed now */
+                d->registry = registry;  /* closing lets it go */
         if (r != 0)
                 return r;
-        rc = restore_probe(d->db, &d->registry);
+        rc = d->registry ? SQLITE_OK : restore_probe(d->db, &d->registry);
         if (rc != SQLITE_OK)
                 return refuse(o, rc, "state");
         database_slim(d);

@@ -280,6 +280,29 @@ static void timeline_read(Store *s, StoreLook *look)
         }
 }
 
+/* Who is called so now, or was the last to be. 0: nobody, or it could not be read. */
+static uint32_t resident_of(Store *s, StoreLook *look)
+{
+        sqlite3_stmt *q = NULL;
+        uint32_t id = 0;
+        int rc = s->db.db ? sqlite3_prepare_v2(s->db.db,
+                                    "SELECT id FROM resident WHERE code = ?1 ORDER BY retired, id DESC "
+                                    "LIMIT 1",
+                                    -1, &q, NULL)
+                          : SQLITE_ERROR;
+
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_text(q, 1, look->code, -1, SQLITE_STATIC);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_step(q);
+        if (rc == SQLITE_ROW)
+                id = (uint32_t)sqlite3_column_int64(q, 0);
+        (void)sqlite3_finalize(q); /* repeats the error of the step */
+        look->failed = id == 0;
+        look->unknown = rc == SQLITE_DONE;
+        return id;
+}
+
 static bool look_take(Store *s)
 {
         StoreLook *look;
@@ -293,7 +316,9 @@ static bool look_take(Store *s)
                 return false;
         look->next = NULL;
         s->looking = look;
-        if (look->kind == LOOK_VITALS) {
+        if (look->kind == LOOK_VITALS && look->resident == 0)
+                look->resident = resident_of(s, look);
+        if (look->kind == LOOK_VITALS && !look->failed) {
                 look->series = series_new(look->from_s, look->to_s, look->step_s);
                 readings_look(s->readings, &s->look, look->resident, look->series);
         }
@@ -309,7 +334,7 @@ static bool look_work(Store *s)
                 return false;
         if (s->looking->kind == LOOK_TIMELINE)
                 timeline_read(s, s->looking);
-        else {
+        else if (!s->looking->failed) {
                 for (unsigned n = 0; n < LOOK_READS; n++)
                         if (!look_step(&s->look, readings_coder(s->readings)))
                                 break;

@@ -184,12 +184,14 @@ typedef struct StoreLook StoreLook;
 struct StoreLook {
         LookKind kind;
         uint64_t incident; /* TIMELINE; else the asker's */
-        uint32_t resident; /* VITALS */
+        uint32_t resident; /* VITALS; 0: `code` says who, in a registry of any time */
+        char code[CODE_SIZE];
         int64_t from_s, to_s;
         uint32_t step_s;
         char who[CODE_SIZE]; /* the asker's */
         uint64_t hold;       /* the asker's */
-        bool failed;         /* it could not be read */
+        bool failed;         /* it could not be read … */
+        bool unknown;        /* … as nobody was ever called so */
         bool more;           /* TIMELINE: older rows are left out */
         struct Series *series; /* VITALS */
         StoreStep *steps;      /* TIMELINE, in order */

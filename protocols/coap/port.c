@@ -639,6 +639,7 @@ uint16_t cport_number(const CoapPort *p, bool dtls)
 void cport_keys_set(CoapPort *p, Psk *keys)
 {
         Psk old = p->psk;
+        const bool had = old.n > 0;
         unsigned ended = 0;
 
         ASSERT(keys && !p->inside);
@@ -648,5 +649,6 @@ void cport_keys_set(CoapPort *p, Psk *keys)
         if (p->sides[SIDE_DTLS].context)
                 ended = side_rekey(&p->sides[SIDE_DTLS]);
         psk_deinit(&old);
-        log_info("coap: %zu keys, %u sessions ended: their keys are void", p->psk.n, ended);
+        if (p->psk.n > 0 || had)
+                log_info("coap: %zu keys, %u sessions ended: their keys are void", p->psk.n, ended);
 }

@@ -153,6 +153,14 @@ def test_who_is_enrolled_counts_after_the_command_that_enroll_says(site, tmp_pat
     assert "systemctl reload mosquitto huyingd" in ctl("revoke", "smoke-101")
     reload(2)
     assert site.coap("v1/status?d=smoke-101").code == "2.04"
+    # no file of keys any more: nobody has one, and what needs a restart is named
+    conf = site.daemon.config.read_text()
+    site.daemon.config.write_text("".join(line for line in conf.splitlines(keepends=True) if not line.startswith(("PSKFile", "ListenDTLS"))))
+    assert site.coap("v1/status?d=sos-101").code == "4.01"
+    reload(0)
+    assert site.coap("v1/status?d=sos-101").code == "2.04"
+    assert secure(site, "v1/status", "sos-101", seconds=3).code is None
+    net.wait_for(lambda: "a restart is needed for [CoAP] ListenDTLS" in site.daemon.output(), what="what needs a restart")
 
 
 def test_a_device_that_restarts_on_its_port_is_heard(site):

@@ -2,11 +2,12 @@
 """Readings: curves for those who were called, what survives kill -9, what huyingctl shows, and what an erasure leaves."""
 
 import json
+import shutil
 import time
 
 import pytest
 
-from net import wait_for
+from net import DEMO, wait_for
 
 FAST = {"Readings": {"Chunk": "2s"}}
 
@@ -103,6 +104,31 @@ def test_a_curve_from_memory_and_from_files_and_after_kill_9(make_site):
     assert min(known(curve)[1]) == 60 and max(known(curve)[1]) >= 79
     assert site.daemon.ctl("--json", "vitals", "nobody", check=False).returncode == 1
     assert w01
+
+
+def test_who_has_left_is_looked_at_with_a_reason(make_site):
+    """An auditor asks a year later."""
+    site = make_site(settings=FAST)
+    send(site, site.device("band-101"), [60 + n for n in range(20)])
+    wait_for(lambda: known(vitals(site))[0] > 0, what="readings")
+    folder = site.daemon.folder / "registry"
+    shutil.copytree(DEMO, folder, dirs_exist_ok=True)
+    for table in ("residents", "devices", "workers"):
+        rows = (folder / f"{table}.csv").read_text(encoding="utf-8").splitlines()
+        kept = [row for row in rows if "r101" not in row]
+        (folder / f"{table}.csv").write_text("\n".join(kept) + "\n", encoding="utf-8")
+    assert site.daemon.ctl("import", folder).returncode == 0
+    without = site.daemon.ctl("--json", "vitals", "r101", check=False)
+    assert without.returncode == 1 and "--reason" in without.stderr
+    why = ("--role", "auditor", "--reason", "核查")
+    assert known(vitals(site, *why))[0] > 0
+    assert "心率" in site.daemon.ctl("vitals", "r101", *why).stdout
+    assert "no such resident" in site.daemon.ctl("--json", "vitals", "nobody", *why, check=False).stderr
+    looks = [json.loads(x) for x in
+             site.daemon.ctl("--jsonl", "audit", "--access", "--resident", "r101").stdout.splitlines()]
+    assert "核查" in [x.get("reason") for x in looks]
+    site.daemon.kill9()
+    assert site.daemon.ctl("--json", "vitals", "r101", check=False).returncode == 0
 
 
 def test_an_erasure_reaches_the_files(make_site):

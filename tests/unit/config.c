@@ -621,6 +621,34 @@ static void test_drop_ins(void **state)
         assert_int_equal(remove(folder), 0);
 }
 
+/* A reload says what it cannot take, and nothing of what it has taken. */
+static void test_what_needs_a_restart(void **state)
+{
+        Config *before = calloc(1, sizeof(Config)), *after = calloc(1, sizeof(Config));
+        char text[200] = "";
+        Str s = STR_BUFFER(text);
+
+        assert_true(before && after);
+        config_defaults(before);
+        *after = *before;
+        config_differences(before, after, &s);
+        assert_string_equal(text, "");
+        (void)str_copy(after->coap_psk_file, sizeof(after->coap_psk_file), "/keys");
+        (void)str_copy(after->mqtt_password_file, sizeof(after->mqtt_password_file), "/password");
+        after->policy.classes[CLASS_SOS].renotify_us++;
+        after->policy.presence_lost_us++;
+        (void)str_copy(after->policy.default_grid, CODE_SIZE, "g2");
+        config_differences(before, after, &s);
+        assert_string_equal(text, "");
+        (void)str_copy(after->http_listen, sizeof(after->http_listen), "[::1]:8080");
+        after->mqtt_keepalive_s++;
+        after->n_channels = 1;
+        config_differences(before, after, &s);
+        assert_string_equal(text, "[MQTT] KeepAlive, [HTTP] Listen, [Channel]");
+        free(before);
+        free(after);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -634,6 +662,7 @@ int main(void)
                 cmocka_unit_test(test_who_is_in_danger_by_default),
                 cmocka_unit_test(test_bytes),
                 cmocka_unit_test(test_drop_ins),
+                cmocka_unit_test(test_what_needs_a_restart),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,6 +42,12 @@ static bool cell_of(void *userdata, uint32_t step, Vital vital, VitalsCell *ret)
         return series_step(userdata, step, vital, &ret->min, &ret->mean, &ret->max);
 }
 
+static bool id_row(void *userdata, const AuditCell *cells)
+{
+        *(int64_t *)userdata = cells[0].number;
+        return false;
+}
+
 /* From the files alone. */
 static Exit read_files(
         const Ctl *ctl, const char *person, int64_t from_s, int64_t to_s, uint32_t step_s, char **ret_json)
@@ -51,7 +57,7 @@ static Exit read_files(
         _cleanup_(freep) Series *series = NULL;
         _cleanup_(freep) char *json = malloc(VIEW_JSON_MAX);
         const Resident *r;
-        uint32_t id;
+        int64_t id = 0;
         size_t n;
         Exit e = journal_open(ctl, &audit);
 
@@ -59,14 +65,15 @@ static Exit read_files(
                 return e != EXIT_OK ? e : EXIT_ERROR;
         if (audit_registry(audit, &registry) != 0)
                 return EXIT_ERROR;
-        id = registry_resident_id(registry, person);
-        r = registry_resident(registry, id);
-        if (!r) {
+        (void)audit_query(audit, "SELECT id FROM resident WHERE code = ?1 ORDER BY retired, id DESC LIMIT 1",
+                &(AuditCell){.text = person, .n = strlen(person)}, 1, id_row, &id); /* else he is unknown */
+        r = registry_resident(registry, (uint32_t)id);                              /* NULL: he has left */
+        if (id == 0) {
                 complain("没有这位老人", "no such resident: %s", person);
                 return EXIT_ERROR;
         }
         series = series_new(from_s, to_s, step_s);
-        if (look_all(ctl->config.state_directory, id, series) < 0) {
+        if (look_all(ctl->config.state_directory, (uint32_t)id, series) < 0) {
                 complain("读不了体征文件", "the files of readings cannot be read");
                 return EXIT_ERROR;
         }
@@ -76,7 +83,7 @@ static Exit read_files(
                                  .step_s = series->step_s,
                                  .n_steps = series->n_steps,
                                  .hours = series->hours,
-                                 .limits = r->limits,
+                                 .limits = r ? r->limits : NULL,
                                  .cell = cell_of,
                                  .userdata = series},
                     json, VIEW_JSON_MAX, &n))
