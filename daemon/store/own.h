@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "store/chores.h"
 #include "store/database.h"
+#include "store/numbers.h"
 #include "store/queue.h"
 #include "store/readings.h"
 #include "store/registry.h"
@@ -15,9 +16,6 @@
 #define PAUSE_MIN_MS 100
 #define STOP_US      (4500 * USEC_PER_MSEC) /* within the 5 s that store_free() waits */
 #define STOP_WAIT_MS 5000
-/* No database and no export: numbers that nobody can have seen yet, instead of 1. */
-#define INCIDENT_BLIND 1000000u
-#define SEQ_BLIND      1000000000u
 #define BOOT_UNKNOWN   UINT32_MAX
 
 #define STORE_LOOKS_MAX   16u

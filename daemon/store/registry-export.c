@@ -11,7 +11,7 @@
  *   "end",ROWS,SHA-256 of every byte before this line
  *
  * The last line tells a whole file from a torn one. It is written to a file of its own, flushed, and renamed over
- * the old one, so a crash leaves the one or the other.
+ * the old one, so a crash leaves the one or the other. Ceilings change more often than the registry: numbers.h.
  */
 #include <csv.h>
 #include <errno.h>
@@ -28,6 +28,7 @@
 #include "base/parse.h"
 #include "base/str.h"
 #include "store/csv-table.h"
+#include "store/numbers.h"
 #include "store/registry-build.h"
 
 #define FIELDS_MAX 24
@@ -266,66 +267,17 @@ static int text_make(const Registry *r, const char *site, uint64_t incident_ceil
         return 0;
 }
 
-static int write_all(int fd, const char *p, size_t n)
-{
-        while (n > 0) {
-                ssize_t done = write(fd, p, n);
-
-                if (done < 0 && errno == EINTR)
-                        continue;
-                if (done < 0)
-                        return error_origin(-errno);
-                p += done;
-                n -= (size_t)done;
-        }
-        return 0;
-}
-
-static int directory_sync(const char *path)
-{
-        _cleanup_(freep) char *folder = strdup(path);
-        _cleanup_(closep) int fd = -1;
-        char *slash;
-
-        if (!folder)
-                return error_origin(-ENOMEM);
-        slash = strrchr(folder, '/');
-        if (slash)
-                slash[slash == folder ? 1 : 0] = 0;
-        fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-        if (fd < 0 || fsync(fd) < 0)
-                return error_origin(-errno);
-        return 0;
-}
-
 int registry_export_write(const Registry *r, const char *path, const char *site, uint64_t incident_ceiling,
         uint64_t seq_ceiling)
 {
         _cleanup_(freep) char *text = NULL;
-        _cleanup_(freep) char *draft = NULL;
-        _cleanup_(closep) int fd = -1;
         size_t n = 0;
         int e;
 
         ASSERT(r && path && site);
         e = text_make(r, site, incident_ceiling, seq_ceiling, &text, &n);
-        if (e < 0)
-                return error_trace(e);
-        if (asprintf(&draft, "%s.new", path) < 0) {
-                draft = NULL;
-                return error_origin(-ENOMEM);
-        }
-        fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0)
-                return error_origin(-errno);
-        e = write_all(fd, text, n);
-        if (e == 0 && (fsync(fd) < 0 || rename(draft, path) < 0))
-                e = error_origin(-errno);
-        if (e < 0) {
-                (void)unlink(draft); /* a half draft is of no use; the next one replaces it anyway */
-                return error_trace(e);
-        }
-        e = directory_sync(path);
+        if (e == 0)
+                e = file_replace(path, text, n);
         return e < 0 ? error_trace(e) : 0;
 }
 
@@ -689,6 +641,17 @@ static bool digest_fits(const Reader *r, const char *bytes, size_t n)
         return str_equal(digest, r->digest);
 }
 
+/* Those beside it are newer. If they cannot be read, nobody knows how far they were: then numbers that nobody has seen. */
+static void ceilings_raise(const char *path, uint64_t *incident, uint64_t *seq)
+{
+        uint64_t newer_incident = *incident + INCIDENT_BLIND, newer_seq = *seq + SEQ_BLIND;
+
+        if (numbers_read(path, &newer_incident, &newer_seq) == NUMBERS_E_MISSING)
+                return;
+        *incident = newer_incident > *incident ? newer_incident : *incident;
+        *seq = newer_seq > *seq ? newer_seq : *seq;
+}
+
 int registry_export_read(Registry **ret, const char *path, uint64_t *ret_incident_ceiling,
         uint64_t *ret_seq_ceiling, RegistryError *ret_error)
 {
@@ -733,6 +696,7 @@ int registry_export_read(Registry **ret, const char *path, uint64_t *ret_inciden
         reader.registry->n_overrides = reader.counts.overrides;
         reader.registry->n_holidays = reader.counts.holidays;
         registry_finish(reader.registry);
+        ceilings_raise(path, &reader.incident_ceiling, &reader.seq_ceiling);
         *ret_incident_ceiling = reader.incident_ceiling;
         *ret_seq_ceiling = reader.seq_ceiling;
         *ret = TAKE_PTR(reader.registry);
@@ -781,6 +745,7 @@ int registry_export_ceilings(const char *path, uint64_t *ret_incident_ceiling, u
         csv_free(&parser);
         if (head.bad || !head.ended)
                 return REGISTRY_E_INVALID;
+        ceilings_raise(path, &head.numbers[0], &head.numbers[1]);
         *ret_incident_ceiling = head.numbers[0];
         *ret_seq_ceiling = head.numbers[1];
         return 0;

@@ -25,12 +25,13 @@
  * journal.seq is in the database's numbering; last_seq, key.seq and outbox.seq are the engine's. The ordinal of the
  * boot is treated alike: the engine gets UINT32_MAX until the database can give one.
  *
- * registry.export is written by the thread when the registry has changed, and when fewer than half of the numbers
- * below its ceilings are left: 500 of 1,000 incidents, 5,000 of 10,000 rows, whether or not the database works. At a
- * start it has enough of them left, and is written again two seconds later: it is work for as long as all the rest of
- * the start, which a call for help must not wait for. In a
- * storm these are used up within a second, and the file is as large as the registry: so when they lasted for less than a
- * minute, the next ceilings are twice as far ahead, up to 64 times; and half as far again in quieter times.
+ * registry.export is written by the thread when the registry has changed. At a start it has enough numbers left, and is
+ * written again two seconds later: it is work for as long as all the rest of the start, which a call for help must not
+ * wait for. When fewer than half of the numbers below its ceilings are left (500 of 1,000 incidents, 5,000 of 10,000
+ * rows), new ones are written to a small file beside it (numbers.h), whether or not the database works: in a storm they
+ * are used up within a second, and registry.export is as large as the registry, so that commits would wait for seconds.
+ * When they lasted for less than a minute, the next ceilings are twice as far ahead, up to 64 times; and half as far
+ * again in quieter times.
  */
 #include "store/store.h"
 
@@ -136,13 +137,24 @@ static void ailing(Store *s, uint32_t part, const char *why)
 
 /* registry.export */
 
-static void export_write(Store *s)
+static int export_to(Store *s, const char *path, bool all, uint64_t incident, uint64_t seq)
+{
+        int r = all ? registry_export_write(s->registry, path, s->site, incident, seq)
+                    : numbers_write(path, incident, seq);
+
+        if (r == 0 && all)
+                numbers_drop(path); /* its own are newer now */
+        return r < 0 ? error_trace(r) : 0;
+}
+
+/* all: also the registry. */
+static void export_write(Store *s, bool all)
 {
         uint64_t seq, incident, now = clock_now().boot_us;
         int r;
 
         store_lock(s);
-        if (s->export_due_us == UINT64_MAX && s->exported_us && now < s->exported_us + AHEAD_QUICK_US)
+        if (!all && s->exported_us && now < s->exported_us + AHEAD_QUICK_US)
                 s->ahead = 2 * s->ahead < AHEAD_MAX ? 2 * s->ahead : AHEAD_MAX;
         else if (s->ahead > 1)
                 s->ahead /= 2;
@@ -150,9 +162,9 @@ static void export_write(Store *s)
         incident = s->next_incident + INCIDENTS_AHEAD * s->ahead;
         store_unlock(s);
         /* First the copy: a late start must never find one with lower numbers than the other. */
-        if (s->export_copy && registry_export_write(s->registry, s->export_copy, s->site, incident, seq) < 0)
+        if (s->export_copy && export_to(s, s->export_copy, all, incident, seq) < 0)
                 (void)unlink(s->export_copy); /* then there is none, and a late start looks further */
-        r = registry_export_write(s->registry, s->export_path, s->site, incident, seq);
+        r = export_to(s, s->export_path, all, incident, seq);
         if (r < 0) {
                 s->export_us = clock_now().boot_us + RETRY_US;
                 ailing(s, AILS_EXPORT, "registry.export cannot be written");
@@ -161,13 +173,14 @@ static void export_write(Store *s)
         ailing(s, AILS_EXPORT, NULL);
         s->export_us = 0;
         s->exported_us = now;
-        s->export_due_us = UINT64_MAX;
+        if (all)
+                s->export_due_us = UINT64_MAX;
         s->seq_ceiling = seq;
         s->incident_ceiling = incident;
 }
 
-/* When it is to be written; UINT64_MAX: it is as it should be. */
-static uint64_t export_at(Store *s)
+/* When it is to be written; UINT64_MAX: it is as it should be. *ret_all: the registry too; else only numbers. */
+static uint64_t export_at(Store *s, bool *ret_all)
 {
         uint64_t at = UINT64_MAX;
 
@@ -178,6 +191,7 @@ static uint64_t export_at(Store *s)
                 s->next_incident + INCIDENTS_AHEAD * s->ahead / 2 > s->incident_ceiling)
                 at = 0;
         store_unlock(s);
+        *ret_all = s->seq_ceiling == 0 || s->export_due_us <= clock_now().boot_us;
         if (s->export_due_us < at)
                 at = s->export_due_us;
         return at != UINT64_MAX && at < s->export_us ? s->export_us : at;
@@ -185,8 +199,10 @@ static uint64_t export_at(Store *s)
 
 void store_export_maybe(Store *s)
 {
-        if (export_at(s) <= clock_now().boot_us)
-                export_write(s);
+        bool all;
+
+        if (export_at(s, &all) <= clock_now().boot_us)
+                export_write(s, all);
 }
 
 /* The database: opening, setting aside */
@@ -250,12 +266,17 @@ int store_export_take(Store *s, bool database_exists, char why[DATABASE_WHY_SIZE
                         why, DATABASE_WHY_SIZE, "registry.export: %.90s", error.text); /* cut is fine */
         if (r > 0) {
                 bool blind = database_exists || r == REGISTRY_E_INVALID;
+                uint64_t further_incident, further_seq;
 
                 r = registry_new(&s->registry);
                 if (r < 0)
                         return error_trace(r);
                 incident = blind ? INCIDENT_BLIND : 1;
                 seq = blind ? SEQ_BLIND : 1;
+                if (numbers_read(s->export_path, &further_incident, &further_seq) == 0) {
+                        incident = further_incident > incident ? further_incident : incident;
+                        seq = further_seq > seq ? further_seq : seq;
+                }
         }
         s->origin.first_incident = incident > 0 ? incident : 1;
         s->origin.first_seq = seq > 0 ? seq : 1;
@@ -558,11 +579,12 @@ static void prune(Store *s)
 static void idle(Store *s)
 {
         uint64_t now, due, export;
+        bool all;
 
         chores(s);
         now = clock_now().boot_us;
         due = s->prune_us < s->checkpoint_us ? s->prune_us : s->checkpoint_us;
-        export = export_at(s);
+        export = export_at(s, &all);
         if (export < due)
                 due = export;
         if (chores_due(&s->chores) < due)
