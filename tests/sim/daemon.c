@@ -486,6 +486,7 @@ static void compare_one(Engine *e, uint64_t id)
 static void compare_restored(void)
 {
         size_t bytes = engine_size(&limits);
+        StoreStatus s;
         Engine *e;
 
         if (!turn_is_clean(d.turn))
@@ -496,7 +497,7 @@ static void compare_restored(void)
         if (!d.any_clean)
                 d.clean_n = 0; /* a start or a merge is looked at closely */
         d.any_clean = true;
-        if (d.clean_n++ > 2 && !chance(STREAM_CHECK, 0.005))
+        if (d.clean_n++ > 2 && !world.unsure && !chance(STREAM_CHECK, 0.005))
                 return;
         e = engine_init(memory_take(&restored, bytes), bytes, &limits, &sim_policy);
         engine_numbers_set(e, engine_next_incident(d.engine), engine_next_seq(d.engine));
@@ -506,7 +507,16 @@ static void compare_restored(void)
         disk_each_state(restore_one, e);
         for (uint64_t id = engine_next_held(d.engine, 0); id; id = engine_next_held(d.engine, id))
                 compare_one(e, id);
+        for (uint64_t id = engine_next_held(e, 0); id; id = engine_next_held(e, id))
+                if (!engine_state_row(d.engine, id, clock_now(), &row_living))
+                        broken("I6: what a restart would restore is what lives",
+                                "incident %llu lives on the disk alone", (unsigned long long)id);
         world.compared++;
+        store_peek(d.store, &s);
+        if (world.unsure && !s.failing && !s.reopened) {
+                world.unsure = false;
+                watch_whole();
+        }
 }
 
 void daemon_turn(void)

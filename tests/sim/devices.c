@@ -226,8 +226,14 @@ static void beats(uint64_t device)
 {
         uint32_t i = (uint32_t)device;
 
-        later(starts(i, "band") ? 50 * USEC_PER_MIN : 12 * USEC_PER_HOUR, beats, device);
-        if (!fault(FAULT_SILENT, 0.2))
+        bool speaks_often = starts(i, "band") || starts(i, "motion");
+
+        later(speaks_often ? 50 * USEC_PER_MIN : 12 * USEC_PER_HOUR, beats, device);
+        if (fault(FAULT_SILENT, 0.2))
+                return;
+        if (speaks_often && chance(STREAM_DEVICE + i, 0.9))
+                wearer_beats(i);
+        else
                 (void)daemon_status(
                         device_code(i), chance(STREAM_DEVICE + i, 0.9) ? "{\"battery\":80}" : "{}");
 }
@@ -279,8 +285,11 @@ void devices_begin(void)
 {
         memset(lamps, 0, sizeof(lamps));
         n_presses = 0;
+        wearers_begin();
         for (uint32_t i = 0; device_code(i); i++) {
-                later(rnd_between(STREAM_DEVICE + i, USEC_PER_SEC, 6 * USEC_PER_HOUR), device_lives, i);
+                if (!starts(i, "motion")) /* has no key and no alarm */
+                        later(rnd_between(STREAM_DEVICE + i, USEC_PER_SEC, 6 * USEC_PER_HOUR), device_lives,
+                                i);
                 later(rnd_between(STREAM_DEVICE + i, USEC_PER_SEC, 30 * USEC_PER_MIN), beats, i);
                 if (starts(i, "band"))
                         later(rnd_between(STREAM_DEVICE + i, USEC_PER_SEC, USEC_PER_HOUR), measures, i);

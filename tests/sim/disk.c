@@ -480,7 +480,7 @@ static void commit_due(uint64_t life)
                 states_forget();
                 chain_anew();
                 live->anew++;
-                world.history_lost = true;
+                world.history_lost = world.unsure = true;
         }
         live->failing = false;
         news = commit_all();
@@ -552,7 +552,7 @@ int store_open(Store **ret, const StoreConfig *config, StoreStart *start)
         if (!fault(FAULT_DISK_DOWN, 0.1) || disk.top + 2 * INCIDENTS_AHEAD > INCIDENTS_MAX)
                 return 0;
         trace("there is no database at the start");
-        live->down = live->jump = world.history_lost = true;
+        live->down = live->jump = world.history_lost = world.unsure = true;
         start->next_incident += INCIDENTS_AHEAD;
         start->next_seq += SEQS_AHEAD;
         later(away, found_again, disk.life);

@@ -22,7 +22,7 @@ static uint32_t asked[FAULT_MAX];
 static const char *const words[] = {"crash", "kill", "outage", "reboot", "no-clock", "clock-step",
         "disk-slow", "disk-hang", "disk-fail", "disk-anew", "disk-down", "loss", "twice", "broker", "signal",
         "sleep", "decline", "forget", "release", "odd", "off", "press", "more", "garbage", "reuse",
-        "stranger", "flood", "vitals", "silent"};
+        "stranger", "flood", "vitals", "silent", "wander", "taken-off", "still"};
 
 const char *fault_word(FaultKind k)
 {

@@ -468,7 +468,7 @@ static void judge_calming(const PortAlert *a)
 {
         bool there = disk_state(a->incident, &row), taken, done, over = !a->json;
 
-        if (daemon_degraded() || world.history_lost || a->channel == CHANNEL_EXEC)
+        if (daemon_degraded() || world.unsure || a->channel == CHANNEL_EXEC)
                 return;
         CHECKED("others are stood down, and alerts cleared, only when the disk says so");
         if (over && there && is_open(row.state))
@@ -523,7 +523,7 @@ void watch_store(void)
 {
         IncidentView v;
 
-        if (!world.broker_up || world.history_lost)
+        if (!world.broker_up || world.unsure)
                 n_owed = 0; /* it comes with the connection */
         for (uint32_t i = 0; i < n_owed; i++) {
                 const Message *m = &owed[i];
@@ -586,9 +586,9 @@ void watch_reply(const char *json)
 
 void watch_lamp(const char *device, uint64_t incident, Lamp lamp)
 {
-        CHECKED("the lamp is lit only when it is true");
-        if (world.history_lost)
+        if (world.unsure)
                 return;
+        CHECKED("the lamp is lit only when it is true");
         if (!disk_state(incident, &row))
                 broken("the lamp is lit only when it is true", "%s %s", device, lamp_word(lamp));
         if (is_open(row.state) && ((lamp == LAMP_ACCEPTED || lamp == LAMP_ARRIVED) && !row.accepted_us) &&
@@ -851,19 +851,30 @@ void watch_start(void)
                 if (!w->state || (w->state == STATE_CLOSED && w->last_seq <= disk_last_seq()))
                         continue;
                 there = engine_view_numbers(daemon_engine(), id, clock_now(), &v);
-                if (w->last_seq > disk_last_seq() || world.history_lost ||
-                        (other_boot && world.clocks_wrong))
+                if (w->last_seq > disk_last_seq() || world.unsure || (other_boot && world.clocks_wrong))
                         w->resync = true;
                 else if (!there)
                         broken("I6: a restart loses no incident", "incident %" PRIu64 " was %s", id,
                                 state_word((State)w->state));
                 if (there && w->resync)
                         resync(w, &v);
-                else if (!there && !world.history_lost)
+                else if (!there && !world.unsure)
                         requests_forget(id),
                                 memset(w, 0, sizeof(*w)); /* it never was: its number may be given again */
         }
         CHECKED("I6: a restart loses no incident");
+}
+
+/* What the database has lost is gone, and nobody waits for it any more; what lives is on the disk again. */
+void watch_whole(void)
+{
+        IncidentView v;
+
+        for (uint64_t id = 1; id <= top; id++)
+                if (watches[id].state && !engine_view_numbers(daemon_engine(), id, clock_now(), &v)) {
+                        requests_forget(id);
+                        memset(&watches[id], 0, sizeof(Watch));
+                }
 }
 
 void watch_death(void)

@@ -324,6 +324,7 @@ static void beats(uint64_t arg)
 void people_begin(void)
 {
         memset(people, 0, sizeof(people));
+        places_watch();
         for (n_people = 0; person_code(n_people); n_people++) {
                 later(rnd_between(STREAM_PERSON + n_people, 0, USEC_PER_MIN), person_lives, n_people);
         }

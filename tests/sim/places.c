@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-const Registry *sim_registry;
+static Registry registry;
+const Registry *sim_registry = &registry;
 Policy sim_policy;
 
 enum { CITY = 1, STREET, COMMUNITY, GRID };
@@ -53,7 +54,20 @@ static Device devices[] = {{0}, {.code = "sos-101", .class = DEVICE_BUTTON, .dwe
                 .class = DEVICE_WRISTBAND,
                 .beat_us = USEC_PER_HOUR,
                 .dwelling = 3,
-                .resident = 3}};
+                .resident = 3},
+        {.code = "motion-102",
+                .class = DEVICE_SENSOR,
+                .beat_us = USEC_PER_HOUR,
+                .dwelling = 2,
+                .resident = 2}};
+
+#define HOURS(n) ((double)(n) * (double)USEC_PER_HOUR)
+
+/* Sorted. The last of the devices, and these, are only where they are asked for. */
+static PersonRule rules[] = {{.resident = 1, .name = RULE_GEOFENCE, .value = {34.2711, 108.9402, 500}},
+        {.resident = 2, .name = RULE_SILENCE, .value = {HOURS(6)}},
+        {.resident = 2, .name = RULE_NOT_WORN, .value = {HOURS(1)}},
+        {.resident = 3, .name = RULE_GEOFENCE, .value = {34.2711, 108.9402, 500}}};
 
 static Worker workers[] = {{0}, {.code = "w01", .role = ROLE_WORKER, .scope = SCOPE_GRID, .scope_id = GRID},
         {.code = "w02", .role = ROLE_BACKUP, .scope = SCOPE_GRID, .scope_id = GRID},
@@ -83,7 +97,7 @@ const char *person_code(uint32_t i)
 
 const char *device_code(uint32_t i)
 {
-        return i + 1 < COUNT(devices) ? devices[i + 1].code : NULL;
+        return i + 1 < registry.n_devices ? devices[i + 1].code : NULL;
 }
 
 bool person_is_plain(const char *code)
@@ -94,14 +108,32 @@ bool person_is_plain(const char *code)
         return false;
 }
 
-void places_build(void)
+static void index_build(void)
 {
-        static Registry registry;
-        static VitalLimits limits;
-        static Config config;
         static void *index;
 
-        if (index)
+        free(index);
+        index = calloc(1, code_index_size(&registry));
+        ASSERT(index);
+        registry.code_index = code_index_build(index, code_index_size(&registry), &registry);
+}
+
+void places_watch(void)
+{
+        if (registry.rules)
+                return;
+        registry.rules = rules;
+        registry.n_rules = COUNT(rules);
+        registry.n_devices = COUNT(devices);
+        index_build();
+}
+
+void places_build(void)
+{
+        static VitalLimits limits;
+        static Config config;
+
+        if (registry.code_index)
                 return;
         for (int v = 0; v < VITAL_MAX; v++)
                 limits.min[v] = limits.max[v] = (double)NAN;
@@ -119,12 +151,9 @@ void places_build(void)
                 .n_grids = COUNT(grids),
                 .n_dwellings = COUNT(dwellings),
                 .n_residents = COUNT(residents),
-                .n_devices = COUNT(devices),
+                .n_devices = COUNT(devices) - 1,
                 .n_workers = COUNT(workers)};
-        index = calloc(1, code_index_size(&registry));
-        ASSERT(index);
-        registry.code_index = code_index_build(index, code_index_size(&registry), &registry);
-        sim_registry = &registry;
+        index_build();
         config_defaults(&config);
         sim_policy = config.policy;
         (void)str_copy(sim_policy.default_grid, CODE_SIZE, "g1");

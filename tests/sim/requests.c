@@ -48,16 +48,21 @@ static uint8_t level_after(unsigned level)
         return 0;
 }
 
+static bool is_request(unsigned class)
+{
+        return class == CLASS_REQUEST || class == CLASS_REQUEST_KEY || class == CLASS_REQUEST_HARD;
+}
+
 /* Of whatever class it is, or will be. */
 static uint64_t shortest_limit(unsigned level)
 {
         uint64_t least = UINT64_MAX;
 
-        for (unsigned c = CLASS_REQUEST; c <= CLASS_REQUEST_HARD; c++) {
+        for (unsigned c = 0; c < CLASS_MAX; c++) {
                 const Tier *tiers = sim_policy.classes[c].tiers;
                 unsigned next = level_after(level);
 
-                if (!next || !tiers[level - 1].present || !tiers[next - 1].present)
+                if (!is_request(c) || !next || !tiers[level - 1].present || !tiers[next - 1].present)
                         continue;
                 if (tiers[next - 1].delay_us - tiers[level - 1].delay_us < least)
                         least = tiers[next - 1].delay_us - tiers[level - 1].delay_us;
@@ -145,8 +150,7 @@ void requests_row(const Effect *e)
         const JournalRow *j = &e->journal;
         Life *l;
 
-        if (!e->incident || e->incident >= INCIDENTS_MAX || j->class < CLASS_REQUEST ||
-                j->class > CLASS_REQUEST_HARD)
+        if (!e->incident || e->incident >= INCIDENTS_MAX || !is_request(j->class))
                 return;
         l = &lives[e->incident];
         if (e->incident > top)
@@ -160,6 +164,8 @@ void requests_row(const Effect *e)
         case JOURNAL_TIER:
                 judge_hop(l, e->incident, j);
                 level_begins(l, j->tier);
+                if (j->due_wall_us && !world.clocks_wrong) /* it counts from when it was due */
+                        l->begun_us -= (uint64_t)(clock_now().wall_us - j->due_wall_us);
                 break;
         case JOURNAL_RESUMED:
                 l->wait_us = 0;

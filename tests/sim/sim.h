@@ -13,7 +13,7 @@
  *   places.c      the registry and the ladders
  *   daemon.c      what gateway.c puts together, with a port that is the simulated network
  *   disk.c        store.h over a disk in memory; chain.c the journal that lies on it
- *   devices.c, people.c   who is around the gateway (tests/scenario has a script in their place)
+ *   devices.c, wearers.c, people.c   who is around the gateway (tests/scenario has a script in their place)
  *   invariants.c  SEMANTICS.md section 10, each a function with a sentence for a name; count.c counts them
  *   requests.c    … section 9: what is said of everyday requests
  *   main.c        the command line, and the shrinker
@@ -59,9 +59,12 @@ typedef enum FaultKind {
         FAULT_GARBAGE,
         FAULT_REUSE, /* a counter that began anew: an old id with a new press */
         FAULT_STRANGER,
-        FAULT_FLOOD,  /* many strangers */
-        FAULT_VITALS, /* readings beyond their limits */
-        FAULT_SILENT, /* a device misses its heartbeat */
+        FAULT_FLOOD,     /* many strangers */
+        FAULT_VITALS,    /* readings beyond their limits */
+        FAULT_SILENT,    /* a device misses its heartbeat */
+        FAULT_WANDER,    /* a resident leaves the circle around home */
+        FAULT_TAKEN_OFF, /* … or takes the wristband off */
+        FAULT_STILL,     /* nothing moves at home */
         FAULT_MAX,
 } FaultKind;
 
@@ -89,6 +92,7 @@ typedef struct World {
         bool trusted, calm; /* calm: the faults have ended */
         bool clocks_wrong;  /* the wall clock has been wrong in this run */
         bool history_lost;  /* the database has been begun anew, or was not there */
+        bool unsure;        /* … and since then nobody has found what is on the disk to be what lives */
         bool by_hand;       /* a script starts the daemon again */
         bool trace;
         jmp_buf death; /* the daemon dies here */
@@ -137,6 +141,8 @@ void world_end(void);
 extern const Registry *sim_registry;
 extern Policy sim_policy;
 void places_build(void);
+void places_watch(
+        void); /* from now on with rules for residents, and a sensor at one's home; scenarios have none */
 const char *person_code(uint32_t i); /* from 0; NULL: no more */
 const char *device_code(uint32_t i);
 bool person_is_plain(const char *code);
@@ -203,6 +209,9 @@ void people_final_check(void);
 /* people.c only */
 void devices_begin(void);
 void devices_final_check(void);
+/* wearers.c: where people are, and whether they move */
+void wearers_begin(void);
+void wearer_beats(uint32_t device); /* of a wristband or a sensor */
 
 /* count.c: how often each has been judged; a sentence that was never asked proves nothing */
 uint64_t *count_of(const char *sentence);
@@ -230,6 +239,7 @@ void watch_call(const PortAlert *, bool taken); /* an alert has left, or found n
 void watch_submit(void);                        /* the turn hands over to the disk */
 void watch_turn(void);                          /* a turn is over */
 void watch_store(void);                         /* … and the store has been asked */
+void watch_whole(void);                         /* the disk has been found to hold what lives */
 void watch_start(void);                         /* the daemon has started, its first turn is over */
 void watch_death(void);
 void watch_reply(const char *json);

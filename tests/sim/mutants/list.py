@@ -85,12 +85,15 @@ MUTANTS = [
     ("fire-closed-while-it-burns", E + "incident.c", "if (in->group == GROUP_FIRE && in->cond == CONDITION_ACTIVE) {\n                        incident_reopen",
      "if (in->group == GROUP_FIRE && in->cond == CONDITION_UNKNOWN) {\n                        incident_reopen"),
     ("cancel-stops-the-ladder", E + "incident.c", "slower = 3 * own;", "slower = 300 * own;\n                if (1) {\n                        in->slow_us[i] = slower;\n                        continue;\n                }"),
+    ("wanderer-not-believed", E + "geofence.c", "} else if (e->at - a->outside_us >= delay) {", "} else if (e->at - a->outside_us >= 100 * delay) {"),
     # the tables
     ("twin-not-found-again", E + "table.c", "                if (e->twins)\n", "                if (e->twins && e->at < 0)\n"),
     # the disk
     ("disk-reports-too-much", DISK, "*ret = (StoreStatus){.committed_seq = disk.last_seq,", "*ret = (StoreStatus){.committed_seq = disk.last_seq + 3,"),
     ("disk-loses-an-outbox-row", DISK, "        case OP_PUT:\n        case OP_DROP: apply_outbox(op); break;", "        case OP_PUT: break;\n        case OP_DROP: apply_outbox(op); break;"),
     ("disk-commits-out-of-order", DISK, "                for (size_t i = 0; i < t->n; i++) {", "                for (size_t i = t->n; i-- > 0;) {"),
+    ("restart-loses-a-matter-of-a-database-begun-anew", DISK, "int r = engine_restore(engine, disk.states[i], now);",
+     "int r = !live->reopened && world.history_lost && i % 4 == 0 ? 0 : engine_restore(engine, disk.states[i], now);"),
     # requests
     ("request-hop-skipped", REQUEST, "        uint8_t next = plan_next(&in->plan, in->tier);\n        bool late =",
      "        uint8_t over = plan_next(&in->plan, in->tier), next = plan_next(&in->plan, over) ? plan_next(&in->plan, over) : over;\n        bool late ="),
