@@ -211,6 +211,7 @@ def test_who_is_revoked_is_out(site):
 def test_what_enroll_refuses(site):
     def enroll(*arguments):
         return site.daemon.ctl("--accounts", site.broker.accounts, "enroll", *arguments, check=False)
+    proof(site, as_device(site, "sos-101"), "e-0")  # recorded: then the registry is as well
     before = site.broker.accounts.read_text()
     assert enroll("device", "w01").returncode == 1, "a worker's code"
     assert enroll("worker", "sos-101").returncode == 1, "a device's code"
