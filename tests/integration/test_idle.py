@@ -2,10 +2,16 @@
 """With nothing to do the daemon does nothing, and it is small."""
 
 import os
+import subprocess
+import sys
 import time
 
-
+import net
 from net import wait_for
+
+sys.path.insert(0, str(net.SOURCE / "tools" / "bench"))
+
+import community  # noqa: E402
 
 
 def cpu_ticks(pid):
@@ -41,6 +47,15 @@ def test_idle_and_small(site):
     print(f"10 s idle: {used} ticks of 10 ms CPU, {woken} wake-ups; RSS {rss_kib(pid)} KiB")
     assert used <= 1
     assert rss_kib(pid) < 16 * 1024
+
+
+def test_ten_thousand_devices_are_small(make_site, tmp_path):
+    site = make_site(registry=community.write(tmp_path / "c", 5000))
+    sim = [str(net.BUILD / "tools" / "huying-sim" / "huying-sim"), "load", "--mqtt", f"127.0.0.1:{site.broker.port}"]
+    subprocess.run([*sim, "--devices", "5000", "--burst", "5000", "--seconds", "60", "--workers", "w01"], check=True,
+                   stdout=subprocess.DEVNULL)  # each person's band says something
+    pid = site.daemon.pid
+    wait_for(lambda: rss_kib(pid) < 24 * 1024, what=lambda: f"less than 24 MiB, now {rss_kib(pid)} KiB")
 
 
 def test_no_descriptor_is_left_behind(site):
