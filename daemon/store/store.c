@@ -509,7 +509,7 @@ static void commit_group(Store *s, const StoreTxn *first, uint32_t n)
                 store_unlock(s);
                 return;
         }
-        cares_committed(s->chores.cares, s->db.db, &s->db.visits); /* before anybody hears of it */
+        cares_committed(s->chores.cares, s->db.db, &s->db.visits); /* its beds, before anybody hears of it */
         group_done(s, n);
         store_export_maybe(s);
         checkpoint_plan(s);
@@ -582,6 +582,12 @@ static void idle(Store *s)
         bool all;
 
         chores(s);
+        if (cares_due(s->chores.cares)) {
+                cares_step(s->chores.cares, s->db.db);
+                if (!cares_due(s->chores.cares))
+                        signal_fd(s->event_fd);
+                return; /* commits go between the steps */
+        }
         now = clock_now().boot_us;
         due = s->prune_us < s->checkpoint_us ? s->prune_us : s->checkpoint_us;
         export = export_at(s, &all);

@@ -15,6 +15,8 @@
 #include "base/cleanup.h"
 #include "limits.h"
 
+#define BEDS_STEP 32u /* counted in one step: a few milliseconds, with a year's visits */
+
 static const char begin_sql[] =
         "INSERT OR IGNORE INTO visit(n, resident, worker, service, since, seconds, counts, forgotten, "
         "proof, in_seq)"
@@ -48,6 +50,8 @@ struct Cares {
         int64_t from_us;
         bool anew; /* all are to be counted again */
         uint64_t version;
+        uint32_t next,
+                last; /* the writer's thread: counting all goes on with this bed, up to that; 0: it is done */
 };
 
 /* ?1 is the row, ?2 its number. *ret_bed: the first column of the first row. */
@@ -151,13 +155,12 @@ uint64_t cares_version(Cares *c)
         return version;
 }
 
-/* Of one bed, or (0) of all, from the database, without the lock: it is the loop's too, and a disk may hang in any step. */
-static void rows_read(sqlite3 *db, int64_t from_us, uint32_t resident, Care **ret, size_t *ret_n)
+/* Beds from … to, from the database, without the lock: it is the loop's too, and a disk may hang in any step. */
+static void rows_read(sqlite3 *db, int64_t from_us, uint32_t from, uint32_t to, Care **ret, size_t *ret_n)
 {
-        const char *sql = resident ? "SELECT resident, count(*), sum(seconds), max(since) FROM visit"
-                                     " WHERE since >= ?1 AND counts = 1 AND resident = ?2 GROUP BY resident"
-                                   : "SELECT resident, count(*), sum(seconds), max(since) FROM visit"
-                                     " WHERE since >= ?1 AND counts = 1 AND resident > ?2 GROUP BY resident";
+        static const char sql[] =
+                "SELECT resident, count(*), sum(seconds), max(since) FROM visit"
+                " WHERE since >= ?1 AND counts = 1 AND resident BETWEEN ?2 AND ?3 GROUP BY resident";
         sqlite3_stmt *s = NULL;
         int rc = sqlite3_prepare_v2(db, sql, -1, &s, NULL);
         size_t cap = 0;
@@ -167,35 +170,33 @@ static void rows_read(sqlite3 *db, int64_t from_us, uint32_t resident, Care **re
         if (rc == SQLITE_OK)
                 rc = sqlite3_bind_int64(s, 1, from_us);
         if (rc == SQLITE_OK)
-                rc = sqlite3_bind_int64(s, 2, resident);
+                rc = sqlite3_bind_int64(s, 2, from);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(s, 3, to);
         while (rc == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW) {
-                sqlite3_int64 id = sqlite3_column_int64(s, 0);
-
-                if (id <= 0 ||
-                        id >= LIMIT_DEVICES) /* of a damaged row: ids are small, and no bed has this one */
-                        continue;
                 if (*ret_n == cap) {
-                        cap = cap * 2 + 64;
+                        cap = cap * 2 + BEDS_STEP;
                         *ret = realloc(*ret, cap * sizeof(Care));
-                        NEED_MEMORY(*ret);
+                        ASSERT(*ret);
                 }
-                (*ret)[(*ret_n)++] = (Care){(uint32_t)id, (uint32_t)sqlite3_column_int64(s, 1),
-                        (uint64_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
+                (*ret)[(*ret_n)++] =
+                        (Care){(uint32_t)sqlite3_column_int64(s, 0), (uint32_t)sqlite3_column_int64(s, 1),
+                                (uint64_t)sqlite3_column_int64(s, 2), sqlite3_column_int64(s, 3)};
         }
         (void)sqlite3_finalize(s); /* a failure shows at the next commit, which counts again */
 }
 
-/* What was counted before of this bed, or (0) of all, is gone. */
-static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t resident)
+/* What was counted before of these beds is gone. */
+static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t from, uint32_t to)
 {
         _cleanup_(freep) Care *rows = NULL;
         size_t n;
 
-        rows_read(db, from_us, resident, &rows, &n);
+        ASSERT(from > 0 && to < LIMIT_DEVICES);
+        rows_read(db, from_us, from, to, &rows, &n);
         lock(c);
-        for (size_t i = 0; i < c->n; i++)
-                if (!resident || i == resident)
-                        c->cares[i] = (Care){0};
+        for (size_t i = from; i <= to && i < c->n; i++)
+                c->cares[i] = (Care){0};
         for (size_t k = 0; k < n; k++) {
                 uint32_t id = rows[k].resident;
 
@@ -207,8 +208,30 @@ static void count(Cares *c, sqlite3 *db, int64_t from_us, uint32_t resident)
                 }
                 c->cares[id] = rows[k];
         }
+        unlock(c);
+}
+
+static void told(Cares *c)
+{
+        lock(c);
         c->version++;
         unlock(c);
+}
+
+/* The last bed that may have anything; ids are small: a larger one is that of a damaged row. */
+static uint32_t last_bed(const Cares *c, sqlite3 *db)
+{
+        sqlite3_stmt *s = NULL;
+        sqlite3_int64 last = 0;
+
+        if (sqlite3_prepare_v2(db, "SELECT max(resident) FROM visit WHERE resident < ?1", -1, &s, NULL) ==
+                        SQLITE_OK &&
+                sqlite3_bind_int64(s, 1, LIMIT_DEVICES) == SQLITE_OK && sqlite3_step(s) == SQLITE_ROW)
+                last = sqlite3_column_int64(s, 0);
+        (void)sqlite3_finalize(s);          /* as above */
+        if (last < (sqlite3_int64)c->n - 1) /* what is counted there may be gone */
+                last = (sqlite3_int64)c->n - 1;
+        return last >= LIMIT_DEVICES ? LIMIT_DEVICES - 1 : last < 0 ? 0 : (uint32_t)last;
 }
 
 void cares_committed(Cares *c, sqlite3 *db, VisitsTouched *touched)
@@ -224,9 +247,38 @@ void cares_committed(Cares *c, sqlite3 *db, VisitsTouched *touched)
         unlock(c);
         if (from_us == INT64_MAX)
                 return;
-        if (all)
-                count(c, db, from_us, 0);
-        for (uint32_t i = 0; !all && i < touched->n; i++)
-                count(c, db, from_us, touched->residents[i]);
+        for (uint32_t i = 0; touched->n <= VISITS_TOUCHED_MAX && i < touched->n; i++)
+                if (touched->residents[i] > 0 && touched->residents[i] < LIMIT_DEVICES)
+                        count(c, db, from_us, touched->residents[i], touched->residents[i]);
+        if (touched->n > 0 && touched->n <= VISITS_TOUCHED_MAX)
+                told(c);
+        if (all) {
+                c->next = 1;
+                c->last = 0;
+        }
         *touched = (VisitsTouched){.counted = true};
+}
+
+bool cares_due(const Cares *c)
+{
+        return c->next > 0;
+}
+
+void cares_step(Cares *c, sqlite3 *db)
+{
+        int64_t from_us;
+        uint32_t to;
+
+        ASSERT(c->next > 0 && db);
+        lock(c);
+        from_us = c->from_us;
+        unlock(c);
+        if (c->last == 0)
+                c->last = last_bed(c, db);
+        to = c->next + BEDS_STEP - 1 < c->last ? c->next + BEDS_STEP - 1 : c->last;
+        if (c->next <= to)
+                count(c, db, from_us, c->next, to);
+        c->next = to < c->last ? to + 1 : 0;
+        if (c->next == 0)
+                told(c);
 }

@@ -32,11 +32,15 @@ typedef struct Care {
 typedef struct Cares Cares;
 Cares *cares_new(void);
 Cares *cares_free(Cares *);
-/* From the next commit on they count from here: the year's beginning. */
+/* From the next commit on they count from here: the year's beginning. Grown over the steps that follow it. */
 void cares_from(Cares *, int64_t from_us);
 /* False: none that counts. */
 bool cares_of(Cares *, uint32_t resident, Care *ret);
 /* Grows with each change. */
 uint64_t cares_version(Cares *);
-/* After a commit, on the writer's thread. */
+/* After a commit, on the writer's thread: the beds that it has changed. */
 void cares_committed(Cares *, sqlite3 *, VisitsTouched *);
+/* Counting all is due after the first commit, and takes half a second for the visits of a large year: no receipt may wait
+ * so long. So the writer's thread does it in steps of a few milliseconds while nobody waits. */
+bool cares_due(const Cares *);
+void cares_step(Cares *, sqlite3 *);

@@ -661,21 +661,48 @@ static void test_cares_are_counted_without_the_loop(void **state)
         VisitsTouched touched = {0};
         Cares *c = cares_new();
         sqlite3 *db = NULL;
+        uint64_t version;
         Care care;
 
         assert_int_equal(sqlite3_open(":memory:", &db), SQLITE_OK);
-        assert_int_equal(sqlite3_exec(db,
-                                 "CREATE TABLE visit(resident INTEGER, counts INTEGER, seconds INTEGER, since INTEGER);"
-                                 "INSERT INTO visit VALUES(1, 1, 60, 5), (1, 1, 40, 7), (4294967290, 1, 1, 9),"
-                                 " (-1, 1, 1, 9), (9000000000000000000, 1, 1, 9)",
-                                 NULL, NULL, NULL),
+        assert_int_equal(
+                sqlite3_exec(db,
+                        "CREATE TABLE visit(resident INTEGER, counts INTEGER, seconds INTEGER, since "
+                        "INTEGER);"
+                        "INSERT INTO visit VALUES(1, 1, 60, 5), (1, 1, 40, 7), (4294967290, 1, 1, 9),"
+                        " (-1, 1, 1, 9), (9000000000000000000, 1, 1, 9), (100, 1, 20, 3), (90, 0, 20, 8)",
+                        NULL, NULL, NULL),
                 SQLITE_OK);
+        cares_committed(c, db, &touched);
+        assert_false(cares_due(c)); /* nobody has asked */
         cares_from(c, 1);
         sqlite3_progress_handler(db, 20, on_step, c);
+        /* What the commit has changed is counted at once, the rest in steps. */
+        touched = (VisitsTouched){.residents = {100}, .n = 1};
         cares_committed(c, db, &touched);
+        assert_true(cares_of(c, 100, &care) && care.visits == 1);
+        assert_false(cares_of(c, 1, &care));
+        version = cares_version(c);
+        assert_true(cares_due(c));
+        cares_step(c, db);
         assert_true(cares_of(c, 1, &care));
         assert_true(care.visits == 2 && care.seconds == 100 && care.last_us == 7);
+        assert_true(cares_due(c) && cares_version(c) == version);
+        for (unsigned n = 0; cares_due(c); n++) {
+                assert_true(n < 10);
+                cares_step(c, db);
+        }
+        assert_true(cares_version(c) > version);
+        assert_true(cares_of(c, 100, &care));
+        assert_false(cares_of(c, 90, &care));
         assert_false(cares_of(c, UINT32_MAX - 5, &care));
+        /* Another year: what was counted before is gone. */
+        cares_from(c, 6);
+        cares_committed(c, db, &touched);
+        while (cares_due(c))
+                cares_step(c, db);
+        assert_true(cares_of(c, 1, &care) && care.visits == 1);
+        assert_false(cares_of(c, 100, &care));
         cares_free(c);
         assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
