@@ -465,9 +465,7 @@ static int control_import(void *userdata, const char *folder, uint64_t hold, cha
 
 static int control_unclaimed(void *userdata, char **ret_json)
 {
-        Gateway *g = userdata;
-
-        return devices_unclaimed(g->mqtt, ret_json);
+        return devices_unclaimed(((Gateway *)userdata)->mqtt, ret_json);
 }
 
 static int control_bind(void *userdata, const char *device, const char *home, const char *class,
@@ -562,18 +560,14 @@ static int control_erase(void *userdata, uint32_t uid, const char *resident, con
 
 static int control_backup(void *userdata, uint32_t uid, const char *file, uint64_t hold, char **ret_json)
 {
-        Gateway *g = userdata;
-
-        (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
-        return admin_backup(&g->admin, uid, file, hold, ret_json);
+        (void)loop_timer_set(((Gateway *)userdata)->timer, 0); /* the note goes with the next turn */
+        return admin_backup(&((Gateway *)userdata)->admin, uid, file, hold, ret_json);
 }
 
 static int control_vitals(void *userdata, uint32_t uid, const ControlVitals *what, uint64_t hold, char **ret_json)
 {
-        Gateway *g = userdata;
-
-        (void)loop_timer_set(g->timer, 0); /* the note goes with the next turn */
-        return looks_person(&g->looks, uid, what, hold, ret_json);
+        (void)loop_timer_set(((Gateway *)userdata)->timer, 0); /* the note goes with the next turn */
+        return looks_person(&((Gateway *)userdata)->looks, uid, what, hold, ret_json);
 }
 
 static void http_facts(void *userdata, HttpFacts *ret)
@@ -731,6 +725,7 @@ static int make_state(Gateway *g, StoreStart *start)
         if (r < 0)
                 return error_trace(r);
         turn_registry_set(g->turn, g->registry);
+        turn_inflight_set(g->turn, g->inflight);
         g->admin = (Admin){.turn = g->turn, .store = g->store, .engine = g->engine, .registry = g->registry};
         g->import = (Import){.loop = g->loop, .userdata = g, .in_force = import_in_force, .take = import_take};
         g->looks = (Looks){.turn = g->turn, .store = g->store, .registry = g->registry};

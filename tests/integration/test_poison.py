@@ -68,3 +68,20 @@ def test_a_kill_alone_condemns_nothing(site):
         site.daemon.kill9()
         site.daemon.start()
     assert site.receipt(bed, "sos-101", "e-same")["result"] == "recorded"
+
+
+def test_one_that_crashes_the_engine(make_broker, make_site):
+    """It is read without harm, and ends the process when it is acted upon: a row of that kind is a loop of restarts."""
+    if not CRASH_ON.exists():
+        pytest.skip("libcrash-on.so is not built")
+    site = make_site(make_broker(persistence=True), environment={"LD_PRELOAD": str(CRASH_ON), "CRASH_STEP": MARK})
+    bed, phone = site.device("sos-101"), site.worker("w01")
+    phone.publish(site.topic("worker/w01/act"), {"action": "away", "resident": "r101", "mode": MARK, "for": 3600, "nonce": "n-1"})
+    assert end_of(site) == signal.SIGABRT
+    site.daemon.start(wait=False)
+    assert end_of(site) == signal.SIGABRT
+    site.daemon.start()
+    assert site.alert(phone, "w01", where=lambda a: a["kind"] == "unparsed" or a["device"] == "w01")
+    site.press(bed, "sos-101", "e-2")
+    assert site.receipt(bed, "sos-101", "e-2")["result"] == "recorded"
+    assert site.daemon.running()
