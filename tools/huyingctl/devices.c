@@ -218,5 +218,8 @@ int verb_bind(Ctl *ctl, int argc, char **argv)
         if (!ctl->json)
                 (void)printf("已登记 / bound: %s → %s  类别 class %s  规则 profile %s\n", argv[1], argv[2],
                         class, profile[0] ? profile : "-");
+        if (argc <= 3 && !profile[0])
+                complain("还没有听到过它，类别是猜的；不对就再登记一次，写明类别",
+                        "it has not been heard yet, so its class is a guess: bind it again with the class if it is wrong");
         return EXIT_OK;
 }

@@ -150,14 +150,23 @@ void complain(const char *chinese, const char *english, ...)
         (void)fputc('\n', stderr);
 }
 
+#define HELP_COLUMNS 31 /* of a verb and its arguments */
+
 static void print_help(FILE *f)
 {
         (void)fputs("huyingctl [选项 options] 命令 VERB …    呼应网关的管理工具 / the tool of the Huying "
                     "gateway\n\n",
                 f);
-        for (size_t i = 0; i < VERBS; i++)
-                (void)fprintf(f, "  %-8s %-22s %s / %s\n", verbs[i].word, verbs[i].arguments, verbs[i].zh,
-                        verbs[i].en);
+        for (size_t i = 0; i < VERBS; i++) {
+                char form[64];
+                int columns = 0;
+
+                (void)snprintf(form, sizeof(form), "%-8s %s", verbs[i].word, verbs[i].arguments); /* fits */
+                for (const char *p = form; *p; p++)
+                        columns += ((unsigned char)*p & 0xc0) != 0x80; /* … is one */
+                (void)fprintf(f, "  %s%*s %s / %s\n", form, columns < HELP_COLUMNS ? HELP_COLUMNS - columns : 0, "",
+                        verbs[i].zh, verbs[i].en);
+        }
         (void)fputs("\n  --config FILE  配置 / configuration [" CONFIG_DEFAULT "]\n"
                     "  --as WORKER    以谁的名义 / in whose name. accept … reopen: without it the one desk "
                     "(role\n"

@@ -473,8 +473,8 @@ int verb_kpi(Ctl *ctl, int argc, char **argv)
         if (e == EXIT_OK && !ctl->json && !ctl->option[OPTION_CSV] && !ctl->option[OPTION_JSONL]) {
                 (void)puts("标准 standards: 60 秒接单 ≥ 97.5%，180 秒 ≥ 99%；15 分到达 ≥ 90%，30 分 "
                            "100%；无人接单计为无穷大");
-                (void)printf("月度测试逾期 proof tests overdue: %" PRIu64 "/%" PRIu64 "\n", devices.all.overdue,
-                        devices.all.devices);
+                (void)printf("%d 天内没有测试记录的设备 devices without a test on record: %" PRIu64 "/%" PRIu64 "\n",
+                        KPI_OVERDUE_DAYS, devices.all.overdue, devices.all.devices);
         }
         kpi_devices_free(&devices);
         sheet_deinit(&sheet);

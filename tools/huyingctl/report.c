@@ -533,7 +533,11 @@ static Exit save(const Work *w, const char *name)
         bool any = false;
 
         (void)snprintf(folder, sizeof(folder), "%s/reports", w->ctl->config.state_directory);
-        if (!output && mkdir(folder, 0750) < 0 && errno != EEXIST) {
+        if (output && !str_copy(folder, sizeof(folder), output)) {
+                complain("文件夹名太长", "the folder's name is too long");
+                return EXIT_ERROR;
+        }
+        if (mkdir(folder, 0750) < 0 && errno != EEXIST) {
                 complain("建不了文件夹", "%s: %s", folder, strerror(errno));
                 return EXIT_ERROR;
         }
@@ -544,8 +548,7 @@ static Exit save(const Work *w, const char *name)
                 if (only && !str_equal(only, formats[i].format))
                         continue;
                 any = true;
-                (void)snprintf(
-                        path, sizeof(path), "%s/%s.%s", output ? output : folder, name, formats[i].format);
+                (void)snprintf(path, sizeof(path), "%s/%s.%s", folder, name, formats[i].format);
                 (void)snprintf(temporary, sizeof(temporary), "%s.new", path);
                 r = formats[i].write(w->report, temporary);
                 if (r == 0 && rename(temporary, path) < 0)
