@@ -122,13 +122,9 @@ static bool id_of_another(uint32_t device)
         return false;
 }
 
-/* The battery was changed: the counter begins anew, with ids that were used days ago; or it stands still. */
-static bool id_again(uint32_t device)
+/* False: it has none that is old enough, or new enough. */
+static bool id_taken(uint32_t device, bool old)
 {
-        bool old = chance(STREAM_DEVICE + device, 0.5);
-
-        if (world.clocks_wrong)
-                return false; /* by a clock that was wrong nobody can tell a day */
         for (uint32_t i = 0; i < n_presses; i++) {
                 const Press *p = &presses[i];
                 uint64_t age = id_age(p->id);
@@ -142,6 +138,16 @@ static bool id_again(uint32_t device)
                 return true;
         }
         return false;
+}
+
+/* The battery was changed: the counter begins anew, with ids that were used days ago; or it stands still. */
+static bool id_again(uint32_t device)
+{
+        bool old = chance(STREAM_DEVICE + device, 0.5);
+
+        if (world.clocks_wrong)
+                return false; /* by a clock that was wrong nobody can tell a day */
+        return id_taken(device, old) || id_taken(device, !old);
 }
 
 static void garbage(uint32_t device)
