@@ -123,19 +123,6 @@ bool parse_double(const char *s, double *ret)
         return true;
 }
 
-bool parse_bool(const char *s, bool *ret)
-{
-        static const char *const words[2][4] = {{"no", "false", "off", "0"}, {"yes", "true", "on", "1"}};
-
-        for (unsigned value = 0; value < 2; value++)
-                for (unsigned i = 0; i < 4; i++)
-                        if (strcasecmp(s, words[value][i]) == 0) {
-                                *ret = value;
-                                return true;
-                        }
-        return false;
-}
-
 /* The unit at *s, in microseconds; moves *s behind it. 0: none. */
 static uint64_t take_unit(const char **s)
 {

@@ -8,7 +8,6 @@ bool parse_u64(const char *s, uint64_t *ret);
 bool parse_i64(const char *s, int64_t *ret);
 bool parse_u32(const char *s, uint32_t max, uint32_t *ret);
 bool parse_double(const char *s, double *ret); /* finite, the C locale's point */
-bool parse_bool(const char *s, bool *ret);     /* yes no true false on off 1 0 */
 /* "30s" "15min" "4h" "2d" "250ms", and sums as systemd has them ("1h 30min"). A unit is required, but for "0". */
 bool parse_duration(const char *s, uint64_t *ret_us);
 /* "HH:MM" to minutes of the day; "24:00" is 1440. */

@@ -122,7 +122,6 @@ typedef struct StatusEvent {
 
 /* Where a resident is. Numbers are kept: append only. */
 typedef enum Away { AWAY_HOME, AWAY_OUT, AWAY_HOSPITAL, AWAY_MAX } Away;
-const char *away_word(Away);
 
 /* What a visit at a bed is for. Numbers are kept: append only. */
 typedef enum Service {

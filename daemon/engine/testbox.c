@@ -197,12 +197,6 @@ static Reason shelve(Engine *e, const Event *ev, uint32_t worker, const Place *p
 
 static const char *const away_words[AWAY_MAX] = {"home", "away", "hospital"};
 
-const char *away_word(Away away)
-{
-        ASSERT(away < AWAY_MAX);
-        return away_words[away];
-}
-
 Away away_of(const Engine *e, uint32_t resident)
 {
         const ResidentState *r = supervision_resident(e, resident);

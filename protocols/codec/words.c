@@ -125,14 +125,6 @@ bool words_service_parse(const char *text, Service *ret)
         return false;
 }
 
-const char *words_service(Service service, bool english)
-{
-        for (size_t i = 0; i < sizeof(services) / sizeof(*services); i++)
-                if (services[i].service == service)
-                        return PICK(services[i].chinese, services[i].english);
-        return "";
-}
-
 const char *words_cause(SystemCause cause, bool english)
 {
         switch (cause) {

@@ -15,8 +15,6 @@ const char *words_outcome(const char *outcome);
 
 /* The whole text is a word for a service: 助洁, clean. */
 bool words_service_parse(const char *text, Service *ret);
-/* "助洁", "cleaning". */
-const char *words_service(Service, bool english);
 
 /* "烟雾报警" or "smoke alarm"; for the kinds that a device sends. */
 const char *words_alarm(AlarmKind, bool english);

@@ -45,6 +45,8 @@ BAD = [
     ("banned_calls", {"daemon/a.c": HEAD + "#include <assert.h>\n"}, "assert.h"),
     ("exit_only_in_main", {"daemon/a.c": HEAD + "void f(void)\n{\n        exit(1);\n}\n"}, "a.c:5"),
     ("one_clock", {"daemon/a.c": HEAD + "void f(void)\n{\n        clock_gettime(0, &t);\n}\n"}, "clock_gettime()"),
+    ("nothing_unused", {"daemon/a.h": HEAD + "int f(int);\n", "daemon/a.c": HEAD + "int f(int x)\n{\n        return x;\n}\n",
+                        "tests/b.c": HEAD + "int g(void)\n{\n        return f(1);\n}\n"}, "a.h: nobody calls f()"),
     ("lengths", {"daemon/a.c": LONG}, "f(): 71 lines"),
     ("lengths", {"daemon/a.h": HEAD + "\n" * 999}, "1001 lines"),
     ("lengths", {"daemon/a.c": HEAD, "tests/tidy/length.txt": "daemon/a.c:f 80\n"}, "take it out"),

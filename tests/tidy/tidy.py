@@ -319,6 +319,38 @@ def one_clock():
             for line, name in calls(path, CLOCKS)]
 
 
+# What only tests call, and why it is the program's all the same.
+FOR_TESTS = {
+    "engine_check": "every invariant, at each step of a test",
+    "loop_step": "the loop in steps",
+    "log_level_set": "a quiet test",
+    "config_read_text": "a configuration without a file",
+    "audit_verify": "the chain, without the tool around it",
+    "tree_check_inclusion": "the other side of a proof",
+    "turn_is_clean": "whether anything waits, for the simulator",
+    "cport_number": "a port that the system has chosen",
+}
+
+
+@rule
+def nothing_unused():
+    """Somebody calls what a header offers; a call that was forgotten shows here, too."""
+    words = {}
+    for path in c_files():
+        if not path.startswith("tests/"):
+            for word in re.findall(r"\b[a-z_]\w*\b", bare(path)):
+                words[word] = words.get(word, 0) + 1
+    complaints = []
+    for path in c_files():
+        if not path.endswith(".h") or path.startswith("tests/"):
+            continue
+        for match in re.finditer(r"^(?!static|typedef|#|DEFINE_)\w[\w ]*?[ *](\w+)\([^)]*", bare(path), re.M):
+            name = match[1]
+            if words.get(name, 0) < 3 and name not in FOR_TESTS and name.islower():  # declared, defined, called
+                complaints.append(f"{path}: nobody calls {name}(): call it, make it static, or take it out")
+    return complaints
+
+
 # ---- form ----
 
 @rule

@@ -82,26 +82,6 @@ static void test_double_ignores_the_locale(void **state)
         (void)setlocale(LC_ALL, "C");
 }
 
-static void test_bool(void **state)
-{
-        static const char *const yes[] = {"yes", "true", "on", "1", "Yes", "TRUE"};
-        static const char *const no[] = {"no", "false", "off", "0", "No"};
-        static const char *const bad[] = {"", "y", "n", "2", "yes ", " no", "nope", "01"};
-        bool v;
-
-        for (size_t i = 0; i < N_ELEMENTS(yes); i++) {
-                v = false;
-                assert_true(parse_bool(yes[i], &v) && v);
-        }
-        for (size_t i = 0; i < N_ELEMENTS(no); i++) {
-                v = true;
-                assert_true(parse_bool(no[i], &v) && !v);
-        }
-        for (size_t i = 0; i < N_ELEMENTS(bad); i++)
-                if (parse_bool(bad[i], &v))
-                        fail_msg("'%s'", bad[i]);
-}
-
 static void test_duration(void **state)
 {
         static const struct {
@@ -198,7 +178,6 @@ int main(void)
                 cmocka_unit_test(test_u32),
                 cmocka_unit_test(test_double),
                 cmocka_unit_test(test_double_ignores_the_locale),
-                cmocka_unit_test(test_bool),
                 cmocka_unit_test(test_duration),
                 cmocka_unit_test(test_minute),
                 cmocka_unit_test(test_date),

@@ -220,6 +220,7 @@ int verb_bind(Ctl *ctl, int argc, char **argv)
                         class, profile[0] ? profile : "-");
         if (argc <= 3 && !profile[0])
                 complain("还没有听到过它，类别是猜的；不对就再登记一次，写明类别",
-                        "it has not been heard yet, so its class is a guess: bind it again with the class if it is wrong");
+                        "it has not been heard yet, so its class is a guess: bind it again with the class "
+                        "if it is wrong");
         return EXIT_OK;
 }

@@ -87,9 +87,8 @@ BusResult bus_call(const Ctl *, char **ret_json, const char *method, const char 
 /* The same, and complains when nobody listens. */
 Exit bus_ask(const Ctl *, char **ret_json, const char *method, const char *signature, ...);
 
-/* What auditors do not get to see unasked (mask.c). "张虚构" → "张*构", "000-0000-1001" → "***1001". */
+/* What auditors do not get to see unasked (mask.c): "张虚构" → "张*构". */
 void mask_name(const char *name, char *ret, size_t cap);
-void mask_phone(const char *phone, char *ret, size_t cap);
 /* The name, masked unless ctl->unmasked. */
 const char *name_shown(const Ctl *, const char *name, char *buffer, size_t cap);
 /* With --unmask: has the access journaled by the gateway, with --role and --reason, before anything is shown.

@@ -35,19 +35,6 @@ void mask_name(const char *name, char *ret, size_t cap)
                 str_add(&s, name + last);
 }
 
-void mask_phone(const char *phone, char *ret, size_t cap)
-{
-        size_t n = phone ? strlen(phone) : 0;
-        Str s = {.p = ret, .cap = cap};
-
-        ret[0] = 0;
-        if (n == 0)
-                return;
-        str_add(&s, "***");
-        if (n >= 8)
-                str_add(&s, phone + n - 4);
-}
-
 const char *name_shown(const Ctl *ctl, const char *name, char *buffer, size_t cap)
 {
         if (ctl->unmasked)
