@@ -19,7 +19,6 @@
 #include <inttypes.h>
 #include <math.h>
 #include <openssl/evp.h>
-#include <stdio_ext.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -44,26 +43,54 @@ static void digest_hex(const void *bytes, size_t n, char ret[65])
 
 /* Writing */
 
+/* In memory, and with libcsv's function for that: the file is as large as the registry, it is written by the thread that
+ * commits, and character by character into a stream it was half of all that a start costs. */
 typedef struct Writer {
-        FILE *file;
+        char *bytes;
+        size_t n, cap;
         bool begun; /* within a row */
         uint64_t rows;
 } Writer;
 
+/* Room for so many bytes more. A gateway without memory for its registry can only be started again (registry.c). */
+static char *writer_room(Writer *w, size_t n)
+{
+        if (w->cap - w->n < n) {
+                w->cap = 2 * w->cap + n + 4096;
+                w->bytes = realloc(w->bytes, w->cap);
+                ASSERT(w->bytes);
+        }
+        return w->bytes + w->n;
+}
+
+static void put_bytes(Writer *w, const char *text, size_t n)
+{
+        size_t most = 2 * n + 2; /* each may be a quote */
+        char *to = writer_room(w, most + 1);
+
+        if (w->begun) {
+                *to++ = ',';
+                w->n++;
+        }
+        w->n += csv_write(to, most, text, n);
+        w->begun = true;
+}
+
 static void put(Writer *w, const char *text)
 {
-        if (w->begun)
-                (void)fputc(',', w->file);             /* ferror() is asked once, at the end */
-        (void)csv_fwrite(w->file, text, strlen(text)); /* likewise */
-        w->begun = true;
+        put_bytes(w, text, strlen(text));
 }
 
 static void put_number(Writer *w, uint64_t n)
 {
-        char text[24];
+        char text[20]; /* as many digits at most */
+        size_t at = sizeof(text);
 
-        (void)snprintf(text, sizeof(text), "%" PRIu64, n); /* 20 digits at most */
-        put(w, text);
+        do {
+                text[--at] = (char)('0' + n % 10);
+                n /= 10;
+        } while (n > 0);
+        put_bytes(w, text + at, sizeof(text) - at);
 }
 
 static void put_limit(Writer *w, double value)
@@ -77,7 +104,8 @@ static void put_limit(Writer *w, double value)
 
 static void end_row(Writer *w)
 {
-        (void)fputc('\n', w->file); /* as above */
+        *writer_room(w, 1) = '\n';
+        w->n++;
         w->begun = false;
         w->rows++;
 }
@@ -219,18 +247,13 @@ static void put_calendar(Writer *w, const Registry *r)
         }
 }
 
-static int text_make(const Registry *r, const char *site, uint64_t incident_ceiling, uint64_t seq_ceiling,
-        char **ret, size_t *ret_size)
+void registry_export_text(const Registry *r, const char *site, uint64_t incident_ceiling,
+        uint64_t seq_ceiling, char **ret, size_t *ret_size)
 {
         char digest[65];
-        char *bytes = NULL;
-        size_t n = 0;
-        Writer w = {.file = open_memstream(&bytes, &n)};
-        bool bad;
+        Writer w = {0};
 
-        if (!w.file)
-                return error_origin(-ENOMEM);
-        (void)__fsetlocking(w.file, FSETLOCKING_BYCALLER); /* libcsv writes character by character */
+        ASSERT(r && site && ret && ret_size);
         put(&w, "huying-registry");
         put(&w, "1");
         put(&w, site);
@@ -248,36 +271,25 @@ static int text_make(const Registry *r, const char *site, uint64_t incident_ceil
         put_residents(&w, r);
         put_workers(&w, r);
         put_calendar(&w, r);
-        bad = fflush(w.file) != 0;
-        if (!bad) {
-                digest_hex(bytes, n, digest);
-                put(&w, "end");
-                put_number(&w, w.rows);
-                put(&w, digest);
-                end_row(&w);
-        }
-        bad = ferror(w.file) || bad;
-        bad = fclose(w.file) != 0 || bad;
-        if (bad) {
-                free(bytes);
-                return error_origin(-ENOMEM);
-        }
-        *ret = bytes;
-        *ret_size = n;
-        return 0;
+        digest_hex(w.bytes, w.n, digest);
+        put(&w, "end");
+        put_number(&w, w.rows);
+        put(&w, digest);
+        end_row(&w);
+        *ret = w.bytes;
+        *ret_size = w.n;
 }
 
 int registry_export_write(const Registry *r, const char *path, const char *site, uint64_t incident_ceiling,
         uint64_t seq_ceiling)
 {
         _cleanup_(freep) char *text = NULL;
-        size_t n = 0;
+        size_t n;
         int e;
 
-        ASSERT(r && path && site);
-        e = text_make(r, site, incident_ceiling, seq_ceiling, &text, &n);
-        if (e == 0)
-                e = file_replace(path, text, n);
+        ASSERT(path);
+        registry_export_text(r, site, incident_ceiling, seq_ceiling, &text, &n);
+        e = file_replace(path, text, n);
         return e < 0 ? error_trace(e) : 0;
 }
 

@@ -64,6 +64,9 @@ int registry_bind(Registry **ret, Registry *previous, const char *device, const 
  * written with fsync and rename. What a start without a usable database lives on.
  */
 int registry_export_write(const Registry *, const char *path, const char *site, uint64_t incident_ceiling, uint64_t seq_ceiling);
+/* Its text alone, for more than one file; the caller's. */
+void registry_export_text(const Registry *, const char *site, uint64_t incident_ceiling,
+        uint64_t seq_ceiling, char **ret, size_t *ret_size);
 int registry_export_read(Registry **ret, const char *path, uint64_t *ret_incident_ceiling, uint64_t *ret_seq_ceiling,
         RegistryError *ret_error);
 /* Only the ceilings, from its first row: the rest may be damaged. 0, REGISTRY_E_MISSING, REGISTRY_E_INVALID, or a negative errno. */

@@ -137,12 +137,12 @@ static void ailing(Store *s, uint32_t part, const char *why)
 
 /* registry.export */
 
-static int export_to(Store *s, const char *path, bool all, uint64_t incident, uint64_t seq)
+/* text NULL: only the numbers. */
+static int export_to(const char *path, const char *text, size_t n, uint64_t incident, uint64_t seq)
 {
-        int r = all ? registry_export_write(s->registry, path, s->site, incident, seq)
-                    : numbers_write(path, incident, seq);
+        int r = text ? file_replace(path, text, n) : numbers_write(path, incident, seq);
 
-        if (r == 0 && all)
+        if (r == 0 && text)
                 numbers_drop(path); /* its own are newer now */
         return r < 0 ? error_trace(r) : 0;
 }
@@ -151,6 +151,8 @@ static int export_to(Store *s, const char *path, bool all, uint64_t incident, ui
 static void export_write(Store *s, bool all)
 {
         uint64_t seq, incident, now = clock_now().boot_us;
+        _cleanup_(freep) char *text = NULL;
+        size_t n = 0;
         int r;
 
         store_lock(s);
@@ -161,10 +163,12 @@ static void export_write(Store *s, bool all)
         seq = s->next_seq + SEQS_AHEAD * s->ahead;
         incident = s->next_incident + INCIDENTS_AHEAD * s->ahead;
         store_unlock(s);
+        if (all)
+                registry_export_text(s->registry, s->site, incident, seq, &text, &n);
         /* First the copy: a late start must never find one with lower numbers than the other. */
-        if (s->export_copy && export_to(s, s->export_copy, all, incident, seq) < 0)
+        if (s->export_copy && export_to(s->export_copy, text, n, incident, seq) < 0)
                 (void)unlink(s->export_copy); /* then there is none, and a late start looks further */
-        r = export_to(s, s->export_path, all, incident, seq);
+        r = export_to(s->export_path, text, n, incident, seq);
         if (r < 0) {
                 s->export_us = clock_now().boot_us + RETRY_US;
                 ailing(s, AILS_EXPORT, "registry.export cannot be written");
