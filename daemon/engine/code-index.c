@@ -3,22 +3,15 @@
 
 #include "base/assert.h"
 #include "base/idmap.h"
+#include "base/places.h"
 #include "base/sorted.h"
 
 #include <string.h>
 
 #define SEVERAL UINT32_MAX
 
-/*
- * Ids by the hash of their codes, 0 is free; at most half of the places are taken, and nothing is ever taken out. The
- * bits that no id needs hold more of the hash: hardly a code is looked at that is not the one.
- */
-typedef struct CodeMap {
-        uint32_t *places, mask;
-} CodeMap;
-
 typedef struct CodeIndex {
-        CodeMap maps[CODE_KIND_MAX];
+        Places maps[CODE_KIND_MAX];
         uint32_t *staff, n_staff; /* workers who are nobody's kin, by id */
         uint32_t *kin;   /* those of one resident: by the resident's dwelling (0: none), then by id … */
         uint32_t *first; /* … of dwelling d: from kin[first[d]] to before kin[first[d + 1]] */
@@ -58,35 +51,18 @@ static const char *kind_code(const Registry *r, CodeKind kind, uint32_t id)
         return NULL;
 }
 
-static uint32_t places(const Registry *r, CodeKind kind)
+/* Ends at the id of this code, or at the free place where it would be: number 0. An entry may have lost its code since. */
+static PlacesLook look_for(const Places *map, const Registry *r, CodeKind kind, const char *code)
 {
-        uint32_t n = 2;
+        PlacesLook l = places_look(map, idmap_hash(code, strlen(code)));
 
-        ASSERT(kind_count(r, kind) <= UINT32_MAX / 4);
-        while (n < 2 * kind_count(r, kind))
-                n *= 2;
-        return n;
-}
+        while (places_next(map, &l)) {
+                const char *other = kind_code(r, kind, l.number);
 
-/* Where the code stands, or the free place where it would. An entry may have lost its code since. */
-static uint32_t *place_of(
-        const CodeMap *map, const Registry *r, CodeKind kind, const char *code, uint32_t *ret_tag)
-{
-        uint64_t hash = idmap_hash(code, strlen(code));
-        uint32_t at = (uint32_t)hash & map->mask, tag = (uint32_t)(hash >> 32) & ~map->mask;
-
-        for (;; at = (at + 1) & map->mask) {
-                uint32_t *place = &map->places[at];
-                const char *other;
-
-                if (*place && (*place & ~map->mask) != tag)
-                        continue;
-                other = *place ? kind_code(r, kind, *place & map->mask) : NULL;
-                if (!*place || (other && strcmp(other, code) == 0)) {
-                        *ret_tag = tag;
-                        return place;
-                }
+                if (other && strcmp(other, code) == 0)
+                        break;
         }
+        return l;
 }
 
 size_t code_index_size(const Registry *r)
@@ -95,7 +71,7 @@ size_t code_index_size(const Registry *r)
 
         ASSERT(r);
         for (CodeKind kind = 0; kind < CODE_KIND_MAX; kind++)
-                size += aligned(places(r, kind) * sizeof(uint32_t));
+                size += aligned(places_size(kind_count(r, kind)));
         return size +
                aligned(sizeof(uint32_t) * (2 * (size_t)r->n_workers + 2 * ((size_t)r->n_dwellings + 2)));
 }
@@ -112,7 +88,7 @@ static bool kin_of(const Registry *r, const Worker *w, uint32_t *ret)
         return true;
 }
 
-static void places_build(CodeIndex *index, uint32_t *p, const Registry *r)
+static void homes_build(CodeIndex *index, uint32_t *p, const Registry *r)
 {
         uint32_t n = r->n_dwellings + 1, dwelling;
 
@@ -146,19 +122,23 @@ void *code_index_build(void *memory, size_t size, const Registry *r)
         ASSERT(memory && (uintptr_t)memory % 16 == 0);
         ASSERT(size >= code_index_size(r));
         for (CodeKind kind = 0; kind < CODE_KIND_MAX; kind++) {
-                CodeMap *map = &index->maps[kind];
+                Places *map = &index->maps[kind];
+                uint32_t n = kind_count(r, kind);
 
-                *map = (CodeMap){.places = (uint32_t *)(void *)next, .mask = places(r, kind) - 1};
-                next += aligned(places(r, kind) * sizeof(uint32_t));
-                for (uint32_t id = 1, n = kind_count(r, kind); id < n; id++) {
+                places_init(map, next, n);
+                next += aligned(places_size(n));
+                for (uint32_t id = 1; id < n; id++) {
                         const char *code = kind_code(r, kind, id);
-                        uint32_t tag, *place = code ? place_of(map, r, kind, code, &tag) : NULL;
+                        PlacesLook l;
 
-                        if (place && !*place)
-                                *place = tag | id;
+                        if (!code)
+                                continue;
+                        l = look_for(map, r, kind, code);
+                        if (!l.number)
+                                places_put(map, &l, id);
                 }
         }
-        places_build(index, (uint32_t *)(void *)next, r);
+        homes_build(index, (uint32_t *)(void *)next, r);
         ASSERT((char *)(index->sole + r->n_dwellings + 1) <= (char *)memory + size);
         return index;
 }
@@ -166,14 +146,11 @@ void *code_index_build(void *memory, size_t size, const Registry *r)
 uint32_t code_index_find(const Registry *r, CodeKind kind, const char *code)
 {
         const CodeIndex *index;
-        const CodeMap *map;
-        uint32_t tag;
 
         ASSERT(r && kind < CODE_KIND_MAX);
         ASSERT(r->code_index && code);
         index = r->code_index;
-        map = &index->maps[kind];
-        return *place_of(map, r, kind, code, &tag) & map->mask;
+        return look_for(&index->maps[kind], r, kind, code).number;
 }
 
 /* The first above `after` in an ascending list; 0: none. */

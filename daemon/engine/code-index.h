@@ -6,7 +6,7 @@
  * the caller.
  *
  * Built once when a Registry is complete (store/registry does it) and hung into Registry.code_index; read by
- * registry_*_id(). The index holds ids and parts of hashes: every hit is compared with the code in the Registry's own
+ * registry_*_id(). The index (base/places.h) holds ids: every hit is compared with the code in the Registry's own
  * array, so two codes with one hash are told apart.
  */
 #include "engine/roster.h"

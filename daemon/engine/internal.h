@@ -16,6 +16,7 @@
 #include "base/assert.h"
 #include "base/heap.h"
 #include "base/idmap.h"
+#include "base/places.h"
 #include "engine/activity.h"
 #include "engine/engine.h"
 #include "engine/supervise.h"
@@ -250,12 +251,12 @@ struct Engine {
         RecipientBlock *blocks, *block_free; /* blocks from `blocks_high` on were never used */
         uint32_t blocks_high;
         bool twins; /* two incidents may have one key: after a merge */
-        IdMap by_id, by_key, by_dwelling;
+        Places by_id, by_key, by_dwelling; /* slots + 1 */
         Heap heap;
 
         KeyEntry *keys; /* a ring */
         uint32_t keys_first, keys_n;
-        uint32_t *key_places, key_mask; /* keys.c */
+        Places by_nonce; /* numbers of entries */
 
         WorkerState *workers;
         Heap presence;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What (source, event id) and (worker, nonce) were answered: a window of the newest keys_max, in the order in
- * which they came. An entry that was said again with other content stands twice; the places, found by the hash of the
- * key, know the newer.
+ * which they came. An entry that was said again with other content stands twice; the map knows the newer.
  */
 #include "engine/internal.h"
 
@@ -13,21 +12,10 @@ static size_t padded(size_t n)
         return (n + 63) & ~(size_t)63;
 }
 
-/* At most half of them are taken. A power of two. */
-static uint32_t places(const Limits *limits)
-{
-        uint32_t n = 2;
-
-        ASSERT(limits->keys_max <= UINT32_MAX / 4);
-        while (n < 2 * limits->keys_max)
-                n *= 2;
-        return n;
-}
-
 size_t keys_size(const Limits *limits)
 {
         ASSERT(limits->keys_max > 0);
-        return padded(limits->keys_max * sizeof(KeyEntry)) + padded(places(limits) * sizeof(uint32_t));
+        return padded(limits->keys_max * sizeof(KeyEntry)) + padded(places_size(limits->keys_max));
 }
 
 void keys_init(Engine *e, char **memory)
@@ -36,9 +24,8 @@ void keys_init(Engine *e, char **memory)
 
         e->keys = (KeyEntry *)(void *)p;
         p += padded(e->limits.keys_max * sizeof(KeyEntry));
-        e->key_places = (uint32_t *)(void *)p;
-        *memory = p + padded(places(&e->limits) * sizeof(uint32_t));
-        e->key_mask = places(&e->limits) - 1;
+        places_init(&e->by_nonce, p, e->limits.keys_max);
+        *memory = p + padded(places_size(e->limits.keys_max));
         e->keys_first = e->keys_n = 0;
 }
 
@@ -53,81 +40,56 @@ static KeyAge age_of(const Engine *e, const KeyEntry *k)
         return age < KEY_US ? KEY_FRESH : KEY_OLD;
 }
 
-/*
- * A place has the number of an entry, from 1, and in the bits that no number needs more of the hash: hardly an entry is
- * looked at that is not the one.
- */
-static uint32_t number_of(const Engine *e, uint32_t place)
+static KeyEntry *entry_of(const Engine *e, uint32_t number)
 {
-        return place & e->key_mask;
+        ASSERT(number >= 1 && number <= e->limits.keys_max);
+        return &e->keys[number - 1];
 }
 
-static KeyEntry *entry_of(const Engine *e, uint32_t place)
+static uint64_t hash_of(const void *engine, uint32_t number)
 {
-        ASSERT(number_of(e, place) >= 1 && number_of(e, place) <= e->limits.keys_max);
-        return &e->keys[number_of(e, place) - 1];
+        return idmap_hash(entry_of(engine, number)->row.key, 16);
 }
 
-/* Where the key stands, or the free place where it would. */
-static uint32_t *place_of(const Engine *e, const uint8_t key[16], uint32_t *ret_tag)
+/* Ends at the entry of this key that is in the map, or at the free place where it would be: number 0. */
+static PlacesLook look_for(const Engine *e, const uint8_t key[16])
 {
-        uint64_t hash = idmap_hash(key, 16);
-        uint32_t at = (uint32_t)hash & e->key_mask, tag = (uint32_t)(hash >> 32) & ~e->key_mask;
+        PlacesLook l = places_look(&e->by_nonce, idmap_hash(key, 16));
 
-        for (;; at = (at + 1) & e->key_mask) {
-                uint32_t *place = &e->key_places[at];
-
-                if (!*place || ((*place & ~e->key_mask) == tag &&
-                                       memcmp(entry_of(e, *place)->row.key, key, 16) == 0)) {
-                        *ret_tag = tag;
-                        return place;
-                }
-        }
-}
-
-/* What stands behind it moves up, unless it would come to stand before its home (as in base/idmap.c). */
-static void place_free(Engine *e, uint32_t gap)
-{
-        uint32_t mask = e->key_mask;
-
-        for (uint32_t at = (gap + 1) & mask; e->key_places[at]; at = (at + 1) & mask) {
-                uint32_t home = (uint32_t)idmap_hash(entry_of(e, e->key_places[at])->row.key, 16) & mask;
-
-                if (((at - home) & mask) < ((at - gap) & mask))
-                        continue;
-                e->key_places[gap] = e->key_places[at];
-                gap = at;
-        }
-        e->key_places[gap] = 0;
+        while (places_next(&e->by_nonce, &l))
+                if (memcmp(entry_of(e, l.number)->row.key, key, 16) == 0)
+                        break;
+        return l;
 }
 
 KeyRow *keys_find(Engine *e, const uint8_t key[16], KeyAge *ret_age)
 {
-        uint32_t place, tag;
+        PlacesLook l;
 
         ASSERT(key && ret_age);
-        place = *place_of(e, key, &tag);
-        if (!place)
+        l = look_for(e, key);
+        if (!l.number)
                 return NULL;
-        *ret_age = age_of(e, entry_of(e, place));
-        return &entry_of(e, place)->row;
+        *ret_age = age_of(e, entry_of(e, l.number));
+        return &entry_of(e, l.number)->row;
 }
 
 void keys_add(Engine *e, const KeyRow *row, int64_t boot_us)
 {
-        uint32_t max = e->limits.keys_max, i, tag, *place;
+        uint32_t max = e->limits.keys_max, i;
+        PlacesLook l;
 
         ASSERT(row);
         if (e->keys_n == max) {
-                place = place_of(e, e->keys[e->keys_first].row.key, &tag);
-                ASSERT(*place);
-                if (number_of(e, *place) == e->keys_first + 1)
-                        place_free(e, (uint32_t)(place - e->key_places));
+                l = look_for(e, e->keys[e->keys_first].row.key);
+                ASSERT(l.number);
+                if (l.number == e->keys_first + 1)
+                        places_take(&e->by_nonce, &l, hash_of, e);
                 e->keys_first = (e->keys_first + 1) % max;
                 e->keys_n--;
         }
         i = (e->keys_first + e->keys_n++) % max;
+        l = look_for(e, row->key);
         e->keys[i] = (KeyEntry){.row = *row, .boot_us = boot_us};
-        place = place_of(e, row->key, &tag);
-        *place = tag | (i + 1);
+        places_put(&e->by_nonce, &l, i + 1);
 }

@@ -37,7 +37,7 @@ size_t table_size(const Limits *limits)
         uint32_t n = slot_count(limits);
 
         return padded(n * sizeof(Incident)) + padded(n * sizeof(IncidentRare)) +
-               padded(n * BLOCKS_MAX * sizeof(RecipientBlock)) + 3 * padded(idmap_size(n)) +
+               padded(n * BLOCKS_MAX * sizeof(RecipientBlock)) + 3 * padded(places_size(n)) +
                padded(heap_size(n));
 }
 
@@ -53,12 +53,12 @@ void table_init(Engine *e, char **memory)
         p += padded(n * sizeof(IncidentRare));
         e->blocks = (RecipientBlock *)(void *)p;
         p += padded(n * BLOCKS_MAX * sizeof(RecipientBlock));
-        idmap_init(&e->by_id, p, n);
-        p += padded(idmap_size(n));
-        idmap_init(&e->by_key, p, n);
-        p += padded(idmap_size(n));
-        idmap_init(&e->by_dwelling, p, n);
-        p += padded(idmap_size(n));
+        places_init(&e->by_id, p, n);
+        p += padded(places_size(n));
+        places_init(&e->by_key, p, n);
+        p += padded(places_size(n));
+        places_init(&e->by_dwelling, p, n);
+        p += padded(places_size(n));
         heap_init(&e->heap, p, n);
         p += padded(heap_size(n));
         e->free = e->first = e->last = NO_SLOT;
@@ -72,9 +72,68 @@ static Incident *slot_at(const Engine *e, uint32_t slot)
         return &e->slots[slot];
 }
 
+/* What the maps find an incident by: none of it changes while it is there. */
+
+static uint64_t id_hash(uint64_t id)
+{
+        return idmap_mix(id, 0);
+}
+
 static uint64_t key_hash(Group group, uint8_t type, uint64_t key_id)
 {
         return idmap_mix(((uint64_t)type << 8) | (uint64_t)group, key_id);
+}
+
+static uint64_t id_hash_of(const void *engine, uint32_t number)
+{
+        return id_hash(slot_at(engine, number - 1)->id);
+}
+
+static uint64_t key_hash_of(const void *engine, uint32_t number)
+{
+        const Incident *in = slot_at(engine, number - 1);
+
+        return key_hash(in->group, in->key_type, in->key_id);
+}
+
+static uint64_t dwelling_hash_of(const void *engine, uint32_t number)
+{
+        return id_hash(slot_at(engine, number - 1)->dwelling);
+}
+
+/* Each ends at the one that is found, or at the free place where it would be: number 0. */
+
+static PlacesLook look_id(const Engine *e, uint64_t id)
+{
+        PlacesLook l = places_look(&e->by_id, id_hash(id));
+
+        while (places_next(&e->by_id, &l))
+                if (slot_at(e, l.number - 1)->id == id)
+                        break;
+        return l;
+}
+
+static PlacesLook look_key(const Engine *e, Group group, uint8_t type, uint64_t key_id)
+{
+        PlacesLook l = places_look(&e->by_key, key_hash(group, type, key_id));
+
+        while (places_next(&e->by_key, &l)) {
+                const Incident *in = slot_at(e, l.number - 1);
+
+                if (in->group == group && in->key_type == type && in->key_id == key_id)
+                        break;
+        }
+        return l;
+}
+
+static PlacesLook look_dwelling(const Engine *e, uint32_t dwelling)
+{
+        PlacesLook l = places_look(&e->by_dwelling, id_hash(dwelling));
+
+        while (places_next(&e->by_dwelling, &l))
+                if (slot_at(e, l.number - 1)->dwelling == dwelling)
+                        break;
+        return l;
 }
 
 /* Appends in id order: new numbers go to the end, restored ones may belong further up. */
@@ -180,6 +239,7 @@ static uint32_t slot_take(Engine *e)
 static Incident *slot_begin(Engine *e, uint32_t slot, uint64_t id, Group group)
 {
         Incident *in = slot_at(e, slot);
+        PlacesLook found;
 
         ASSERT(id > 0 && group < GROUP_MAX);
         memset(in, 0, sizeof(*in));
@@ -194,7 +254,9 @@ static Incident *slot_begin(Engine *e, uint32_t slot, uint64_t id, Group group)
                 in->press_us[i] = NEVER;
         in->reopened_us = in->notified_us = in->event_us = NEVER;
         kpi_clear(in);
-        ASSERT(idmap_set(&e->by_id, id, slot));
+        found = look_id(e, id);
+        ASSERT(!found.number);
+        places_put(&e->by_id, &found, slot + 1);
         order_insert(e, in);
         e->n_used++;
         return in;
@@ -242,23 +304,23 @@ Incident *table_restore(Engine *e, uint64_t id, bool overflow, Group group)
 
 void table_place(Engine *e, Incident *in)
 {
-        uint32_t head;
+        PlacesLook l;
 
         ASSERT(in->id && in->key_type);
         ASSERT(in->place_next == NO_SLOT && in->place_prev == NO_SLOT);
         if (!in->overflow) {
-                uint64_t key = key_hash(in->group, in->key_type, in->key_id);
-
-                e->twins = e->twins || idmap_get(&e->by_key, key, &head);
-                ASSERT(idmap_set(&e->by_key, key, in->slot));
+                l = look_key(e, in->group, in->key_type, in->key_id);
+                e->twins = e->twins || l.number;
+                places_put(&e->by_key, &l, in->slot + 1);
         }
         if (!in->dwelling)
                 return;
-        if (idmap_get(&e->by_dwelling, in->dwelling, &head)) {
-                in->place_next = head;
-                slot_at(e, head)->place_prev = in->slot;
+        l = look_dwelling(e, in->dwelling);
+        if (l.number) {
+                in->place_next = l.number - 1;
+                slot_at(e, in->place_next)->place_prev = in->slot;
         }
-        ASSERT(idmap_set(&e->by_dwelling, in->dwelling, in->slot));
+        places_put(&e->by_dwelling, &l, in->slot + 1);
 }
 
 /* Of two matters of one key (what a database knew came into a running engine) the other is found again. */
@@ -267,28 +329,30 @@ static void twin_key(Engine *e, const Incident *gone)
         for (Incident *in = table_first(e); in; in = table_next(e, in))
                 if (in != gone && in->state != STATE_CLOSED && !in->overflow && in->group == gone->group &&
                         in->key_type == gone->key_type && in->key_id == gone->key_id) {
-                        ASSERT(idmap_set(
-                                &e->by_key, key_hash(in->group, in->key_type, in->key_id), in->slot));
+                        PlacesLook l = look_key(e, in->group, in->key_type, in->key_id);
+
+                        ASSERT(!l.number);
+                        places_put(&e->by_key, &l, in->slot + 1);
                         return;
                 }
 }
 
 void table_unkey(Engine *e, Incident *in)
 {
-        uint64_t key = key_hash(in->group, in->key_type, in->key_id);
-        uint32_t slot;
+        PlacesLook l = look_key(e, in->group, in->key_type, in->key_id);
 
-        if (!in->overflow && idmap_get(&e->by_key, key, &slot) && slot == in->slot) {
-                idmap_unset(&e->by_key, key);
+        if (!in->overflow && l.number == in->slot + 1) {
+                places_take(&e->by_key, &l, key_hash_of, e);
                 if (e->twins)
                         twin_key(e, in);
         }
         if (in->dwelling) {
-                ASSERT(idmap_get(&e->by_dwelling, in->dwelling, &slot));
-                if (slot == in->slot && in->place_next == NO_SLOT)
-                        idmap_unset(&e->by_dwelling, in->dwelling);
-                else if (slot == in->slot)
-                        ASSERT(idmap_set(&e->by_dwelling, in->dwelling, in->place_next));
+                l = look_dwelling(e, in->dwelling);
+                ASSERT(l.number);
+                if (l.number == in->slot + 1 && in->place_next == NO_SLOT)
+                        places_take(&e->by_dwelling, &l, dwelling_hash_of, e);
+                else if (l.number == in->slot + 1)
+                        places_put(&e->by_dwelling, &l, in->place_next + 1);
         }
         if (in->place_next != NO_SLOT)
                 slot_at(e, in->place_next)->place_prev = in->place_prev;
@@ -299,11 +363,14 @@ void table_unkey(Engine *e, Incident *in)
 
 void table_free(Engine *e, Incident *in)
 {
+        PlacesLook l = look_id(e, in->id);
+
         ASSERT(in->id && e->n_used > 0);
         ASSERT(in->state == STATE_CLOSED); /* neither key nor place any more */
         people_own(e, in, 0);
         heap_unset(&e->heap, in->slot);
-        idmap_unset(&e->by_id, in->id);
+        ASSERT(l.number == in->slot + 1);
+        places_take(&e->by_id, &l, id_hash_of, e);
         order_remove(e, in);
         recipients_drop(e, in);
         in->id = 0;
@@ -316,24 +383,17 @@ void table_free(Engine *e, Incident *in)
 
 Incident *table_get(const Engine *e, uint64_t id)
 {
-        uint32_t slot;
+        PlacesLook l = look_id(e, id);
 
-        if (!id || !idmap_get(&e->by_id, id, &slot))
-                return NULL;
-        ASSERT(slot_at(e, slot)->id == id);
-        return slot_at(e, slot);
+        return id && l.number ? slot_at(e, l.number - 1) : NULL;
 }
 
 Incident *table_find(const Engine *e, Group group, KeyType type, uint64_t key_id)
 {
-        uint32_t slot;
-        Incident *in;
+        PlacesLook l = look_key(e, group, (uint8_t)type, key_id);
 
-        if (!idmap_get(&e->by_key, key_hash(group, type, key_id), &slot))
-                return NULL;
-        in = slot_at(e, slot);
-        ASSERT(in->id);
-        return in->group == group && in->key_type == type && in->key_id == key_id ? in : NULL;
+        ASSERT(!l.number || slot_at(e, l.number - 1)->id);
+        return l.number ? slot_at(e, l.number - 1) : NULL;
 }
 
 Incident *table_overflow(const Engine *e, Group group)
@@ -360,9 +420,9 @@ Incident *table_next(const Engine *e, const Incident *in)
 
 Incident *place_first(const Engine *e, uint32_t dwelling)
 {
-        uint32_t slot;
+        PlacesLook l = look_dwelling(e, dwelling);
 
-        return dwelling && idmap_get(&e->by_dwelling, dwelling, &slot) ? slot_at(e, slot) : NULL;
+        return dwelling && l.number ? slot_at(e, l.number - 1) : NULL;
 }
 
 Incident *place_next(const Engine *e, const Incident *in)

@@ -231,7 +231,7 @@ PURE_LIBC = re.compile(r"(__)?(mem|str)\w+|__stack_chk_fail|_GLOBAL_OFFSET_TABLE
                        r"fabs|floor|fmax|fmin|fmod|hypot|ll?rint|ll?round|log|log10|log2|modf|nearbyint|pow|rint|round|"
                        r"sqrt|trunc)f?")
 IMPURE_STR = {"strerror", "strerror_r", "strdup", "strndup", "strtok", "strcoll", "strxfrm", "strftime"}
-PURE_BASE = re.compile(r"assert_fail|clock_local|(heap|idmap|parse|sorted|str)_\w+")
+PURE_BASE = re.compile(r"assert_fail|clock_local|(heap|idmap|parse|places|sorted|str)_\w+")
 
 
 def nm(option, path):
