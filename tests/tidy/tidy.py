@@ -327,6 +327,7 @@ FOR_TESTS = {
     "config_read_text": "a configuration without a file",
     "audit_verify": "the chain, without the tool around it",
     "tree_check_inclusion": "the other side of a proof",
+    "registry_export_write": "the file in one call",
     "turn_is_clean": "whether anything waits, for the simulator",
     "cport_number": "a port that the system has chosen",
 }

@@ -311,10 +311,10 @@
     dia: ['舒张压', 'diastolic', 'mmHg', 'mmHg'], temp: ['体温', 'temperature', '℃', '°C'], resp: ['呼吸', 'breathing', '次/分', '/min']
   };
   const roles = {
-    worker: ['网格员', 'grid worker'], backup: ['备班', 'backup'], 'building-head': ['楼栋长', 'building head'], 'property-guard': ['物业', 'property guard'],
+    worker: ['网格员', 'grid worker'], backup: ['替班', 'backup'], 'building-head': ['楼栋长', 'building head'], 'property-guard': ['物业', 'property guard'],
     'fire-station': ['微型消防站', 'fire station'], nurse: ['护理员', 'nurse'], carer: ['同住照护人', 'carer'], family: ['家属', 'family'], neighbour: ['邻居', 'neighbour'],
     community: ['社区值班台', 'community desk'], 'night-desk': ['夜间值班台', 'night desk'], street: ['街道值班台', 'street desk'], district: ['区值班台', 'district desk'],
-    operator: ['网关运维', 'operator'], supervisor: ['负责人', 'supervisor']
+    operator: ['网关运维', 'operator'], supervisor: ['督导', 'supervisor']
   };
   const states = {
     alerting: ['呼叫中', 'calling'], accepted: ['已接单', 'accepted'], on_scene: ['已到场', 'on scene'], resolved: ['已办结', 'resolved'], closed: ['已关闭', 'closed']
