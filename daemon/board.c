@@ -6,10 +6,12 @@
  * taken, held until every journal row that it may tell is committed, and only then said; a new one is taken after that.
  * In degraded mode the host releases everything, and the picture says that it is degraded.
  *
- *   touched ──timer, at most 1/s──▶ taken, held ──committed──▶ said ──▶ touched meanwhile?
+ *   touched ──timer, at most 1/s──▶ matters ──▶ duty ──▶ taken, held ──committed──▶ said ──▶ touched meanwhile?
  *
- * It is a port without channels, because that is how one is told of commits. With very many open matters it is said more
- * rarely: gathering is work in the loop, and 50 of them are shown in any case.
+ * It is a port without channels, because that is how one is told of commits. Gathering is work in the loop: so it goes in
+ * steps, between which alarms are taken. A picture of so many matters that one step does not see them all counts each as
+ * it was when its turn came; what it shows is as it is at the end. With very many it is said more rarely, 50 of them are
+ * shown in any case.
  *
  * The figures count from midnight, or from our start when that was later; `since` says from when.
  */
@@ -30,6 +32,10 @@
 #define BARE_US                                                                                             \
         (60 * USEC_PER_SEC) /* looking at every device is work, and nobody's device dies in a minute */
 #define EVENTS_HELD_MAX 64
+#define STEP_MATTERS    512u  /* looked at in one step */
+#define STEP_PEOPLE     4096u /* … a worker, or a worker for a grid */
+
+typedef enum Phase { PHASE_REST, PHASE_MATTERS, PHASE_PEOPLE, PHASE_GRIDS } Phase;
 
 typedef struct BoardEvent {
         uint64_t incident, seq;
@@ -49,7 +55,11 @@ struct BoardFeed {
         uint64_t said_seq,
                 said_us; /* journal number that was newest in the last picture, and when it was taken */
         uint64_t need;   /* of the picture that is held; 0: none is */
-        bool waiting;    /* the timer will take one within a second */
+        bool waiting;    /* the timer will take one within a second, or go on with it */
+        Phase phase;     /* of the one that is being gathered */
+        uint64_t matter; /* … the last that was looked at */
+        uint32_t person, grid;  /* … the next ones */
+        uint32_t *sent, n_sent; /* workers of grids: ids, and (IS_ON) whether they are on duty */
         Board board;
         BoardItem items[BOARD_ITEMS_MAX];
         BoardEcho echoes[BOARD_ECHOES_MAX];
@@ -106,6 +116,8 @@ static void item_fill(const BoardFeed *b, BoardItem *item)
         }
 }
 
+#define IS_ON (UINT32_C(1) << 31)
+
 /* The most urgent ones, in order. */
 static void item_insert(BoardFeed *b, const IncidentView *v)
 {
@@ -119,29 +131,6 @@ static void item_insert(BoardFeed *b, const IncidentView *v)
                 b->board.n_items++;
         memmove(&b->items[at + 1], &b->items[at], (b->board.n_items - 1 - at) * sizeof(BoardItem));
         b->items[at].view = *v;
-}
-
-static void gather_items(BoardFeed *b, Now now)
-{
-        Board *board = &b->board;
-
-        board->open = board->unanswered = board->overdue = board->n_items = 0;
-        for (uint64_t id = engine_next_open(b->engine, 0); id; id = engine_next_open(b->engine, id)) {
-                IncidentView v;
-
-                if (!engine_view_numbers(b->engine, id, now, &v) || v.request != REQUEST_STATE_NONE)
-                        continue;
-                board->open++;
-                board->unanswered += v.state == STATE_ALERTING;
-                board->overdue += v.exhausted || (v.arrive_by_us && v.arrive_by_us < now.wall_us) ||
-                                  (v.handle_by_us && v.handle_by_us < now.wall_us);
-                item_insert(b, &v);
-        }
-        for (uint32_t i = 0; i < board->n_items; i++) {
-                ASSERT(engine_view(
-                        b->engine, b->items[i].view.id, now, &b->items[i].view)); /* was there just now */
-                item_fill(b, &b->items[i]);
-        }
 }
 
 /* True: x stands above y on the problem wall. */
@@ -165,35 +154,84 @@ static void problem_insert(BoardFeed *b, const IncidentView *v)
         b->problems[at] = (BoardProblem){.view = *v};
 }
 
-/* Requests: what is not closed, and what has been answered. */
-static void gather_walls(BoardFeed *b, Now now)
+static bool is_open(const IncidentView *v)
+{
+        return v->state == STATE_ALERTING || v->state == STATE_ACCEPTED || v->state == STATE_ON_SCENE;
+}
+
+static void matter_count(BoardFeed *b, const IncidentView *v, Now now)
 {
         Board *board = &b->board;
 
-        board->requests = board->n_problems = 0;
-        for (uint64_t id = engine_next_held(b->engine, 0); id; id = engine_next_held(b->engine, id)) {
+        if (v->request != REQUEST_STATE_NONE) { /* what is not closed */
+                board->requests++;
+                problem_insert(b, v);
+                return;
+        }
+        if (!is_open(v))
+                return;
+        board->open++;
+        board->unanswered += v->state == STATE_ALERTING;
+        board->overdue += v->exhausted || (v->arrive_by_us && v->arrive_by_us < now.wall_us) ||
+                          (v->handle_by_us && v->handle_by_us < now.wall_us);
+        item_insert(b, v);
+}
+
+/* True: all have been looked at. */
+static bool matters_step(BoardFeed *b, Now now)
+{
+        for (uint32_t n = 0; n < STEP_MATTERS; n++) {
                 IncidentView v;
 
-                if (!engine_view_numbers(b->engine, id, now, &v) || v.request == REQUEST_STATE_NONE)
-                        continue;
-                board->requests++;
-                problem_insert(b, &v);
+                b->matter = engine_next_held(b->engine, b->matter);
+                if (b->matter == 0)
+                        return true;
+                if (engine_view_numbers(b->engine, b->matter, now, &v))
+                        matter_count(b, &v, now);
         }
-        for (uint32_t i = 0; i < board->n_problems; i++) {
-                BoardProblem *p = &b->problems[i];
-                bool known = engine_view(b->engine, p->view.id, now, &p->view);
-                const Dwelling *d = registry_dwelling(b->registry, p->view.dwelling);
-                const Grid *g = registry_grid(b->registry, p->view.grid);
-                const Worker *w = registry_worker(b->registry, p->view.owner);
+        return false;
+}
 
-                ASSERT(known); /* it was there just now */
+/* What is shown, as it is now; what was over before its turn came does not stand here any more. */
+static void items_fill(BoardFeed *b, Now now)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < b->board.n_items; i++) {
+                BoardItem *item = &b->items[n];
+
+                if (!engine_view(b->engine, b->items[i].view.id, now, &item->view) || !is_open(&item->view))
+                        continue;
+                item_fill(b, item);
+                n++;
+        }
+        b->board.n_items = n;
+}
+
+static void problems_fill(BoardFeed *b, Now now)
+{
+        uint32_t n = 0;
+
+        for (uint32_t i = 0; i < b->board.n_problems; i++) {
+                BoardProblem *p = &b->problems[n];
+                const Dwelling *d;
+                const Grid *g;
+                const Worker *w;
+
+                if (!engine_view(b->engine, b->problems[i].view.id, now, &p->view))
+                        continue;
+                d = registry_dwelling(b->registry, p->view.dwelling);
+                g = registry_grid(b->registry, p->view.grid);
+                w = registry_worker(b->registry, p->view.owner);
                 p->resident = resident_name(b, p->view.resident);
                 p->building = d ? d->building : NULL;
                 p->grid = g ? g->name : NULL;
                 p->owner = w ? w->name : NULL;
                 p->text = texts_words(b->texts, p->view.id).text;
+                n++;
         }
-        for (uint32_t i = 0; i < board->n_answers; i++)
+        b->board.n_problems = n;
+        for (uint32_t i = 0; i < b->board.n_answers; i++)
                 b->answers[i].resident = resident_name(b, b->answers[i].resident_id);
 }
 
@@ -275,36 +313,44 @@ static void gather_bare(BoardFeed *b, Now now)
         }
 }
 
-/* Who is on duty, and which grids have nobody. */
-static void gather_duty(BoardFeed *b, Now now)
+/* Who is on duty. True: all have been looked at. */
+static bool people_step(BoardFeed *b, Now now)
+{
+        const Registry *r = b->registry;
+
+        for (uint32_t n = 0; n < STEP_PEOPLE && b->person < r->n_workers; n++, b->person++) {
+                const Worker *w = registry_worker(r, b->person);
+                bool on = w && engine_worker_on(b->engine, b->person, now);
+
+                if (on)
+                        b->board.on_duty[w->role]++;
+                if (w && w->role == ROLE_WORKER)
+                        b->sent[b->n_sent++] = b->person | (on ? IS_ON : 0);
+        }
+        return b->person >= r->n_workers;
+}
+
+/* Which grids have workers, and none of them on duty. True: all have been looked at. */
+static bool grids_step(BoardFeed *b)
 {
         const Registry *r = b->registry;
         Board *board = &b->board;
 
-        memset(board->on_duty, 0, sizeof(board->on_duty));
-        board->n_gaps = 0;
-        for (uint32_t i = 1; i < r->n_workers; i++) {
-                const Worker *w = registry_worker(r, i);
-
-                if (w && engine_worker_on(b->engine, i, now))
-                        board->on_duty[w->role]++;
-        }
-        for (uint32_t g = 1; g < r->n_grids && board->n_gaps < BOARD_GAPS_MAX; g++) {
+        for (uint32_t n = 0; n < STEP_PEOPLE; b->grid++) {
                 bool expected = false, there = false;
 
-                if (!registry_grid(r, g))
-                        continue;
-                for (uint32_t i = 1; i < r->n_workers && !there; i++) {
-                        const Worker *w = registry_worker(r, i);
-
-                        if (!w || w->role != ROLE_WORKER || !roster_covers(r, w, g, 0, 0))
-                                continue;
-                        expected = true;
-                        there = engine_worker_on(b->engine, i, now);
-                }
+                if (b->grid >= r->n_grids || board->n_gaps == BOARD_GAPS_MAX)
+                        return true;
+                n++;
+                for (uint32_t i = 0; i < b->n_sent && registry_grid(r, b->grid) && !there; i++, n++)
+                        if (roster_covers(r, registry_worker(r, b->sent[i] & ~IS_ON), b->grid, 0, 0)) {
+                                expected = true;
+                                there = b->sent[i] & IS_ON;
+                        }
                 if (expected && !there)
-                        board->gaps[board->n_gaps++] = registry_grid(r, g)->name;
+                        board->gaps[board->n_gaps++] = registry_grid(r, b->grid)->name;
         }
+        return false;
 }
 
 static void figures_begin(BoardFeed *b, Now now)
@@ -370,23 +416,56 @@ static uint64_t pause_us(const BoardFeed *b)
         return USEC_PER_SEC * (1 + engine_open_count(b->engine) / 500);
 }
 
-static void take(BoardFeed *b)
+static void gather_begin(BoardFeed *b)
 {
         Now now = clock_now();
+        Board *board = &b->board;
 
         figures_begin(b, now);
-        gather_items(b, now);
-        gather_duty(b, now);
-        gather_walls(b, now);
+        board->open = board->unanswered = board->overdue = board->n_items = 0;
+        board->requests = board->n_problems = board->n_gaps = 0;
+        memset(board->on_duty, 0, sizeof(board->on_duty));
+        b->said_us = now.boot_us;
+        b->matter = 0;
+        b->person = b->grid = 1;
+        b->n_sent = 0;
+        b->phase = PHASE_MATTERS;
+}
+
+static void take(BoardFeed *b, Now now)
+{
+        items_fill(b, now);
+        problems_fill(b, now);
         gather_bare(b, now);
         b->board.at_us = now.wall_us;
         b->board.seq = b->said_seq = engine_next_seq(b->engine) - 1;
         b->board.degraded = turn_is_degraded(b->turn);
-        b->said_us = now.boot_us;
         ASSERT(board_json(&b->board, b->json, sizeof(b->json), &b->json_size)); /* fits: BOARD_JSON_MAX */
         b->need = b->said_seq;
         if (turn_released(b->turn) >= b->need)
                 say(b);
+}
+
+/* On a small site one step is all. True: the picture is taken. */
+static bool gather_step(BoardFeed *b)
+{
+        Now now = clock_now();
+
+        if (b->phase == PHASE_MATTERS) {
+                if (!matters_step(b, now))
+                        return false;
+                b->phase = PHASE_PEOPLE;
+        }
+        if (b->phase == PHASE_PEOPLE) {
+                if (!people_step(b, now))
+                        return false;
+                b->phase = PHASE_GRIDS;
+        }
+        if (!grids_step(b))
+                return false;
+        b->phase = PHASE_REST;
+        take(b, now);
+        return true;
 }
 
 static void on_timer(void *userdata)
@@ -394,9 +473,14 @@ static void on_timer(void *userdata)
         BoardFeed *b = userdata;
 
         b->waiting = false;
-        if (b->need == 0)
-                take(b);
-        if (!b->waiting)
+        if (b->need == 0) {
+                if (b->phase == PHASE_REST)
+                        gather_begin(b);
+                b->waiting = !gather_step(b);
+        }
+        if (b->waiting)
+                (void)b->host->timer_set(b->timer, 0); /* what came meanwhile goes first */
+        else
                 (void)b->host->timer_set(b->timer, BEAT_US); /* fails only when the loop has ended */
 }
 
@@ -497,8 +581,13 @@ void board_journaled(BoardFeed *b, const Effect *e, Now now)
 
 void board_registry_set(BoardFeed *b, const Registry *registry)
 {
-        ASSERT(registry);
+        uint32_t *sent = realloc(b->sent, (registry->n_workers + 1) * sizeof(uint32_t));
+
+        NEED_MEMORY(sent);
+        b->sent = sent;
         b->registry = registry;
+        if (b->phase != PHASE_REST)
+                gather_begin(b);
         b->bare_us = 0;
         b->board.n_bare = 0;
         for (uint32_t i = 0; i < b->board.n_echoes; i++)
@@ -565,6 +654,7 @@ BoardFeed *board_free(BoardFeed *b)
         if (!b)
                 return NULL;
         b->host->timer_free(b->timer);
+        free(b->sent);
         free(b);
         return NULL;
 }
