@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #define AUDIT_US (5 * USEC_PER_SEC)
+#define MORE_US  (10 * USEC_PER_MSEC) /* between two steps, when it takes several to see all */
 #define AGAIN_US (10 * USEC_PER_MIN)
 
 struct Auditor {
@@ -32,7 +33,7 @@ struct Auditor {
         Turn *turn;
         const Engine *engine;
         PortTimer *timer;
-        bool armed;
+        bool armed, more;
         char path[512];
 };
 
@@ -85,6 +86,7 @@ static void on_timer(void *userdata)
         a->armed = false;
         if (!turn_audit(a->turn))
                 contradiction(a);
+        a->more = engine_audit_more(a->engine);
         (void)a->host->run(a->host); /* no connection waits for this; arms again while something is open */
 }
 
@@ -96,7 +98,7 @@ void auditor_look(Auditor *a)
                 return;
         a->armed = wanted;
         (void)a->host->timer_set(
-                a->timer, wanted ? AUDIT_US : UINT64_MAX); /* fails: the next turn tries again */
+                a->timer, !wanted ? UINT64_MAX : a->more ? MORE_US : AUDIT_US); /* fails: the next turn tries again */
 }
 
 DEFINE_CLEANUP(Auditor *, auditor_free)

@@ -4,13 +4,16 @@
  *
  * `told` holds one entry for each (incident, person, channel) of an incident that is not over. Entries of
  * one incident are linked, so that an incident's alerts can be refreshed or cleared even after the engine
- * has let it go. `fresh` is the queue of refreshes that wait for the disk: one entry an incident, in the
- * order of need.
+ * has let it go. `fresh` holds the refreshes that wait for the disk.
  *
- * What is to be sent to people stands in `queues`: each entry at most once, so that a message which has not left yet is
+ * What is to be sent to people stands in queues (told.h): each entry at most once, so that a message which has not left yet is
  * replaced by a newer one and never queued behind itself, and each is encoded when it leaves. How much may be under
- * way is the port's to say (room()). Calls go first, by priority; then what has changed, standing down included; last
- * the copies that only say "recorded". Programs do not stand in these queues: their port bounds what runs.
+ * way is the port's to say (room()). Calls go first, by priority, and of one priority those of which their reader knows
+ * nothing yet; then what has changed, standing down included; last the copies that only say "recorded". Programs do not
+ * stand in these queues: their port bounds what runs.
+ *
+ * With a new connection everything is due again (outbox_resend()): as there may be very many, a step of them with each
+ * pump, first the calls that no port has taken, then the copies, as the queues become empty.
  *
  * A notice before its commit says "recorded": false. The refresh that follows the commit says true, so the
  * copy that the broker retains is the true one. A notice that asks nothing of its reader (somebody else has
@@ -21,49 +24,20 @@
 #include "base/assert.h"
 #include "base/cleanup.h"
 #include "base/error.h"
-#include "base/idmap.h"
 #include "base/str.h"
 #include "context.h"
+#include "fresh.h"
 #include "store/note.h"
+#include "told.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-#define NONE       UINT32_MAX
-#define NOTICE_MAX 32768
-#define TOLD_FIRST 1024u
+#define CALLS_STEP  1024u /* entries looked at in one pump for calls that are due again */
+#define COPIES_STEP 128u  /* … and for copies */
 
-/* What an entry waits for, the most urgent first. */
-typedef enum Due {
-        DUE_CALL, /* … of priority 1, and those of 2 to 5 behind it */
-        DUE_CHANGE = DUE_CALL + 5,
-        DUE_RECORDED,
-        DUE_MAX,
-        DUE_NONE = DUE_MAX,
-} Due;
-
-typedef struct Queue {
-        uint32_t first, last;
-} Queue;
-
-typedef struct Told {
-        uint64_t incident, seq; /* seq of the newest attempt; incident 0: free */
-        uint32_t worker, next;  /* next of the incident, or of the free list */
-        uint32_t before, after; /* in its queue */
-        uint8_t channel, due;   /* Due */
-        uint8_t reason;         /* of the call that waits */
-        bool text;              /* plain clients get a line of it */
-        bool over;     /* of an incident that is over: the alert is to be cleared, then it is forgotten */
-        bool waiting;  /* no port has taken the newest message for good */
-        bool deferred; /* a call that calms: leaves with the refresh that follows the commit */
-        uint64_t since_us; /* … since this time since boot; 0: not known */
-} Told;
-
-typedef struct Fresh {
-        uint64_t incident, need;
-        bool changed; /* more than "recorded" has changed: plain clients get a line */
-} Fresh;
+typedef enum Resend { RESEND_NOTHING, RESEND_CALLS, RESEND_COPIES } Resend;
 
 struct Outbox {
         const Engine *engine;
@@ -71,17 +45,13 @@ struct Outbox {
         const Port *ports;
         size_t n_ports;
         Texts *texts;
-        Told *told;
-        uint32_t n_told, told_free, n_waiting;
-        void *told_memory, *head_memory, *fresh_memory;
-        IdMap by_key, head,
-                by_fresh; /* (incident, worker, channel) → told; incident → first told; → fresh + 1 */
-        Fresh *fresh;
-        uint32_t n_fresh, fresh_max;
-        uint32_t *open; /* by worker id: alerts that this person sees */
+        ToldTable told;
+        FreshTable fresh;
+        Resend resend;
+        uint32_t resend_at; /* the next entry of it */
+        uint32_t *open;     /* by worker id: alerts that this person sees */
         uint32_t n_open;
         uint64_t committed, released;
-        Queue queues[DUE_MAX];
         uint64_t people_of; /* whose people these are: incident_look() */
         uint32_t n_people;
         RecipientView people[RECIPIENTS_MAX];
@@ -89,69 +59,6 @@ struct Outbox {
         char checkpoint[160]; /* as JSON; "": none yet */
         char json[NOTICE_JSON_MAX], text[NOTICE_TEXT_MAX];
 };
-
-static uint64_t told_key(uint64_t incident, uint32_t worker, uint8_t channel)
-{
-        return idmap_mix(incident, ((uint64_t)worker << 8) | channel);
-}
-
-/* All three maps are as large as the table of entries: each entry needs at most one place in each. */
-static int tables_grow(Outbox *o, uint32_t n)
-{
-        Told *told = realloc(o->told, n * sizeof(Told));
-        _cleanup_(freep) void *by_key = NULL, *head = NULL;
-
-        if (!told)
-                return error_origin(-ENOMEM);
-        o->told = told;
-        by_key = calloc(1, idmap_size(n));
-        head = calloc(1, idmap_size(n));
-        if (!by_key || !head)
-                return error_origin(-ENOMEM);
-        free(o->told_memory);
-        free(o->head_memory);
-        idmap_init(&o->by_key, by_key, n);
-        idmap_init(&o->head, head, n);
-        o->told_memory = TAKE_PTR(by_key);
-        o->head_memory = TAKE_PTR(head);
-        for (uint32_t i = n; i-- > o->n_told;) {
-                o->told[i] = (Told){.next = o->told_free, .due = DUE_NONE};
-                o->told_free = i;
-        }
-        for (uint32_t i = 0; i < o->n_told; i++) {
-                Told *t = &o->told[i];
-                uint32_t first = NONE;
-
-                if (!t->incident)
-                        continue;
-                (void)idmap_get(&o->head, t->incident, &first);
-                t->next = first;
-                ASSERT(idmap_set(&o->head, t->incident, i));
-                ASSERT(idmap_set(&o->by_key, told_key(t->incident, t->worker, t->channel), i));
-        }
-        o->n_told = n;
-        return 0;
-}
-
-static int fresh_grow(Outbox *o, uint32_t n)
-{
-        Fresh *fresh = realloc(o->fresh, n * sizeof(Fresh));
-        void *memory;
-
-        if (!fresh)
-                return error_origin(-ENOMEM);
-        o->fresh = fresh;
-        memory = calloc(1, idmap_size(n));
-        if (!memory)
-                return error_origin(-ENOMEM);
-        free(o->fresh_memory);
-        o->fresh_memory = memory;
-        o->fresh_max = n;
-        idmap_init(&o->by_fresh, memory, n);
-        for (uint32_t i = 0; i < o->n_fresh; i++)
-                ASSERT(idmap_set(&o->by_fresh, o->fresh[i].incident, i));
-        return 0;
-}
 
 int outbox_new(Outbox **ret, const Engine *engine, const char *site)
 {
@@ -164,12 +71,9 @@ int outbox_new(Outbox **ret, const Engine *engine, const char *site)
                 return error_origin(-ENOMEM);
         o->engine = engine;
         o->context = (Context){.site = site};
-        o->told_free = NONE;
-        for (unsigned q = 0; q < DUE_MAX; q++)
-                o->queues[q] = (Queue){.first = NONE, .last = NONE};
-        r = tables_grow(o, TOLD_FIRST);
+        r = told_init(&o->told);
         if (r == 0)
-                r = fresh_grow(o, TOLD_FIRST);
+                r = fresh_init(&o->fresh);
         if (r < 0) {
                 outbox_free(o);
                 return error_trace(r);
@@ -182,11 +86,8 @@ Outbox *outbox_free(Outbox *o)
 {
         if (!o)
                 return NULL;
-        free(o->told);
-        free(o->told_memory);
-        free(o->head_memory);
-        free(o->fresh);
-        free(o->fresh_memory);
+        told_deinit(&o->told);
+        fresh_deinit(&o->fresh);
         free(o->open);
         free(o);
         return NULL;
@@ -223,123 +124,27 @@ void outbox_words(Outbox *o, const Effect *e)
                 texts_take(o->texts, e);
 }
 
-/* The queues */
-
-static void due_clear(Outbox *o, Told *t)
+/* Who already has an alert of it, or waits since before we were away, waits behind those who know nothing. */
+static Due due_call(const Told *t, uint8_t priority, bool again)
 {
-        Queue *q;
+        unsigned level = priority < 1 ? 0 : priority > 5 ? 4 : priority - 1u;
 
-        if (t->due == DUE_NONE)
-                return;
-        ASSERT(t->due < DUE_MAX);
-        q = &o->queues[t->due];
-        if (t->before == NONE)
-                q->first = t->after;
-        else
-                o->told[t->before].after = t->after;
-        if (t->after == NONE)
-                q->last = t->before;
-        else
-                o->told[t->after].before = t->before;
-        t->due = DUE_NONE;
-}
-
-/* Whoever waits for something more urgent keeps his place. */
-static void due_set(Outbox *o, Told *t, Due due)
-{
-        Queue *q = &o->queues[due];
-        uint32_t i = (uint32_t)(t - o->told);
-
-        ASSERT(due < DUE_MAX && t->incident);
-        if (t->due <= due)
-                return;
-        due_clear(o, t);
-        t->due = (uint8_t)due;
-        t->before = q->last;
-        t->after = NONE;
-        if (q->last == NONE)
-                q->first = i;
-        else
-                o->told[q->last].after = i;
-        q->last = i;
-}
-
-static Due due_call(uint8_t priority)
-{
-        return DUE_CALL + (Due)(priority < 1 ? 0 : priority > 5 ? 4 : priority - 1);
-}
-
-/* Nobody whose call is as urgent waits. */
-static bool due_none(const Outbox *o, Due due)
-{
-        for (unsigned q = 0; q <= due; q++)
-                if (o->queues[q].first != NONE)
-                        return false;
-        return true;
-}
-
-/* Entries */
-
-static Told *told_find(const Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel)
-{
-        uint32_t i;
-
-        return idmap_get(&o->by_key, told_key(incident, worker, channel), &i) ? &o->told[i] : NULL;
-}
-
-static void waiting_set(Outbox *o, Told *t, bool waiting)
-{
-        o->n_waiting += (uint32_t)waiting - (uint32_t)t->waiting;
-        t->waiting = waiting;
+        ASSERT(t->incident);
+        return DUE_CALL + (Due)(2 * level + again);
 }
 
 static Told *told_add(Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel)
 {
-        Told *t = told_find(o, incident, worker, channel);
-        uint32_t first = NONE, i;
+        Told *t = told_find(&o->told, incident, worker, channel);
+        bool anew = !t || t->over; /* told again before the alert of the last time was cleared */
 
         ASSERT(incident > 0);
-        if (t && t->over) { /* told again before the alert of the last time was cleared */
-                t->over = false;
-                if (worker < o->n_open)
-                        o->open[worker]++;
-        }
-        if (t)
-                return t;
-        if (o->told_free == NONE)
-                ASSERT(tables_grow(o, o->n_told * 2) == 0);
-        i = o->told_free;
-        t = &o->told[i];
-        o->told_free = t->next;
-        (void)idmap_get(&o->head, incident, &first);
-        *t = (Told){
-                .incident = incident, .worker = worker, .channel = channel, .next = first, .due = DUE_NONE};
-        ASSERT(idmap_set(&o->head, incident, i));
-        ASSERT(idmap_set(&o->by_key, told_key(incident, worker, channel), i));
-        if (channel < CHANNEL_EXEC && worker < o->n_open)
+        if (!t)
+                t = told_new(&o->told, incident, worker, channel);
+        t->over = false;
+        if (anew && channel < CHANNEL_EXEC && worker < o->n_open)
                 o->open[worker]++;
         return t;
-}
-
-static void told_free(Outbox *o, Told *t)
-{
-        uint32_t i = (uint32_t)(t - o->told), at = NONE;
-
-        ASSERT(t->incident && !t->waiting);
-        due_clear(o, t);
-        idmap_unset(&o->by_key, told_key(t->incident, t->worker, t->channel));
-        (void)idmap_get(&o->head, t->incident, &at);
-        if (at == i && t->next == NONE)
-                idmap_unset(&o->head, t->incident);
-        else if (at == i)
-                ASSERT(idmap_set(&o->head, t->incident, t->next));
-        else {
-                while (o->told[at].next != i)
-                        at = o->told[at].next;
-                o->told[at].next = t->next;
-        }
-        *t = (Told){.next = o->told_free, .due = DUE_NONE};
-        o->told_free = i;
 }
 
 /* Sending */
@@ -531,6 +336,7 @@ static void call(Outbox *o, Told *t, const IncidentView *v, Now now)
 void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
 {
         Told *t = told_add(o, e->incident, e->notify.worker, e->notify.channel);
+        bool again = t->seq > 0 || e->notify.late;
         IncidentView v;
         Due due;
 
@@ -540,44 +346,25 @@ void outbox_notify(Outbox *o, const Effect *e, Now now, StoreTxn *txn)
         t->reason = (uint8_t)e->notify.reason;
         if (!t->waiting)
                 t->since_us = now.boot_us;
-        waiting_set(o, t, true);
+        told_waiting_set(&o->told, t, true);
         store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);
         if (!incident_look(o, e->incident, now, &v))
                 return;
         outbox_refresh(o, e->incident, v.last_seq, false);
-        due = due_call(v.priority);
-        if (t->channel >= CHANNEL_EXEC || (due_none(o, due) && ports_room(o, t->channel, true))) {
-                due_clear(o, t);
+        due = due_call(t, v.priority, again);
+        if (t->channel >= CHANNEL_EXEC ||
+                (told_due_none(&o->told, due) && ports_room(o, t->channel, true))) {
+                told_due_clear(&o->told, t);
                 call(o, t, &v, now);
         } else {
-                due_set(o, t, due);
+                told_due_set(&o->told, t, due);
         }
 }
 
 void outbox_refresh(Outbox *o, uint64_t incident, uint64_t seq, bool changed)
 {
-        uint32_t i;
-
-        ASSERT(incident > 0);
-        if (idmap_get(&o->by_fresh, incident, &i)) {
-                if (seq > o->fresh[i].need)
-                        o->fresh[i].need = seq;
-                o->fresh[i].changed |= changed;
-                return;
-        }
-        if (o->n_fresh == o->fresh_max)
-                ASSERT(fresh_grow(o, o->fresh_max * 2) == 0);
-        i = o->n_fresh++;
-        o->fresh[i] = (Fresh){.incident = incident, .need = seq, .changed = changed};
-        ASSERT(idmap_set(&o->by_fresh, incident, i));
-}
-
-static void fresh_remove(Outbox *o, uint32_t i)
-{
-        idmap_unset(&o->by_fresh, o->fresh[i].incident);
-        o->fresh[i] = o->fresh[--o->n_fresh];
-        if (i < o->n_fresh)
-                ASSERT(idmap_set(&o->by_fresh, o->fresh[i].incident, i));
+        ASSERT(o);
+        fresh_set(&o->fresh, incident, seq, changed, o->committed);
 }
 
 /* True: a port has cleared it; a program's that has had its turn is not. */
@@ -603,12 +390,12 @@ static bool alert_clear(Outbox *o, const Told *t)
  */
 static void leavers_clear(Outbox *o, const Registry *registry)
 {
-        for (uint32_t i = 0; i < o->n_told; i++) {
-                Told *t = &o->told[i];
+        for (uint32_t i = 0; i < o->told.n; i++) {
+                Told *t = told_at(&o->told, i);
 
                 if (!t->incident || t->worker == 0 || registry_worker(registry, t->worker))
                         continue;
-                due_clear(o, t);
+                told_due_clear(&o->told, t);
                 if (t->channel < CHANNEL_EXEC && t->worker < o->n_open)
                         o->open[t->worker] = 0;
                 (void)alert_clear(o, t); /* not taken: see above */
@@ -651,17 +438,17 @@ static bool told_over(Outbox *o, Told *t, StoreTxn *txn)
                 return false;
         if (t->waiting)
                 store_txn_outbox_drop(txn, t->incident, t->worker, t->channel, t->seq);
-        waiting_set(o, t, false);
+        told_waiting_set(&o->told, t, false);
         t->deferred = t->text = false;
         if (t->channel < CHANNEL_EXEC) {
                 if (t->worker < o->n_open && o->open[t->worker] > 0)
                         o->open[t->worker]--;
                 t->over = true;
-                due_clear(o, t); /* a call that has not left is no call any more */
-                due_set(o, t, DUE_CHANGE);
+                told_due_clear(&o->told, t); /* a call that has not left is no call any more */
+                told_due_set(&o->told, t, DUE_CHANGE);
         } else {
                 (void)alert_clear(o, t); /* one that runs is let run */
-                told_free(o, t);
+                told_free(&o->told, t);
         }
         return dropped;
 }
@@ -679,7 +466,7 @@ static bool program_refresh(Outbox *o, Told *t, const IncidentView *v, Now now, 
         }
         if (!alert_clear(o, t))
                 return false; /* it runs: its sent() will come */
-        waiting_set(o, t, false);
+        told_waiting_set(&o->told, t, false);
         store_txn_outbox_drop(txn, t->incident, t->worker, t->channel, t->seq);
         return true;
 }
@@ -689,13 +476,9 @@ static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
 {
         IncidentView v;
         bool open = incident_look(o, incident, now, &v) && is_shown(&v), dropped = false;
-        uint32_t i = NONE;
 
-        (void)idmap_get(&o->head, incident, &i);
-        for (uint32_t next; i != NONE; i = next) {
-                Told *t = &o->told[i];
-
-                next = t->next;
+        for (Told *t = told_first(&o->told, incident), *next; t; t = next) {
+                next = told_at(&o->told, t->next);
                 if (!open || is_over(o, &v, t->worker)) {
                         dropped |= told_over(o, t, txn);
                 } else if (t->over) {
@@ -704,8 +487,8 @@ static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
                         t->text |= changed || t->deferred;
                         if (t->deferred)
                                 t->reason = (uint8_t)v.reason;
-                        due_set(o, t,
-                                t->deferred ? due_call(v.priority)
+                        told_due_set(&o->told, t,
+                                t->deferred ? due_call(t, v.priority, true)
                                 : changed   ? DUE_CHANGE
                                             : DUE_RECORDED);
                 } else if (t->deferred) {
@@ -721,9 +504,7 @@ static bool incident_refresh(Outbox *o, uint64_t incident, bool changed, Now now
 /* Something about it waits for the disk: then it is shown when the disk has it, and not before. */
 static bool is_ahead(const Outbox *o, uint64_t incident)
 {
-        uint32_t i;
-
-        return idmap_get(&o->by_fresh, incident, &i) && o->fresh[i].need > o->released;
+        return fresh_need(&o->fresh, incident) > o->released;
 }
 
 /* One whose turn it is. *v: the matter of the one before, or of this one. */
@@ -731,10 +512,10 @@ static void told_send(Outbox *o, Told *t, IncidentView *v, Now now)
 {
         bool raise = t->due < DUE_CHANGE;
 
-        due_clear(o, t);
+        told_due_clear(&o->told, t);
         if (t->over) {
                 (void)alert_clear(o, t); /* one that runs is let run */
-                told_free(o, t);
+                told_free(&o->told, t);
         } else if (v->id != t->incident && !incident_look(o, t->incident, now, v)) {
                 return; /* is forgotten as soon as its end is on the disk */
         } else if (raise) {
@@ -751,9 +532,7 @@ static void drain(Outbox *o, Now now)
         bool sent = false;
 
         for (unsigned q = 0; q < DUE_MAX; q++)
-                while (o->queues[q].first != NONE) {
-                        Told *t = &o->told[o->queues[q].first];
-
+                for (Told *t; (t = told_due_first(&o->told, (Due)q));) {
                         if (!ports_room(o, t->channel, q < DUE_CHANGE)) {
                                 q = DUE_MAX - 1; /* nothing overtakes it */
                                 break;
@@ -765,38 +544,68 @@ static void drain(Outbox *o, Now now)
                 ports_flush(o);
 }
 
+/* Entries whose alert goes out once more, since the way is open again. */
+static void resend_one(Outbox *o, Told *t, Now now)
+{
+        IncidentView v;
+
+        if (!incident_look(o, t->incident, now, &v) || !is_shown(&v) ||
+                (is_calming(o, &v, t->worker) && o->released < v.last_seq))
+                return;
+        t->reason = (uint8_t)v.reason;
+        t->text = true;
+        if (t->channel < CHANNEL_EXEC)
+                told_due_set(&o->told, t, t->waiting ? due_call(t, v.priority, true) : DUE_CHANGE);
+        else if (t->waiting)
+                call(o, t, &v, now);
+}
+
+/* A step of what outbox_resend() has asked for. */
+static void resend_step(Outbox *o, Now now)
+{
+        bool calls = o->resend == RESEND_CALLS;
+
+        if (o->resend == RESEND_NOTHING || (!calls && !told_due_none(&o->told, DUE_MAX - 1)))
+                return;
+        for (uint32_t n = 0; n < (calls ? CALLS_STEP : COPIES_STEP) && o->resend_at < o->told.n;
+                o->resend_at++, n++) {
+                Told *t = told_at(&o->told, o->resend_at);
+
+                if (t->incident && !t->over && t->waiting == calls)
+                        resend_one(o, t, now);
+        }
+        if (o->resend_at < o->told.n)
+                return;
+        o->resend = calls ? RESEND_COPIES : RESEND_NOTHING;
+        o->resend_at = 0;
+}
+
 bool outbox_pump(Outbox *o, uint64_t committed, uint64_t released, Now now, StoreTxn *txn)
 {
         bool dropped = false;
+        Fresh f;
 
         ASSERT(committed <= released);
         o->committed = committed;
         o->released = released;
-        for (uint32_t i = 0; i < o->n_fresh;) {
-                Fresh f = o->fresh[i];
-
-                /* In degraded mode a change is shown at once ("recorded": false); that alone is no change.
-                 */
-                if (f.need > (f.changed ? released : committed)) {
-                        i++;
-                        continue;
-                }
-                fresh_remove(o, i);
+        /* In degraded mode a change is shown at once ("recorded": false); that alone is no change. */
+        while (fresh_next(&o->fresh, committed, released, &f)) {
                 dropped |= incident_refresh(o, f.incident, f.changed, now, txn);
                 if (f.need > committed) /* once more when it is true */
                         outbox_refresh(o, f.incident, f.need, false);
         }
+        resend_step(o, now);
         drain(o, now);
         return dropped;
 }
 
 bool outbox_sent(Outbox *o, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, StoreTxn *txn)
 {
-        Told *t = told_find(o, incident, worker, channel);
+        Told *t = told_find(&o->told, incident, worker, channel);
 
         if (!t || !t->waiting || t->seq > seq)
                 return false; /* a later message is under way, or the incident is over */
-        waiting_set(o, t, false);
+        told_waiting_set(&o->told, t, false);
         store_txn_outbox_drop(txn, incident, worker, channel, seq);
         return true;
 }
@@ -809,7 +618,7 @@ void outbox_restore(Outbox *o, uint64_t incident, uint32_t worker, uint8_t chann
                 return;
         t = told_add(o, incident, worker, channel);
         t->seq = seq;
-        waiting_set(o, t, true);
+        told_waiting_set(&o->told, t, true);
 }
 
 void outbox_adopt(Outbox *o, Now now)
@@ -831,35 +640,23 @@ void outbox_adopt(Outbox *o, Now now)
                 }
         }
         /* Rows of incidents that are over: cleared like any other. */
-        for (uint32_t i = 0; i < o->n_told; i++)
-                if (o->told[i].incident)
-                        outbox_refresh(o, o->told[i].incident, 0, true);
+        for (uint32_t i = 0; i < o->told.n; i++)
+                if (told_at(&o->told, i)->incident)
+                        outbox_refresh(o, told_at(&o->told, i)->incident, 0, true);
 }
 
 void outbox_resend(Outbox *o, Now now)
 {
-        for (uint64_t id = engine_next_held(o->engine, 0); id; id = engine_next_held(o->engine, id)) {
-                IncidentView v;
-                uint32_t i = NONE;
-
-                if (!incident_look(o, id, now, &v) || !is_shown(&v))
-                        continue;
-                (void)idmap_get(&o->head, id, &i);
-                for (; i != NONE; i = o->told[i].next) {
-                        Told *t = &o->told[i];
-                        bool wait = is_calming(o, &v, t->worker) && o->released < v.last_seq;
-
-                        if (wait || t->over)
-                                continue;
-                        t->reason = (uint8_t)v.reason;
-                        t->text = true;
-                        if (t->channel < CHANNEL_EXEC)
-                                due_set(o, t, t->waiting ? due_call(v.priority) : DUE_CHANGE);
-                        else if (t->waiting)
-                                call(o, t, &v, now);
-                }
-        }
+        o->resend = RESEND_CALLS;
+        o->resend_at = 0;
+        resend_step(o, now);
         drain(o, now);
+}
+
+bool outbox_busy(const Outbox *o)
+{
+        return o->resend == RESEND_CALLS ||
+               (o->resend == RESEND_COPIES && told_due_none(&o->told, DUE_MAX - 1));
 }
 
 void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
@@ -868,8 +665,8 @@ void outbox_read_back(Outbox *o, const char *worker_code, uint64_t incident)
         IncidentView v;
 
         if (worker &&
-                (told_find(o, incident, worker, CHANNEL_APP) ||
-                        told_find(o, incident, worker, CHANNEL_PLAIN)) &&
+                (told_find(&o->told, incident, worker, CHANNEL_APP) ||
+                        told_find(&o->told, incident, worker, CHANNEL_PLAIN)) &&
                 engine_view(o->engine, incident, clock_now(), &v) && is_shown(&v))
                 return;
         (void)ports_alert(o, &(PortAlert){.incident = incident,
@@ -905,22 +702,18 @@ void outbox_raised(Outbox *o)
 
 uint64_t outbox_oldest(const Outbox *o, Now now)
 {
-        uint64_t oldest = 0;
         IncidentView v;
 
-        for (uint32_t i = 0; i < o->n_told && o->n_waiting > 0; i++) {
-                const Told *t = &o->told[i];
-
-                if (!t->incident || !t->waiting || t->channel >= CHANNEL_EXEC || !t->since_us ||
-                        now.boot_us - t->since_us <= oldest ||
-                        !engine_view(o->engine, t->incident, now, &v) || v.group == GROUP_SYSTEM)
-                        continue;
-                oldest = now.boot_us - t->since_us;
-        }
-        return oldest;
+        /* The first that counts has waited longest; of SYSTEM matters there are few. */
+        for (const Told *t = told_at(&o->told, o->told.waits.first); t;
+                t = told_at(&o->told, t->waits_after))
+                if (t->channel < CHANNEL_EXEC && t->since_us &&
+                        engine_view_numbers(o->engine, t->incident, now, &v) && v.group != GROUP_SYSTEM)
+                        return now.boot_us - t->since_us;
+        return 0;
 }
 
 uint32_t outbox_waiting(const Outbox *o)
 {
-        return o->n_waiting;
+        return o->told.n_waiting;
 }

@@ -41,6 +41,8 @@ bool outbox_pump(Outbox *, uint64_t committed, uint64_t released, Now now, Store
 bool outbox_sent(Outbox *, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq, StoreTxn *txn);
 /* The way to the workers is open (again): every alert of every open incident goes out once more, as there is room. */
 void outbox_resend(Outbox *, Now now);
+/* Of that there is more, and nothing else keeps the next pump coming: it should come at once. */
+bool outbox_busy(const Outbox *);
 /* A retained alert was read back from the broker: cleared unless this person has been told of this open incident. */
 void outbox_read_back(Outbox *, const char *worker_code, uint64_t incident);
 

@@ -17,6 +17,10 @@
  * event whose row is still on its way depends on the same number as the first, and is answered at the same
  * time.
  *
+ * A turn is bounded, whatever is due: after a start with a hundred thousand open matters every one of them may be
+ * overdue. Of that, so many lists are carried out in one turn (EXPIRE_LISTS), and the timer brings the next turn at once,
+ * behind the presses that have come meanwhile; the engine calls for a press before it goes on with what is overdue.
+ *
  * Lazy rows (delivered, seen), readings and dropped outbox rows wait for the next urgent row, or a second.
  *
  * Degraded mode: a commit that fails or takes longer than LIMIT_DEGRADED_US. The ladder has not waited, so
@@ -41,6 +45,17 @@
 #define CALM_FIRST    1024u
 #define CALM_RECEIPTS 16384u        /* with as many waiting, the older half of the receipts is let go */
 #define TXN_BYTES_MAX (256u * 1024) /* lazy rows and readings are handed over at this size at the latest */
+#define LAMPS_AHEAD   32u           /* effects among which a later lamp of the same device is looked for */
+#define EXPIRE_LISTS  2u            /* full lists of what is due, in one turn */
+
+/*
+ * Effects that wait, in the order in which they came; and that is the order of the rows they wait for, but for repeats,
+ * which then wait for their neighbours' rows as well.
+ */
+typedef struct Ring {
+        Effect *effects;
+        uint32_t first, n, max;
+} Ring;
 
 struct Turn {
         Engine *engine;
@@ -53,10 +68,12 @@ struct Turn {
         size_t n_ports;
         EffectList list;
         StoreTxn *txn;
-        bool urgent;      /* txn holds a row that somebody waits for */
-        uint64_t lazy_us; /* when txn must be handed over at the latest; UINT64_MAX: nothing in it */
-        Effect *calm;     /* a ring: effects that wait for their seq */
-        uint32_t calm_first, calm_n, calm_max;
+        bool urgent;        /* txn holds a row that somebody waits for */
+        uint64_t lazy_us;   /* when txn must be handed over at the latest; UINT64_MAX: nothing in it */
+        Ring calm;          /* wait until their row is committed */
+        Ring replies;       /* … or released */
+        Ring repeats;       /* their row was committed when they came */
+        unsigned lists;     /* that this turn may still fill with what is due */
         uint64_t committed; /* journal rows up to here are durable */
         uint64_t anew;      /* how often the database was begun anew while we ran */
         bool degraded, running, releasing;
@@ -83,13 +100,7 @@ int turn_new(Turn **ret, Engine *engine, Store *store, Inbox *inbox, Outbox *out
                 .outbox = outbox,
                 .host = *host,
                 .lazy_us = UINT64_MAX,
-                .calm_max = CALM_FIRST,
                 .committed = engine_next_seq(engine) - 1};
-        t->calm = calloc(t->calm_max, sizeof(Effect));
-        if (!t->calm) {
-                turn_free(t);
-                return error_origin(-ENOMEM);
-        }
         t->txn = store_txn_new();
         t->recent = recent_new();
         *ret = t;
@@ -102,7 +113,9 @@ Turn *turn_free(Turn *t)
                 return NULL;
         store_txn_free(t->txn);
         recent_free(t->recent);
-        free(t->calm);
+        free(t->calm.effects);
+        free(t->replies.effects);
+        free(t->repeats.effects);
         free(t->body);
         free(t);
         return NULL;
@@ -207,46 +220,77 @@ static void record_journal(Turn *t, const Effect *e, Now now)
         t->host.journaled(t->host.userdata, e);
 }
 
+static Effect *ring_at(const Ring *r, uint32_t i)
+{
+        return &r->effects[(r->first + i) % r->max];
+}
+
+static void ring_push(Ring *r, const Effect *e)
+{
+        if (r->n == r->max) {
+                uint32_t max = r->max ? r->max * 2 : CALM_FIRST;
+                Effect *effects = calloc(max, sizeof(Effect));
+
+                NEED_MEMORY(effects);
+                for (uint32_t i = 0; i < r->n; i++)
+                        effects[i] = *ring_at(r, i);
+                free(r->effects);
+                *r = (Ring){.effects = effects, .n = r->n, .max = max};
+        }
+        *ring_at(r, r->n++) = *e;
+}
+
+/* NULL: none waits for a row up to this one. Valid until ring_drop(). */
+static const Effect *ring_first(const Ring *r, uint64_t seq)
+{
+        return r->n > 0 && ring_at(r, 0)->seq <= seq ? ring_at(r, 0) : NULL;
+}
+
+static void ring_drop(Ring *r)
+{
+        ASSERT(r->n > 0);
+        r->first = (r->first + 1) % r->max;
+        r->n--;
+}
+
 /*
  * Behind a disk that is dead, every repeat of every device adds a receipt. The older half goes: whoever waits for one
- * sends again until he has it, and a lamp or a reply, which nobody would ask for again, stays.
+ * sends again until he has it, and a lamp, which nobody would ask for again, stays.
  */
-static void calm_thin(Turn *t)
+static void calm_thin(Ring *r)
 {
-        uint32_t n = t->calm_n, kept = 0, drop = 0;
+        uint32_t n = r->n, kept = 0, drop = 0;
 
         for (uint32_t i = 0; i < n; i++)
-                drop += t->calm[(t->calm_first + i) % t->calm_max].type == EFFECT_RECEIPT;
+                drop += ring_at(r, i)->type == EFFECT_RECEIPT;
         drop /= 2;
         for (uint32_t i = 0; i < n; i++) {
-                const Effect *e = &t->calm[(t->calm_first + i) % t->calm_max];
+                const Effect *e = ring_at(r, i);
 
                 if (e->type == EFFECT_RECEIPT && drop > 0)
                         drop--;
                 else
-                        t->calm[(t->calm_first + kept++) % t->calm_max] = *e;
+                        *ring_at(r, kept++) = *e;
         }
         ASSERT(kept <= n);
-        t->calm_n = kept;
+        r->n = kept;
 }
 
+/* A lamp waits in its place even so: the words of one device keep their order. */
 static void calm_push(Turn *t, const Effect *e)
 {
         ASSERT(!t->releasing);
-        if (t->calm_n == t->calm_max && t->calm_max >= CALM_RECEIPTS)
-                calm_thin(t);
-        if (t->calm_n == t->calm_max) {
-                Effect *calm = calloc(t->calm_max * 2, sizeof(Effect));
-
-                NEED_MEMORY(calm);
-                for (uint32_t i = 0; i < t->calm_n; i++)
-                        calm[i] = t->calm[(t->calm_first + i) % t->calm_max];
-                free(t->calm);
-                t->calm = calm;
-                t->calm_first = 0;
-                t->calm_max *= 2;
+        if (e->seq <= t->committed && (e->type == EFFECT_RECEIPT || e->type == EFFECT_REPLY)) {
+                ring_push(&t->repeats, e);
+                return;
         }
-        t->calm[(t->calm_first + t->calm_n++) % t->calm_max] = *e;
+        if (e->type == EFFECT_REPLY) {
+                ring_push(&t->replies, e);
+                return;
+        }
+        if (t->calm.n == t->calm.max && t->calm.max >= CALM_RECEIPTS)
+                calm_thin(&t->calm);
+        ring_push(&t->calm, e);
 }
 
 /* 3 to 5 for one list. Returns the number that answers to this step depend on. */
@@ -369,16 +413,15 @@ static void reply_send(Turn *t, const Effect *e)
                                        .json_size = n});
 }
 
-/* A later lamp of the same device goes at the same time: this one would only flicker. */
-static bool lamp_is_old(const Turn *t, uint32_t i)
+/* A later lamp of the same device goes at the same time, close behind: this one would only flicker. */
+static bool lamp_is_old(const Turn *t, const Effect *e)
 {
-        const Effect *e = &t->calm[(t->calm_first + i) % t->calm_max];
+        for (uint32_t k = 1; k < LAMPS_AHEAD && k < t->calm.n; k++) {
+                const Effect *later = ring_at(&t->calm, k);
 
-        for (uint32_t k = i + 1; k < t->calm_n; k++) {
-                const Effect *later = &t->calm[(t->calm_first + k) % t->calm_max];
-
-                if (later->type == EFFECT_LAMP && later->seq <= t->committed &&
-                        str_equal(later->lamp.source, e->lamp.source))
+                if (later->seq > t->committed)
+                        return false;
+                if (later->type == EFFECT_LAMP && str_equal(later->lamp.source, e->lamp.source))
                         return true;
         }
         return false;
@@ -395,29 +438,26 @@ static void lamp_send(Turn *t, const Effect *e)
                                 t->ports[i].port, e->lamp.source, e->incident, e->lamp.lamp, open);
 }
 
-/* Sends what may go, keeps the rest in its order. */
+/* Sends what may go. */
 static void calm_release(Turn *t, Now now)
 {
         uint64_t released = turn_released(t);
-        uint32_t n = t->calm_n, kept = 0;
+        const Effect *e;
 
-        for (uint32_t i = 0; i < n; i++) {
-                Effect *e = &t->calm[(t->calm_first + i) % t->calm_max];
-
-                if (e->seq > (e->type == EFFECT_REPLY ? released : t->committed)) {
-                        t->calm[(t->calm_first + kept++) % t->calm_max] = *e;
-                        continue;
-                }
+        for (; (e = ring_first(&t->calm, t->committed)); ring_drop(&t->calm))
                 if (e->type == EFFECT_RECEIPT)
                         receipt_send(t, e, now);
-                else if (e->type == EFFECT_REPLY)
-                        reply_send(t, e);
                 else if (e->type == EFFECT_VIEW)
                         t->host.view(t->host.userdata, e);
-                else if (!lamp_is_old(t, i))
+                else if (!lamp_is_old(t, e))
                         lamp_send(t, e);
-        }
-        t->calm_n = kept;
+        for (; (e = ring_first(&t->replies, released)); ring_drop(&t->replies))
+                reply_send(t, e);
+        for (; (e = ring_first(&t->repeats, t->committed)); ring_drop(&t->repeats))
+                if (e->type == EFFECT_RECEIPT)
+                        receipt_send(t, e, now);
+                else
+                        reply_send(t, e);
 }
 
 /* The disk */
@@ -443,7 +483,7 @@ static void arm(Turn *t)
 
         if (t->lazy_us < due)
                 due = t->lazy_us;
-        if (t->urgent || t->look || inbox_first(t->inbox))
+        if (t->urgent || t->look || inbox_first(t->inbox) || outbox_busy(t->outbox))
                 due = 0;
         if (!t->degraded) {
                 StoreStatus s;
@@ -474,15 +514,16 @@ static bool guard(Turn *t, Event *e)
         return false;
 }
 
+/* What is due, as far as this turn's share of it goes. */
 static void expire(Turn *t, Now now)
 {
-        int r;
+        int r = ENGINE_E_MORE;
 
-        do {
+        for (; r == ENGINE_E_MORE && t->lists > 0; t->lists -= r == ENGINE_E_MORE) {
                 r = engine_expire(t->engine, now, &t->list);
                 number_note(t);
                 (void)effects_take(t, now);
-        } while (r == ENGINE_E_MORE);
+        }
 }
 
 /* No event of the inbox, which may be full: this one must not be lost. */
@@ -508,6 +549,7 @@ uint64_t turn_run(Turn *t)
 
         ASSERT(!t->running);
         t->running = true;
+        t->lists = EXPIRE_LISTS;
         look_again(t, now);
         while ((event = inbox_first(t->inbox))) {
                 bool guarded;
@@ -672,7 +714,10 @@ bool turn_audit(Turn *t)
         bool sound;
 
         ASSERT(!t->running);
+        t->lists = EXPIRE_LISTS;
         expire(t, now);
+        if (t->lists == 0)
+                return true; /* what is overdue is no fault of the ladder's: later */
         sound = engine_audit(t->engine, now, outbox_oldest(t->outbox, now), &t->list);
         (void)effects_take(t, now); /* nobody waits for these rows */
         return sound;

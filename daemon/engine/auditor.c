@@ -8,11 +8,13 @@
  * raised on account of a SYSTEM incident. What contradicts itself cannot be mended here: the caller ends the
  * process, which starts again from the rows.
  *
- * Called after everything due has been done, only while something is open. O(incidents).
+ * Called after everything due has been done, only while something is open. A call looks at so many incidents and no
+ * more, and goes on where the last one ended.
  */
 #include "engine/internal.h"
 
 #define SILENT_US ((int64_t)(5 * USEC_PER_SEC))
+#define AUDIT_STEP 512u /* slots in one call */
 #define OUTBOX_US (15 * USEC_PER_SEC) /* a message that no broker has taken for so long */
 
 static bool is_off(const Incident *in, Timer t)
@@ -127,8 +129,18 @@ bool incidents_audit(Engine *e, uint64_t outbox_us)
         bool sound = true;
 
         ASSERT(e->list);
-        outbox_look(e, outbox_us);
-        for (Incident *in = table_first(e); in && emit_room(e) >= LIST_ROOM; in = table_next(e, in))
-                sound = incident_look(e, in) && sound;
-        return sound; /* what had no room has it five seconds later */
+        if (e->audit_slot == 0)
+                outbox_look(e, outbox_us);
+        for (uint32_t n = 0; n < AUDIT_STEP && e->audit_slot < e->n_slots && emit_room(e) >= LIST_ROOM; n++) {
+                Incident *in = &e->slots[e->audit_slot];
+
+                if (in->id)
+                        sound = incident_look(e, in) && sound;
+                e->audit_slot++;
+                if (e->audit_slot >= e->high && e->audit_slot < e->limits.incidents_max)
+                        e->audit_slot = e->limits.incidents_max; /* the overflow ones; those between were never used */
+        }
+        if (e->audit_slot >= e->n_slots)
+                e->audit_slot = 0;
+        return sound; /* what had no room has it next time */
 }

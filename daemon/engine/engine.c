@@ -218,12 +218,35 @@ static void dispatch(Engine *e, const Event *ev)
         ASSERT(!"an event of no type");
 }
 
+/*
+ * With very much overdue (a start with a hundred thousand open matters) the order of deadlines would put whoever presses
+ * now behind all of it, and nobody knows of him yet.
+ */
+static void call_first(Engine *e)
+{
+        Incident *in = e->marked ? &e->slots[e->marked - 1] : NULL;
+        uint32_t slot;
+        HeapKey key;
+        int64_t due;
+        Timer t;
+
+        if (!in || !in->id || !heap_first(&e->heap, &slot, &key) || key.due >= biased(e->at))
+                return;
+        due = timers_first(in, &t);
+        if (t == TIMER_NOTIFY && due <= e->at && emit_room(e) >= LIST_ROOM)
+                incident_timer(e, in, t, due);
+}
+
 int engine_step(Engine *e, const Event *ev, Now now, EffectList *ret)
 {
         ASSERT(e && ev);
         list_begin(e, now, ret);
+        e->stepping = true;
+        e->marked = 0;
         dispatch(e, ev);
         supervision_heard(e, ev);
+        e->stepping = false;
+        call_first(e);
         return settle(e);
 }
 
@@ -243,6 +266,11 @@ bool engine_audit(Engine *e, Now now, uint64_t outbox_us, EffectList *ret)
         sound = incidents_audit(e, outbox_us);
         e->list = NULL;
         return sound;
+}
+
+bool engine_audit_more(const Engine *e)
+{
+        return e->audit_slot != 0;
 }
 
 static uint64_t unbiased(uint64_t due)

@@ -164,7 +164,8 @@ void engine_restore_key(Engine *, const KeyRow *); /* oldest first */
 void engine_restore_duty(Engine *, uint32_t worker, bool on, int64_t wall_us);
 
 /*
- * Steps one event (everything due by `now` must have been expired before). The list is cleared first.
+ * Steps one event. Everything due by `now` should have been expired before; with more overdue than one may wait for,
+ * whom the event makes us call is called first. The list is cleared first.
  * 0, or ENGINE_E_MORE: there is more to send, now due, which engine_expire() gives.
  */
 int engine_step(Engine *, const Event *, Now now, EffectList *ret);
@@ -172,10 +173,12 @@ int engine_step(Engine *, const Event *, Now now, EffectList *ret);
 int engine_expire(Engine *, Now now, EffectList *ret);
 /*
  * Proves that every open incident has the timers of its state and that priority 1 ladders call, and mends what it can;
- * for every 5 s while something is open, after engine_expire(). outbox_us: how long the oldest message to a person,
+ * for every 5 s while something is open, after engine_expire(), and again soon while engine_audit_more() says that not
+ * all have been looked at: one call looks at a few hundred. outbox_us: how long the oldest message to a person,
  * SYSTEM apart, has not been taken; 0: none waits. The list is cleared first. False: state contradicts itself.
  */
 bool engine_audit(Engine *, Now now, uint64_t outbox_us, EffectList *ret);
+bool engine_audit_more(const Engine *);
 /* CLOCK_BOOTTIME of the next deadline; UINT64_MAX: none. */
 uint64_t engine_deadline(const Engine *);
 

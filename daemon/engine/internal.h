@@ -265,6 +265,9 @@ struct Engine {
         int64_t ahead_us;             /* of the wall clock before the time since boot, when it was last looked at */
         bool ahead_known, clock_moved; /* … and it has moved since: what waits for the day is looked at again */
         bool outbox_raised;           /* by the auditor */
+        uint32_t audit_slot;          /* the auditor's next one */
+        bool stepping;                /* an event is at work */
+        uint32_t marked;              /* … and people are to be called of this incident now: slot + 1; 0: none */
         bool roster_anew;             /* the whole day ahead is to be looked at */
         uint32_t gap_point, gap_grid; /* how far the look at gaps has come */
         uint32_t *gap_maps;           /* by grid, GAP_MAPS times; [0]: the whole site */

@@ -48,6 +48,8 @@ static void mark(Engine *e, Incident *in, uint32_t pending, Reason reason, int64
         in->pending_late = in->pending_late || is_late(e, at);
         if (in->due[TIMER_NOTIFY] > due)
                 timer_set(e, in, TIMER_NOTIFY, due);
+        if (e->stepping && due <= e->at)
+                e->marked = in->slot + 1;
         emit_state(e, in);
 }
 

@@ -4,7 +4,8 @@
  *
  * - Nothing is published while the connection is down: libmosquitto would keep it without bound and send it
  * late. Each kind has its own way to come again. Alerts: the gateway is told by connected() and sends every
- * open one. Receipts and replies: whoever waits sends again and elicits them. Lamps nobody would ask for: so
+ * open one. Receipts and replies: the newest thousand wait for the connection (which after a start comes a moment later
+ * than the one that takes what they answer), and whoever waits sends again and elicits them. Lamps nobody would ask for: so
  * the newest word of each device is kept here until the broker has it, and while the incident is open, in
  * case the broker forgets.
  * - An alert that was retained and whose matter ended while we were down is a ghost, and so is the day of somebody
@@ -16,7 +17,8 @@
  * one write.
  * - What is under way is bounded (out_room()): the library looks at all of it for each acknowledgement, a call waits
  * behind all of it, and what has not left yet can still be replaced by what is newer. Calls have the larger window, so
- * that they never wait for refreshes. Text and count wait in lines.c, the newest of each person.
+ * that they never wait for refreshes; what a group of commits releases at once, receipts, replies and lamps, has
+ * windows in between. Text and count wait in lines.c, the newest of each person.
  * - Broker acknowledgements come in the order of publishing, so tickets are a ring and the first match is
  * near; one that belongs to no ticket is known by its number.
  */
@@ -104,7 +106,7 @@ static void ticket_acked(Out *o, int mid)
                 OutTicket *t = ticket_at(o, i), got = *t;
 
                 if (t->mid != 0 && mid_after(t->mid, mid))
-                        return; /* an answer's: nobody waits for it */
+                        return; /* what is said to everybody: nobody waits for it */
                 if (t->mid != mid)
                         continue;
                 t->mid = 0;
@@ -118,6 +120,7 @@ static void ticket_acked(Out *o, int mid)
                         o->host->sent(o->host, got.incident, got.worker, got.channel, got.seq, true);
                         break;
                 case TICKET_LAMP: lamp_acked(o, got.lamp, mid); break;
+                case TICKET_ANSWER:
                 case TICKET_LINE: break;
                 }
                 return;
@@ -208,6 +211,59 @@ void out_flush(Out *o)
 
 /* Answers */
 
+static void answer_publish(Out *o, const char *topic, const char *json, size_t n)
+{
+        int mid;
+
+        if (link_publish(o->link, topic, json, n, false, &mid) == 0)
+                ticket_add(o, &(OutTicket){.kind = TICKET_ANSWER, .mid = mid});
+        else
+                o->host->count(o->host, "mqtt.answer_lost"); /* whoever waits sends again */
+}
+
+static void answer_drop(Out *o)
+{
+        OutAnswer *a = o->answer_first;
+
+        o->answer_first = a->next;
+        if (!a->next)
+                o->answer_last = NULL;
+        o->n_answers--;
+        free(a);
+}
+
+/* Those that wait, while the window has room. */
+static void answers_say(Out *o)
+{
+        for (OutAnswer *a; (a = o->answer_first) && o->n_flying < OUT_ANSWERS_MAX; answer_drop(o))
+                answer_publish(o, a->bytes, a->bytes + a->topic_size, a->json_size);
+}
+
+static void answer_queue(Out *o, const char *topic, const char *json, size_t n)
+{
+        uint32_t most = link_ready(o->link) ? OUT_QUEUE_MAX : OUT_DOWN_MAX;
+        size_t topic_size = strlen(topic) + 1;
+        OutAnswer *a = malloc(sizeof(OutAnswer) + topic_size + n);
+
+        if (o->n_answers >= most || !a)
+                o->host->count(o->host, "mqtt.answer_lost"); /* whoever waits sends again */
+        if (o->n_answers >= most)
+                answer_drop(o);
+        if (!a)
+                return;
+        a->next = NULL;
+        a->topic_size = topic_size;
+        a->json_size = n;
+        memcpy(a->bytes, topic, topic_size);
+        memcpy(a->bytes + topic_size, json, n);
+        if (o->answer_last)
+                o->answer_last->next = a;
+        else
+                o->answer_first = a;
+        o->answer_last = a;
+        o->n_answers++;
+}
+
 static void out_answer(
         Out *o, const char *group, const char *code, const char *leaf, const char *json, size_t n)
 {
@@ -217,8 +273,11 @@ static void out_answer(
                 o->host->count(o->host, "mqtt.no_address");
                 return;
         }
-        if (link_publish(o->link, topic, json, n, false, NULL) != 0)
-                o->host->count(o->host, "mqtt.answer_lost"); /* whoever waits sends again */
+        if (!link_ready(o->link) || o->answer_first || o->n_flying >= OUT_ANSWERS_MAX) {
+                answer_queue(o, topic, json, n);
+                return;
+        }
+        answer_publish(o, topic, json, n);
         link_wake(o->link);
 }
 
@@ -335,6 +394,7 @@ static OutLamp *lamp_new(Out *o, const char *device)
 
 static void lamp_drop(Out *o, OutLamp *l)
 {
+        ASSERT(!l->queued);
         if (l->unmapped)
                 o->n_unmapped--;
         else
@@ -371,8 +431,37 @@ static void lamp_acked(Out *o, uint32_t lamp, int mid)
         if (l->mid != mid)
                 return; /* a later word is under way */
         l->mid = 0;
-        if (!l->open)
+        if (!l->open && !l->queued)
                 lamp_drop(o, l);
+}
+
+/* Its newest word, when there is room. */
+static void lamp_queue(Out *o, OutLamp *l)
+{
+        uint32_t i = (uint32_t)(l - o->lamps);
+
+        if (l->queued)
+                return;
+        l->queued = true;
+        l->next = LAMP_NONE;
+        if (o->lamp_last == LAMP_NONE)
+                o->lamp_first = i;
+        else
+                o->lamps[o->lamp_last].next = i;
+        o->lamp_last = i;
+}
+
+static void lamps_say(Out *o)
+{
+        while (o->lamp_first != LAMP_NONE && o->n_flying < OUT_LAMPS_WAY_MAX && link_ready(o->link)) {
+                OutLamp *l = &o->lamps[o->lamp_first];
+
+                o->lamp_first = l->next;
+                if (o->lamp_first == LAMP_NONE)
+                        o->lamp_last = LAMP_NONE;
+                l->queued = false;
+                lamp_publish(o, l);
+        }
 }
 
 void out_lamp(Out *o, const char *device, Lamp lamp, bool open)
@@ -387,7 +476,8 @@ void out_lamp(Out *o, const char *device, Lamp lamp, bool open)
         if (l) {
                 l->lamp = lamp;
                 l->open = open;
-                lamp_publish(o, l);
+                lamp_queue(o, l);
+                lamps_say(o);
         } else { /* an order that may be lost is better than none */
                 o->host->count(o->host, "mqtt.lamp_lost");
                 (void)lamp_say(o, device, lamp);
@@ -431,11 +521,13 @@ static void out_ready(void *userdata)
         for (uint32_t i = 0; i < o->lamps_max; i++)
                 o->lamps[i].mid = 0;
         o->host->connected(o->host, true);
+        answers_say(o);
         if (o->announce[0])
                 announce(o->link, o->announce, o->site);
         for (uint32_t i = 0; i < o->lamps_max; i++)
                 if (o->lamps[i].device[0] && o->lamps[i].mid == 0) /* not said just now */
-                        lamp_publish(o, &o->lamps[i]);
+                        lamp_queue(o, &o->lamps[i]);
+        lamps_say(o);
 }
 
 static void out_acked(void *userdata, int mid)
@@ -443,6 +535,8 @@ static void out_acked(void *userdata, int mid)
         Out *o = userdata;
 
         ticket_acked(o, mid);
+        answers_say(o);
+        lamps_say(o);
         lines_say(o, OUT_REFRESHES_MAX);
 }
 
@@ -487,7 +581,7 @@ int out_init(Out *o, PortHost *host, const LinkSettings *settings, const char *p
 
         ASSERT(o && host && settings && prefix);
         *o = (Out){.host = host, .prefix = prefix, .announce = announce, .site = site};
-        o->lamp_free = LAMP_NONE;
+        o->lamp_free = o->lamp_first = o->lamp_last = LAMP_NONE;
         o->tickets_max = TICKETS_FIRST;
         o->tickets = calloc(o->tickets_max, sizeof(OutTicket));
         if (!o->tickets || !lamps_grow(o)) {
@@ -513,6 +607,8 @@ void out_deinit(Out *o)
 {
         o->link = link_free(o->link);
         o->lines = lines_free(o->lines);
+        while (o->answer_first)
+                answer_drop(o);
         free(o->tickets);
         free(o->lamps);
         free(o->by_device_memory);

@@ -9,11 +9,15 @@
 #include "topic.h"
 
 #define OUT_CALLS_MAX     256u    /* messages under way with which a call for help still goes out */
+#define OUT_ANSWERS_MAX   128u    /* … and a receipt or a reply */
+#define OUT_LAMPS_WAY_MAX 96u     /* … and a lamp */
 #define OUT_REFRESHES_MAX 64u     /* … and anything else */
 #define OUT_LINES_MAX     16u     /* … and a worker's text and count at once, with the alert */
 #define OUT_LAMPS_MAX     131072u /* lamps that are lit, or not yet acknowledged */
+#define OUT_QUEUE_MAX     65536u  /* answers that wait; then the oldest goes, and is asked for again */
+#define OUT_DOWN_MAX      1024u   /* … while there is no connection */
 
-typedef enum TicketKind { TICKET_ALERT, TICKET_LINE, TICKET_LAMP } TicketKind;
+typedef enum TicketKind { TICKET_ALERT, TICKET_LINE, TICKET_LAMP, TICKET_ANSWER } TicketKind;
 
 /* Something that the broker has not acknowledged. */
 typedef struct OutTicket {
@@ -29,9 +33,17 @@ typedef struct OutLamp {
         Lamp lamp;
         bool open;     /* of an incident that is not over: said again on each new connection */
         bool unmapped; /* another device has its hash */
+        bool queued;   /* to be said when there is room */
         int mid;       /* 0: acknowledged, or not sent on this connection */
-        uint32_t next; /* of the free ones */
+        uint32_t next; /* of the free ones, or of the queue */
 } OutLamp;
+
+/* A receipt or a reply that waits for room. */
+typedef struct OutAnswer {
+        struct OutAnswer *next;
+        size_t topic_size, json_size; /* topic_size: with its end */
+        char bytes[];                 /* topic, JSON */
+} OutAnswer;
 
 typedef struct Out {
         PortHost *host;
@@ -44,6 +56,9 @@ typedef struct Out {
         IdMap by_device;
         void *by_device_memory;
         uint32_t lamps_max, lamp_free, n_unmapped;
+        uint32_t lamp_first, lamp_last; /* the queue */
+        OutAnswer *answer_first, *answer_last;
+        uint32_t n_answers;
         bool reading_back;
         uint64_t read_back_us; /* when the last retained word came */
         const char *echo;      /* the worker whose alerts come back to us; NULL: none */

@@ -446,10 +446,12 @@ static void daemon_check(void)
         Now now = clock_now();
 
         engine_check(d.engine);
-        if (engine_deadline(d.engine) <= now.boot_us)
-                broken("nothing that is due is left behind by a turn", "deadline %llu, now %llu",
-                        (unsigned long long)engine_deadline(d.engine), (unsigned long long)now.boot_us);
-        watch_turn();
+        if (engine_deadline(d.engine) > now.boot_us)
+                watch_turn();
+        else if (d.armed_us > now.boot_us) /* more than a turn's share is due: then the next one comes at once */
+                broken("nothing that is due is left behind by a turn", "deadline %llu, now %llu, armed %llu",
+                        (unsigned long long)engine_deadline(d.engine), (unsigned long long)now.boot_us,
+                        (unsigned long long)d.armed_us);
 }
 
 static void restore_one(const StateRow *row, void *userdata)

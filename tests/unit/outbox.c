@@ -242,6 +242,37 @@ static void test_call_passes(void **state)
         assert_int_equal(w->said[from].incident, 2);
 }
 
+/* Who knows nothing of a matter is called before those who have been called about theirs before. */
+static void test_new_before_again(void **state)
+{
+        World *w = *state;
+        unsigned from, last = 0;
+
+        w->k.phones_off = false; /* it has arrived, so that no tier is called */
+        press(&w->k, "sos-101", "1");
+        take(w);
+        pump(w, true);
+        w->room = w->calls = 0;
+        at(&w->k, 15);
+        take(w);
+        press(&w->k, "sos-101", "2");
+        take(w);
+        press(&w->k, "sos-102", "1");
+        take(w);
+        from = w->n_said;
+        w->calls = 1000;
+        pump(w, true);
+        assert_true(w->n_said >= from + 2);
+        assert_int_equal(w->said[from].incident, 2);
+        for (unsigned i = from; i < w->n_said; i++)
+                if (w->said[i].incident == 2 && w->said[i].raise)
+                        last = i;
+        for (unsigned i = from; i < w->n_said; i++)
+                if (w->said[i].incident == 1 && w->said[i].raise && str_equal(w->said[i].who, "w01"))
+                        assert_true(i > last);
+        assert_int_equal(said(w, from, "w01", 1), 1);
+}
+
 /* What is over is cleared when there is room; called again before that, it is called and not cleared. */
 static void test_over_and_again(void **state)
 {
@@ -313,12 +344,32 @@ static void test_resend(void **state)
         assert_int_equal(said(w, from, "w01", 2), 1);
 }
 
+/* More entries than one step of a new connection looks at: it says so, and in the end everybody has everything. */
+static void test_resend_in_steps(void **state)
+{
+        World *w = *state;
+        unsigned from, steps = 0;
+
+        press(&w->k, "sos-101", "1");
+        for (uint64_t n = 1; n <= 3000; n++) /* as a start finds them in the store */
+                outbox_restore(w->outbox, n == 2999 ? 1 : 5000 + n, kit_worker(&w->k, "w01"), CHANNEL_APP, 1);
+        from = w->n_said;
+        outbox_resend(w->outbox, w->k.now);
+        assert_int_equal(said(w, from, "w01", 1), 0);
+        while (outbox_busy(w->outbox)) {
+                pump(w, true);
+                assert_true(++steps < 100);
+        }
+        assert_true(steps > 3);
+        assert_int_equal(said(w, from, "w01", 1), 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
         const struct CMUnitTest tests[] = {T(test_call_and_copy), T(test_replaced), T(test_order),
-                T(test_call_passes), T(test_over_and_again), T(test_resend)};
+                T(test_call_passes), T(test_over_and_again), T(test_resend), T(test_new_before_again), T(test_resend_in_steps)};
 
         return cmocka_run_group_tests(tests, NULL, NULL);
 }

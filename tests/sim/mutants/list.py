@@ -9,13 +9,19 @@ E = "daemon/engine/"
 DISK, CHAIN = "tests/sim/disk.c", "tests/sim/chain.c"
 REQUEST, RECORD = E + "request.c", "daemon/store/journal.c"
 
-RELEASE = "if (e->seq > (e->type == EFFECT_REPLY ? released : t->committed)) {"
+PUSH = "        ring_push(&t->calm, e);\n}"
+
+
+def too_early(effect):
+    return PUSH.replace("ring_push(&t->calm, e);", f"ring_push(&t->calm, e);\n        if (e->type == {effect})\n"
+                        "                ring_at(&t->calm, t->calm.n - 1)->seq = 1;")
+
 
 MUTANTS = [
     # the turn: the promise about the disk
-    ("receipt-before-commit", TURN, RELEASE, RELEASE.replace("if (", "if (e->type != EFFECT_RECEIPT && ")),
-    ("reply-before-commit", TURN, RELEASE, RELEASE.replace("if (", "if (e->type != EFFECT_REPLY && ")),
-    ("lamp-before-commit", TURN, RELEASE, RELEASE.replace("if (", "if (e->type != EFFECT_LAMP && ")),
+    ("receipt-before-commit", TURN, PUSH, too_early("EFFECT_RECEIPT")),
+    ("reply-before-commit", TURN, "ring_first(&t->replies, released)", "ring_first(&t->replies, UINT64_MAX)"),
+    ("lamp-before-commit", TURN, PUSH, too_early("EFFECT_LAMP")),
     ("committed-when-submitted", TURN, "if (s.committed_seq > t->committed)\n                t->committed = s.committed_seq;",
      "t->committed = engine_next_seq(t->engine) - 1;"),
     ("state-row-forgotten", TURN, "if (engine_state_row(t->engine, e->incident, now, &t->row))\n                                store_txn_state(t->txn, &t->row);\n                        txn_touch",
@@ -29,8 +35,8 @@ MUTANTS = [
     ("raise-after-commit", OUTBOX, "t->deferred = is_calming(o, v, t->worker) && o->released < v->last_seq;",
      "t->deferred = o->released < v->last_seq;"),
     ("backup-asked-for-nothing", OUTBOX, "v->backup_seq && rv->seq >= v->backup_seq", "false"),
-    ("deferred-call-is-none", OUTBOX, "t->deferred ? due_call(v.priority)\n                                : changed   ?", "changed ?"),
-    ("stand-down-before-commit", OUTBOX, "if (f.need > (f.changed ? released : committed)) {", "if (f.need > (f.changed ? UINT64_MAX : committed)) {"),
+    ("deferred-call-is-none", OUTBOX, "t->deferred ? due_call(t, v.priority, true)\n                                : changed   ?", "changed ?"),
+    ("stand-down-before-commit", OUTBOX, "fresh_next(&o->fresh, committed, released, &f)", "fresh_next(&o->fresh, committed, UINT64_MAX, &f)"),
     ("outbox-row-dropped-early", OUTBOX, "store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);",
      "store_txn_outbox_put(txn, e->incident, t->worker, t->channel, e->seq);\n        store_txn_outbox_drop(txn, e->incident, t->worker, t->channel, e->seq);"),
     # receipts and repeats
