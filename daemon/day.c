@@ -27,6 +27,7 @@
 
 #define WORKERS_MAX  16384u
 #define ENTRIES_MAX  1024u
+#define TODAY_MAX    (2 * ENTRIES_MAX) /* looked at when it starts: not all of them were anybody's */
 #define SHOWN_MAX    64u
 #define BEDS_TOUCHED 16u
 #define SOON_US      (200 * USEC_PER_MSEC)
@@ -576,8 +577,8 @@ int day_new(DayFeed **ret, PortHost *host, const Engine *engine, Store *store, c
                 free(f);
                 return error_trace(r);
         }
-        (void)store_today(
-                store, midnight(clock_now(), &date), entry_restore, f); /* else: it begins with now */
+        (void)store_today(store, midnight(clock_now(), &date), TODAY_MAX, entry_restore,
+                f); /* else: it begins with now */
         day_begin(f, clock_now());
         *ret = f;
         return 0;

@@ -196,12 +196,17 @@ static int today_take(sqlite3_stmt *s, void *userdata)
         return row.owner ? c->fn(c->userdata, &row) : SQLITE_OK;
 }
 
-int restore_today(const Database *d, int64_t from_us, int (*fn)(void *, const StateRow *), void *userdata)
+int restore_today(const Database *d, int64_t from_us, uint32_t most, int (*fn)(void *, const StateRow *),
+        void *userdata)
 {
         static const char sql[] =
-                "SELECT " RESTORE_STATE_COLUMNS ", (SELECT j.worker FROM journal j WHERE j.incident = incident.id"
+                "SELECT " RESTORE_STATE_COLUMNS
+                ", (SELECT j.worker FROM journal j WHERE j.incident = incident.id"
                 " AND j.kind IN (27, 33) AND j.worker IS NOT NULL ORDER BY j.seq DESC LIMIT 1)"
-                " FROM incident INDEXED BY incident_opened WHERE opened >= ?1 ORDER BY opened";
+                " FROM (SELECT " RESTORE_STATE_COLUMNS
+                " FROM incident INDEXED BY incident_opened WHERE opened >= ?1 ORDER BY opened DESC LIMIT "
+                "?2) AS incident"
+                " ORDER BY opened, id";
         TodayContext c = {fn, userdata};
         sqlite3_stmt *s = NULL;
         int rc = sqlite3_prepare_v2(d->db, sql, -1, &s, NULL);
@@ -209,6 +214,8 @@ int restore_today(const Database *d, int64_t from_us, int (*fn)(void *, const St
         ASSERT(JOURNAL_ACCEPTED == 27 && JOURNAL_RESOLVED == 33); /* the numbers in the text */
         if (rc == SQLITE_OK)
                 rc = sqlite3_bind_int64(s, 1, from_us);
+        if (rc == SQLITE_OK)
+                rc = sqlite3_bind_int64(s, 2, most);
         if (rc == SQLITE_OK)
                 rc = each(s, today_take, &c);
         (void)sqlite3_finalize(s); /* repeats the error of the step */

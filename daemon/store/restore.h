@@ -10,8 +10,9 @@ int restore_states(const Database *, int (*fn)(void *userdata, const StateRow *)
 int restore_keys(const Database *, Now now, int (*fn)(void *userdata, const KeyRow *), void *userdata);
 int restore_duty(const Database *, int (*fn)(void *userdata, uint32_t worker, bool on, int64_t wall_us),
         void *userdata);
-/* Incidents opened since then that somebody has, or has had last; without blob and source. */
-int restore_today(const Database *, int64_t from_us, int (*fn)(void *userdata, const StateRow *), void *userdata);
+/* Of the newest `most` incidents opened since then, those that somebody has, or has had last; without blob and source. */
+int restore_today(const Database *, int64_t from_us, uint32_t most,
+        int (*fn)(void *userdata, const StateRow *), void *userdata);
 int restore_marks(const Database *, int (*fn)(void *userdata, const MarkRow *), void *userdata);
 int restore_outbox(const Database *,
         int (*fn)(void *userdata, uint64_t incident, uint32_t worker, uint8_t channel, uint64_t seq),

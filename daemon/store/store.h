@@ -147,9 +147,10 @@ int store_merge(Store *, Engine *, Now now);    /* 0, STORE_E_PARTIAL, STORE_E_D
                                                    anew), or a negative errno */
 /* Visits of each bed, for any thread (visits.h). */
 struct Cares *store_cares(Store *);
-/* Incidents opened since then that somebody has had, in the order of their opening; without blob and source. Before
- * store_run(). 0 or -EIO. */
-int store_today(Store *, int64_t from_us, int (*fn)(void *userdata, const StateRow *), void *userdata);
+/* Of the newest `most` incidents opened since then, those that somebody has had, in the order of their opening; without
+ * blob and source. Before store_run(). 0 or -EIO. */
+int store_today(Store *, int64_t from_us, uint32_t most, int (*fn)(void *userdata, const StateRow *),
+        void *userdata);
 const char *store_why(const Store *);           /* why store_open() said STORE_E_DOWN */
 
 /* A file of readings that was taken away. False: no more. */

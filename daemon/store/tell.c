@@ -18,7 +18,8 @@ Cares *store_cares(Store *s)
         return s->chores.cares;
 }
 
-int store_today(Store *s, int64_t from_us, int (*fn)(void *userdata, const StateRow *), void *userdata)
+int store_today(Store *s, int64_t from_us, uint32_t most, int (*fn)(void *userdata, const StateRow *),
+        void *userdata)
 {
         ASSERT(fn);
         if (s->late)
@@ -26,7 +27,7 @@ int store_today(Store *s, int64_t from_us, int (*fn)(void *userdata, const State
         ASSERT(!s->running);
         if (!s->db.db)
                 return 0;
-        return restore_today(&s->db, from_us, fn, userdata) == SQLITE_OK ? 0 : -EIO;
+        return restore_today(&s->db, from_us, most, fn, userdata) == SQLITE_OK ? 0 : -EIO;
 }
 
 /* Looks */
