@@ -5,15 +5,21 @@ import json
 import sqlite3
 import time
 
+from net import wait_for
+
 TIMES = {"Ladder sos": {"Tier2": "2s backup", "Tier3": "6s community", "Tier4": "60s street", "Tier5": "120s district",
                         "Receipt": "0", "Renotify": "60s", "Loop": "60s"}}
 
 
-def tier_rows(site, incident):
-    with sqlite3.connect(f"file:{site.daemon.journal}?mode=ro", uri=True) as db:
-        found = db.execute("select kind, t, body from journal where incident = ? and kind in (20, 21, 22, 23)"
-                           " order by seq", (incident,)).fetchall()
-    return [(kind, t, json.loads(body)) for kind, t, body in found]
+def tier_rows(site, incident, there):
+    """The rows about the ladder, when `there` finds what it looks for: people are called before it is on the disk."""
+    def read():
+        with sqlite3.connect(f"file:{site.daemon.journal}?mode=ro", uri=True) as db:
+            found = db.execute("select kind, t, body from journal where incident = ? and kind in (20, 21, 22, 23)"
+                               " order by seq", (incident,)).fetchall()
+        rows = [(kind, t, json.loads(body)) for kind, t, body in found]
+        return rows if there(rows) else None
+    return wait_for(read, what="the rows of the ladder")
 
 
 def test_a_restart_in_tier_2_calls_tier_3_at_its_original_time(make_site):
@@ -26,7 +32,7 @@ def test_a_restart_in_tier_2_calls_tier_3_at_its_original_time(make_site):
     time.sleep(0.5)
     site.daemon.start()
     assert site.alert(d01, "d01", incident)["tier"] == 3
-    rows = tier_rows(site, incident)
+    rows = tier_rows(site, incident, lambda rows: any(kind == 21 and body["tier"] == 3 for kind, _, body in rows))
     opened = next(t for kind, t, _ in rows if kind == 20)
     third = next((t, body) for kind, t, body in rows if kind == 21 and body["tier"] == 3)
     # to the due time itself, which the journal names: not a measure of this machine's speed
@@ -50,7 +56,7 @@ def test_down_for_longer_than_the_ladder_one_catch_up_round_marked_late(make_sit
     site.daemon.start()
     for code in people:
         assert site.alert(client, code, incident, lambda a: a["late"])["tier"] == 5
-    rows = tier_rows(site, incident)
+    rows = tier_rows(site, incident, lambda rows: any(kind == 23 and body.get("late") for kind, _, body in rows))
     late = [body for kind, _, body in rows if kind == 21 and body.get("late")]
     assert [body["tier"] for body in late] == [2, 3, 4, 5]
     after = [body["worker"] for kind, _, body in rows if kind == 23 and body.get("late")]
