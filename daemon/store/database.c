@@ -902,15 +902,15 @@ static int open_steps(Opening *o)
         rc = d->registry ? SQLITE_OK : restore_probe(d->db, &d->registry);
         if (rc != SQLITE_OK)
                 return refuse(o, rc, "state");
-        database_slim(d);
         grow(o);
         return 0;
 }
 
 void database_slim(Database *d)
 {
-        (void)sqlite3_db_release_memory(d->db); /* what it cannot give back it goes on using */
-        (void)malloc_trim(0);                   /* else most of them stay ours, as holes in the heap */
+        if (d->db)
+                (void)sqlite3_db_release_memory(d->db); /* what it cannot give back it goes on using */
+        (void)malloc_trim(0);                           /* else most of them stay ours, as holes in the heap */
 }
 
 int database_open(Database *ret, const DatabaseOrigin *origin, char ret_why[DATABASE_WHY_SIZE])

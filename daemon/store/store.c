@@ -205,8 +205,11 @@ void store_export_maybe(Store *s)
 {
         bool all;
 
-        if (export_at(s, &all) <= clock_now().boot_us)
-                export_write(s, all);
+        if (export_at(s, &all) > clock_now().boot_us)
+                return;
+        export_write(s, all);
+        if (all) /* the last of what a registry that was read or written asks for */
+                database_slim(&s->db);
 }
 
 /* The database: opening, setting aside */
@@ -440,7 +443,6 @@ static void group_done(Store *s, uint32_t n)
                         registry_unref(s->registry);
                         s->registry = registry_ref(t->registry);
                         s->export_due_us = s->export_us = 0;
-                        database_slim(&s->db);
                 }
                 store_txn_free(t);
         }
