@@ -587,6 +587,8 @@ static void act_view(Engine *e, const Event *ev, uint32_t worker)
 {
         const Worker *who = registry_worker(e->registry, worker);
         Incident *in = table_get(e, ev->action.incident);
+        const Past *past = in ? NULL : past_find(e, ev->action.incident, worker);
+        uint32_t resident = in ? in->resident : past ? past->resident : 0;
         Reason no = REASON_NONE;
         JournalRow *row;
         Effect *effect;
@@ -594,25 +596,25 @@ static void act_view(Engine *e, const Event *ev, uint32_t worker)
         ASSERT(who);
         if (ev->retained)
                 no = REASON_RETAINED;
-        else if (!in)
+        else if (!in && !past)
                 no = REASON_NO_INCIDENT;
-        else if (!was_told(e, in, who, worker))
+        else if (in && !was_told(e, in, who, worker))
                 no = REASON_NOT_YOURS;
-        else if (ev->action.kind == ACTION_VITALS && !in->resident)
+        else if (ev->action.kind == ACTION_VITALS && !resident)
                 no = REASON_NO_DATA; /* nobody knows whose they would be */
         if (no != REASON_NONE) {
                 refuse(e, ev, worker, in, refused(no));
                 return;
         }
-        row = emit_journal(e, in, JOURNAL_VIEWED);
+        row = in ? emit_journal(e, in, JOURNAL_VIEWED) : past_journal(e, past, JOURNAL_VIEWED);
         row->event = ev;
         row->worker = worker;
         answer(e, ev, ok, in);
         effect = emit_effect(e, EFFECT_VIEW, URGENCY_CALM);
-        effect->incident = in->id;
+        effect->incident = ev->action.incident;
         effect->seq = e->next_seq - 1;
         effect->view.what = ev->action.kind;
-        effect->view.resident = in->resident;
+        effect->view.resident = resident;
         (void)str_copy(effect->view.worker, sizeof(effect->view.worker), who->code); /* a code: it fits */
 }
 

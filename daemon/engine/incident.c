@@ -73,11 +73,11 @@ void incident_owner(Engine *e, Incident *in, uint32_t worker)
 static JournalRow *matter_row(Engine *e, Incident *in, const Matter *m)
 {
         bool written = m->group == GROUP_REQUEST && m->event->type == EVENT_ACTION;
-        JournalKind kind = m->group == GROUP_SYSTEM               ? JOURNAL_SYSTEM
-                           : m->group == GROUP_VITAL              ? JOURNAL_READING
-                           : m->group != GROUP_HELP && !m->event  ? JOURNAL_DEVICE
-                           : written                              ? JOURNAL_REQUESTED
-                                                                  : JOURNAL_EVENT;
+        JournalKind kind = m->group == GROUP_SYSTEM              ? JOURNAL_SYSTEM
+                           : m->group == GROUP_VITAL             ? JOURNAL_READING
+                           : m->group != GROUP_HELP && !m->event ? JOURNAL_DEVICE
+                           : written                             ? JOURNAL_REQUESTED
+                                                                 : JOURNAL_EVENT;
         JournalRow *row = emit_journal(e, in, kind);
 
         row->event = m->event;
@@ -238,8 +238,7 @@ static void fire_spreads(Engine *e, Incident *in)
                 return;
         for (Incident *other = table_first(e); other; other = table_next(e, other)) {
                 if (other == in || other->group != GROUP_FIRE || other->test || !state_open(other->state) ||
-                        e->at - other->event_us > BUILDING_FIRE_US ||
-                        !same_building(e, in, other))
+                        e->at - other->event_us > BUILDING_FIRE_US || !same_building(e, in, other))
                         continue;
                 spreads = true;
                 if (other->building_fire)
@@ -489,8 +488,7 @@ static bool is_echo(const Engine *e, const Incident *in, const Matter *m)
         const Event *ev = m->event;
 
         return ev && !ev->id[0] && ev->type == EVENT_ALARM && e->at - in->event_us <= ECHO_US &&
-               memcmp(in->digest, ev->digest, sizeof(in->digest)) == 0 &&
-               str_equal(in->source, ev->source);
+               memcmp(in->digest, ev->digest, sizeof(in->digest)) == 0 && str_equal(in->source, ev->source);
 }
 
 static void attach(Engine *e, Incident *in, const Matter *m, uint64_t *ret_seq)
@@ -794,6 +792,8 @@ void incident_close(Engine *e, Incident *in, int64_t at, Reason reason, uint32_t
                 emit_alert(e, in);
         emit_lamp(e, in); /* looks at the others of the dwelling: before it leaves them */
         table_unkey(e, in);
+        if (reason != REASON_AREA)
+                past_add(e, in);
         timer_set(e, in, TIMER_BURY, e->at + BURY_US);
 }
 

@@ -230,6 +230,16 @@ typedef struct Incident {
         IncidentRare *rare;
 } Incident;
 
+#define PASTS_MAX     128
+#define PAST_TOLD_MAX 24
+
+typedef struct Past { /* past.c */
+        uint64_t incident; /* 0: none */
+        int64_t until;     /* CLOCK_BOOTTIME */
+        uint32_t device, dwelling, resident, grid;
+        uint32_t told[PAST_TOLD_MAX], n; /* workers; one with several channels stands there for each */
+} Past;
+
 struct Engine {
         Limits limits;
         Policy policy;
@@ -274,6 +284,8 @@ struct Engine {
         int64_t flood_us[FLOOD_KEYS]; /* when the last new unknown sources came; NEVER: none */
         int64_t roster_raised_us;
         int64_t visit_due; /* the next of the open visits; NEVER: none */
+        Past pasts[PASTS_MAX]; /* a ring */
+        uint32_t past_next;
         bool visits_anew;  /* some were restored, and have no deadlines yet */
         Supervision sup;
         Activities act;
@@ -417,6 +429,12 @@ static inline bool is_waiting(const Incident *in)
 RequestState request_state(const Incident *);
 void request_snapshot(const Engine *, Incident *); /* its plan, after ladder_snapshot() */
 void request_begin(Engine *, Incident *, Reason);  /* it has just been opened */
+/* The incident has just been closed: who was told of it may look at it for a day. */
+void past_add(Engine *, const Incident *);
+/* NULL: it was not closed within a day, or he was not told of it. */
+const Past *past_find(const Engine *, uint64_t incident, uint32_t worker);
+JournalRow *past_journal(Engine *, const Past *, JournalKind);
+
 /* The words of an emergency are in this text, or in what a device or a desk has said of a request. */
 bool request_urgent(const Engine *, const char *text);
 bool request_urgent_event(const Engine *, const Event *);

@@ -735,10 +735,43 @@ static void test_who_was_called_may_look(void **state_)
         kit_end(&k);
 }
 
+/* … for a day after it was closed: whoever writes his report. */
+static void test_who_was_called_may_look_for_a_day(void **state_)
+{
+        const double closed = 20 + 15 * 60;
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        act(&k, ACTION_ACCEPT, "w01", 1);
+        act(&k, ACTION_ARRIVED, "w01", 1);
+        at(&k, 20);
+        resolve(&k, "w01", 1, "helped");
+        at(&k, closed + 120);
+        assert_false(engine_view(k.engine, 1, k.now, &(IncidentView){0}));
+        forget(&k);
+        act(&k, ACTION_TIMELINE, "w01", 1);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        assert_int_equal(newest(&k, EFFECT_VIEW)->incident, 1);
+        assert_int_equal(newest(&k, EFFECT_VIEW)->view.resident, 1);
+        assert_int_equal(row(&k, JOURNAL_VIEWED)->resident, 1);
+        assert_int_equal(newest(&k, EFFECT_JOURNAL)->incident, 1);
+        act(&k, ACTION_TIMELINE, "s01", 1); /* was not called */
+        expect_reply(&k, REPLY_REFUSED, REASON_NO_INCIDENT);
+        at(&k, closed + 24 * 3600 - 1);
+        act(&k, ACTION_VITALS, "w01", 1);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        at(&k, closed + 24 * 3600 + 1);
+        act(&k, ACTION_VITALS, "w01", 1);
+        expect_reply(&k, REPLY_REFUSED, REASON_NO_INCIDENT);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_who_was_called_may_look),
+                cmocka_unit_test(test_who_was_called_may_look_for_a_day),
                 cmocka_unit_test(test_accept_arrive_resolve),
                 cmocka_unit_test(test_who_may_accept),
                 cmocka_unit_test(test_the_same_nonce_gets_the_same_reply),

@@ -102,6 +102,7 @@ static void fill(Kit *k)
 static void test_who_is_not_remembered_may_act_all_the_same(void **state_)
 {
         Event ev;
+        RecipientView told;
         Kit k;
 
         fill(&k);
@@ -138,6 +139,12 @@ static void test_who_is_not_remembered_may_act_all_the_same(void **state_)
         act_x(&k, ACTION_ARRIVED, 396, 1);
         resolve(&k, codes[396], 1, "helped");
         assert_int_equal(state(&k, 1), STATE_RESOLVED);
+        assert_true(engine_recipient(k.engine, 1, 0, k.now, &told));
+        at(&k, 3600); /* it is closed, and of those who were told some are still known */
+        act_x(&k, ACTION_TIMELINE, (int)told.worker, 1);
+        expect_reply(&k, REPLY_OK, REASON_NONE);
+        act_x(&k, ACTION_TIMELINE, 396, 1);
+        expect_reply(&k, REPLY_REFUSED, REASON_NO_INCIDENT);
         kit_end(&k);
 }
 

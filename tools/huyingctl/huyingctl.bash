@@ -16,7 +16,7 @@ _huyingctl() {
                 ;;
         esac
         case $word in
-        -*) COMPREPLY=($(compgen -W "$(huyingctl --help | grep -oE '^  --[a-z]+|, --[a-z]+' | tr -d ' ,')" -- "$word")) ;;
+        -*) COMPREPLY=($(compgen -W "$(huyingctl --help | grep -oE -- '--[a-z][a-z-]*')" -- "$word")) ;;
         *) COMPREPLY=($(compgen -W "$(huyingctl --help | sed -nE 's/^  ([a-z-]+) .*/\1/p')" -- "$word")) ;;
         esac
 }
