@@ -27,26 +27,6 @@ void places_init(Places *p, void *memory, uint32_t n_max)
         *p = (Places){.at = memory, .mask = count(n_max) - 1};
 }
 
-PlacesLook places_look(const Places *p, uint64_t hash)
-{
-        return (PlacesLook){.at = (uint32_t)hash & p->mask, .tag = (uint32_t)(hash >> 32) & ~p->mask};
-}
-
-bool places_next(const Places *p, PlacesLook *l)
-{
-        if (l->number)
-                l->at = (l->at + 1) & p->mask;
-        for (;; l->at = (l->at + 1) & p->mask) {
-                uint32_t place = p->at[l->at];
-
-                l->number = place & p->mask;
-                if (!place)
-                        return false;
-                if ((place & ~p->mask) == l->tag)
-                        return true;
-        }
-}
-
 void places_put(Places *p, const PlacesLook *l, uint32_t number)
 {
         ASSERT(number >= 1 && number <= p->mask / 2 + 1);

@@ -27,9 +27,25 @@ typedef struct PlacesLook {
 /* Bytes for numbers from 1 to n_max, each once. The memory must be aligned to 4 and zeroed. */
 size_t places_size(uint32_t n_max);
 void places_init(Places *, void *memory, uint32_t n_max);
-PlacesLook places_look(const Places *, uint64_t hash);
+static inline PlacesLook places_look(const Places *p, uint64_t hash)
+{
+        return (PlacesLook){.at = (uint32_t)hash & p->mask, .tag = (uint32_t)(hash >> 32) & ~p->mask};
+}
 /* The next candidate, l->number; false: there is none. */
-bool places_next(const Places *, PlacesLook *l);
+static inline bool places_next(const Places *p, PlacesLook *l)
+{
+        if (l->number)
+                l->at = (l->at + 1) & p->mask;
+        for (;; l->at = (l->at + 1) & p->mask) {
+                uint32_t place = p->at[l->at];
+
+                l->number = place & p->mask;
+                if (!place)
+                        return false;
+                if ((place & ~p->mask) == l->tag)
+                        return true;
+        }
+}
 /* Where the look stands: instead of its candidate, or in the free place at its end. */
 void places_put(Places *, const PlacesLook *, uint32_t number);
 /*
