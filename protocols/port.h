@@ -18,7 +18,8 @@ typedef struct PortHost PortHost;
 typedef struct PortWatch PortWatch; /* a descriptor in the loop */
 typedef struct PortTimer PortTimer; /* a one-shot timer in the loop */
 
-/* Lower numbers are served first: alarm, timer, out, vitals (so that a flood of readings delays no alarm). */
+/* Lower numbers are served first: alarm (and the connection that calls people), timer, out, vitals (so that a flood of
+ * readings delays no alarm). Those of one number take turns. */
 typedef enum PortPriority { PORT_PRIORITY_ALARM = -20, PORT_PRIORITY_TIMER = -10, PORT_PRIORITY_OUT = 0, PORT_PRIORITY_VITALS = 10 } PortPriority;
 
 struct PortHost {

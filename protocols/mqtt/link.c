@@ -55,7 +55,7 @@
 #define DIAL_MAX_US         (10 * USEC_PER_SEC) /* from dialling to ready */
 #define RESOLVE_POLL_US     (20 * USEC_PER_MSEC)
 #define STOP_MAX_MS         200
-#define HELD_MAX            200 /* messages taken while the disk is awaited: as many as a broker sends unacknowledged */
+#define HELD_MAX            1000 /* messages taken while the disk is awaited: as many as our broker sends unacknowledged */
 #define STARVED_MAX         3                   /* losses in a row for want of memory … */
 #define STARVED_US          (10 * USEC_PER_SEC) /* … after which a process this old makes room for a new one */
 #define READS_DIALLING      4 /* a TLS handshake reads in steps that look like nothing to read */

@@ -31,6 +31,7 @@
 #define TICK_US        USEC_PER_SEC
 #define BROKER_LOST_US (5 * USEC_PER_SEC)
 #define VITALS_DRAIN   32 /* readings in one visit: a press waits for no more than these */
+#define ALARM_DRAIN    64 /* presses in one visit: then acknowledgements are read, which make room for calls */
 #define HOLD_ANY       1  /* MQTT answers by topic: the hold only says that somebody waits */
 
 struct Mqtt {
@@ -546,8 +547,9 @@ static void mqtt_names(Mqtt *q, const Config *config)
 static LinkSettings mqtt_settings(const Mqtt *q, const Config *config, size_t i)
 {
         static const char *const names[] = {"alarm", "vitals", "out"};
+        /* In a storm of presses calls wait for the broker's acknowledgements: these are read in turn with presses. */
         static const PortPriority priorities[] = {
-                PORT_PRIORITY_ALARM, PORT_PRIORITY_VITALS, PORT_PRIORITY_OUT};
+                PORT_PRIORITY_ALARM, PORT_PRIORITY_VITALS, PORT_PRIORITY_ALARM};
 
         return (LinkSettings){
                 .name = names[i],
@@ -570,6 +572,7 @@ static int mqtt_links(Mqtt *q, const Config *config)
         for (size_t i = 0; i < 4; i++)
                 alarm.filters[i] = q->filters[i];
         alarm.hold = true;
+        alarm.drain = ALARM_DRAIN;
         vitals.drain = VITALS_DRAIN;
         alarm.will_topic = q->status;
         vitals.filters[0] = q->filters[4];

@@ -165,7 +165,7 @@ class Broker(Process):
             f"listener {self.port} {self.host}",
             f"allow_anonymous {'true' if self.anonymous else 'false'}",
             "set_tcp_nodelay true",
-            "max_inflight_messages 200",
+            "max_inflight_messages 1000",
             "max_queued_messages 100000",
             "log_type all",
             "connection_messages true",

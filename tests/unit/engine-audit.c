@@ -366,6 +366,28 @@ static void test_many_finds_take_several_looks(void **state_)
         kit_end(&k);
 }
 
+/* A table of which much is in use is looked at in steps, and each step goes on where the last one ended. */
+static void test_a_large_table_is_looked_at_in_steps(void **state_)
+{
+        unsigned steps = 0;
+        Kit k;
+
+        kit_begin_with(&k, 2000, 64);
+        press(&k, "sos-101", "1");
+        assert_true(audit(&k, 0));
+        assert_false(engine_audit_more(k.engine));
+        k.engine->high = 1800; /* as if so many had been open at one time */
+        table_get(k.engine, 1)->owner = 3;
+        assert_false(audit(&k, 0));
+        while (engine_audit_more(k.engine)) {
+                assert_true(audit(&k, 0)); /* not there, and not yet again */
+                assert_true(++steps < 100);
+        }
+        assert_true(steps >= 2);
+        assert_false(audit(&k, 0));
+        kit_end(&k);
+}
+
 static void test_what_a_request_asks_for(void **state_)
 {
         Kit k;
@@ -407,6 +429,7 @@ int main(void)
                 cmocka_unit_test(test_the_broker_s_matter_is_not_the_auditor_s_to_end),
                 cmocka_unit_test(test_programs_are_nobody),
                 cmocka_unit_test(test_many_finds_take_several_looks),
+                cmocka_unit_test(test_a_large_table_is_looked_at_in_steps),
                 cmocka_unit_test(test_what_a_request_asks_for),
         };
 

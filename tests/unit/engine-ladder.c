@@ -445,6 +445,32 @@ static void test_a_press_after_a_cancel_does_not_wait_for_it(void **state_)
         kit_end(&k);
 }
 
+/* After a start with very much overdue: whoever presses now is not behind all of it. */
+static void test_who_presses_now_is_called_before_what_is_overdue(void **state_)
+{
+        Event ev = device_event(ALARM_SOS, "sos-102", NULL);
+        unsigned n = 0;
+        bool overdue = false;
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        k.now.boot_us += 31 * USEC_PER_SEC; /* and nobody has asked what is due */
+        k.now.wall_us += 31 * (int64_t)USEC_PER_SEC;
+        (void)engine_step(k.engine, &ev, k.now, &k.list);
+        for (uint32_t i = 0; i < k.list.n; i++) {
+                const Effect *e = &k.list.effects[i];
+
+                if (e->type != EFFECT_NOTIFY)
+                        continue;
+                assert_true(n++ > 0 || e->incident == 2);
+                overdue = overdue || e->incident == 1;
+                assert_false(overdue && e->incident == 2);
+        }
+        assert_true(overdue);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
@@ -470,6 +496,7 @@ int main(void)
                 cmocka_unit_test(test_reopened_twice_a_short_ladder_starts_with_all_it_has),
                 cmocka_unit_test(test_a_tier_that_comes_above_an_exhausted_ladder_is_in_the_next_round),
                 cmocka_unit_test(test_a_priority_out_of_range_is_the_most_urgent),
+                cmocka_unit_test(test_who_presses_now_is_called_before_what_is_overdue),
         };
 
         return cmocka_run_group_tests(tests, NULL, NULL);

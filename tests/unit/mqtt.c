@@ -376,20 +376,20 @@ static void test_held_bound(void **state)
         w->deaf = "-alarm";
         alarm_in(w, "sos-101", "e0", 1);
         await_events(w, 1);
-        for (uint16_t i = 1; i <= 230; i++) {
+        for (uint16_t i = 1; i <= 1030; i++) {
                 char id[16];
 
                 (void)snprintf(id, sizeof(id), "e%u", i);
                 alarm_in(w, "sos-101", id, (uint16_t)(i + 1));
         }
-        await_events(w, 200);
+        await_events(w, 1000);
         steps(w, 20);
-        assert_int_equal(w->h->n_run, 200);
+        assert_int_equal(w->h->n_run, 1000);
         assert_int_equal(wire_unread(peer(w, "-alarm")), 0);
         w->h->durable = true;
         test_commit(w->h, w->h->seq);
-        await_events(w, 231);
-        w->number = 231 * 4;
+        await_events(w, 1031);
+        w->number = 1031 * 4;
         assert_true(test_until(w->h, until_unread, w));
         w->deaf = NULL;
 }
@@ -761,6 +761,53 @@ static void test_window(void **state)
         assert_string_equal(payload, "4");
 }
 
+/*
+ * What a group of commits releases at once, before a broker that takes nothing: so many receipts and lamps are under way
+ * and no more, and a call goes past them. The others wait, also for another connection.
+ */
+static void test_answers_wait(void **state)
+{
+        World *w = *state;
+        const PortOps *ops = w->h->port.ops;
+        PortReceipt receipt = {.hold = 1, .json = "{}", .json_size = 2};
+        char device[64];
+        unsigned n = 0;
+        PortAlert a = alert(9000, "{}", true);
+
+        await_up(w);
+        steps(w, 5);
+        w->unacked = true;
+        for (unsigned i = 0; i < 300; i++) {
+                (void)snprintf(device, sizeof(device), "sos-%u", i);
+                receipt.device = device;
+                ops->receipt(w->mqtt, &receipt);
+                ops->lamp(w->mqtt, device, i + 1, LAMP_RECEIVED, true);
+        }
+        await_said(w, P "down/sos-20/receipt");
+        steps(w, 20);
+        assert_null(said(w, P "down/sos-250/receipt"));
+        assert_null(said(w, P "down/sos-250/lamp"));
+        assert_false(ops->room(w->mqtt, false));
+        assert_true(ops->room(w->mqtt, true));
+        assert_int_equal(ops->alert(w->mqtt, &a), 0);
+        ops->flush(w->mqtt);
+        await_said(w, P "worker/w01/alert/9000");
+        w->unacked = false;
+        wire_close(peer(w, "-out"));
+        assert_true(test_until(w->h, until_down, w));
+        await_up(w);
+        for (unsigned i = 0; i < 300; i++) {
+                (void)snprintf(device, sizeof(device), P "down/sos-%u/lamp", i);
+                await_said(w, device);
+        }
+        await_said(w, P "down/sos-299/receipt");
+        for (unsigned i = 0; i < 300; i++) {
+                (void)snprintf(device, sizeof(device), P "down/sos-%u/receipt", i);
+                n += said(w, device) != NULL;
+        }
+        assert_int_equal(n, 300);
+}
+
 /* More lamps than any table had at the start, each said again on a new connection, each forgotten when it is over. */
 static void test_many_lamps(void **state)
 {
@@ -965,8 +1012,9 @@ int main(void)
                 cmocka_unit_test_setup_teardown(test_named, set_up_named, tear_down), T(test_held),
                 T(test_held_bound), T(test_vitals_not_held), T(test_lost_while_held), T(test_sessions),
                 T(test_full_inbox), T(test_rubbish), T(test_workers), T(test_alerts), T(test_no_ghosts),
-                T(test_window), T(test_many_lamps), T(test_answers_and_lamps), T(test_read_back),
-                T(test_takeover), T(test_broker_lost), T(test_stop), T(test_stop_while_held)};
+                T(test_window), T(test_many_lamps), T(test_answers_wait), T(test_answers_and_lamps),
+                T(test_read_back), T(test_takeover), T(test_broker_lost), T(test_stop),
+                T(test_stop_while_held)};
 
         log_level_set(LOG_LEVEL_ERR);
         return cmocka_run_group_tests(tests, NULL, NULL);
