@@ -450,6 +450,7 @@ static void test_of_what_is_not_there_nothing_is_shown(void **state_)
         alarm(&k, ALARM_FAULT, "sos-101", "1");
         assert_false(engine_view(k.engine, 9, k.now, &v));
         assert_false(engine_recipient(k.engine, 9, 0, k.now, &r));
+        assert_int_equal(engine_recipients(k.engine, 9, (RecipientView[RECIPIENTS_MAX]){0}), 0);
         assert_false(engine_state_row(k.engine, 9, k.now, &row));
         assert_null(engine_device(k.engine, 9, 0));
         assert_null(engine_device(k.engine, 1, 1));
