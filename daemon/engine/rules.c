@@ -241,3 +241,36 @@ const double *rule_of(const Registry *r, uint32_t resident, RuleName name)
 
         return own ? own : specs[name].value;
 }
+
+_Static_assert(RULE_MAX <= 64, "a bit for each rule");
+
+/* The rows of one person stand together. */
+static void set_from(const Registry *r, uint32_t resident, RuleSet *set)
+{
+        uint32_t low = 0, high = r->n_rules;
+
+        while (low < high) {
+                uint32_t middle = low + (high - low) / 2;
+
+                if (r->rules[middle].resident < resident)
+                        low = middle + 1;
+                else
+                        high = middle;
+        }
+        for (; low < r->n_rules && r->rules[low].resident == resident; low++) {
+                ASSERT(r->rules[low].name < RULE_MAX);
+                set->value[r->rules[low].name] = r->rules[low].value;
+                set->set |= UINT64_C(1) << r->rules[low].name;
+        }
+}
+
+void rule_set(const Registry *r, uint32_t resident, RuleSet *ret)
+{
+        ASSERT(r && ret);
+        ret->set = 0;
+        for (unsigned name = 0; name < RULE_MAX; name++)
+                ret->value[name] = specs[name].value;
+        set_from(r, 0, ret);
+        if (resident)
+                set_from(r, resident, ret);
+}

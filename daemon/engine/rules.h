@@ -61,3 +61,10 @@ bool rule_value_sane(RuleName, const double value[3]);
 const double *rule_own(const struct Registry *, uint32_t resident, RuleName);
 /* … else the default; never NULL. Rules without a default give zeros: off. */
 const double *rule_of(const struct Registry *, uint32_t resident, RuleName);
+
+/* All rules of one person at once, for whoever asks for many of them. */
+typedef struct RuleSet {
+        const double *value[RULE_MAX]; /* never NULL */
+        uint64_t set;                  /* bit RuleName: it is the person's own, or everybody's, and no default */
+} RuleSet;
+void rule_set(const struct Registry *, uint32_t resident, RuleSet *ret);

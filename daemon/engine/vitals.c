@@ -75,8 +75,8 @@ typedef struct Found {
 typedef struct Judge {
         Engine *e;
         const VitalLimits *limits;
-        uint32_t resident;
         ResidentState *person;
+        RuleSet rules;
         uint32_t now, wait; /* wait: how long a lone reading may go uncontradicted */
         uint8_t k, n;       /* so many of the last so many */
         uint32_t active;    /* bits of the open matter */
@@ -116,15 +116,13 @@ static bool is_back(const VitalLimits *limits, unsigned i, double v, double band
 
 static double rule(const Judge *j, unsigned name)
 {
-        return rule_of(j->e->registry, j->resident, (RuleName)name)[0];
+        return j->rules.value[name][0];
 }
 
 /* A rule that the configuration can switch off for all who have none of their own. */
 static double rule_if(const Judge *j, unsigned name, bool on)
 {
-        const double *own = rule_own(j->e->registry, j->resident, (RuleName)name);
-
-        return own ? own[0] : on ? rule(j, name) : 0;
+        return on || (j->rules.set & UINT64_C(1) << name) ? rule(j, name) : 0;
 }
 
 /* So many of the newest n. */
@@ -452,26 +450,25 @@ static bool is_shelved(const Engine *e, uint32_t device, const Found *f)
         return d && supervision_shelved(e, d) && !f->critical;
 }
 
-static Judge begin(
-        Engine *e, const Place *p, ResidentState *person, const Resident *resident, const Incident *in)
+static void begin(
+        Judge *j, Engine *e, const Place *p, ResidentState *person, const Resident *resident, const Incident *in)
 {
         const DeviceState *d = supervision_of(e, p->device);
-        const double *samples = rule_of(e->registry, p->resident, RULE_SAMPLES);
-        uint32_t delay = (uint32_t)(rule_of(e->registry, p->resident, RULE_DELAY)[0] / 1e5);
-        uint32_t wait = d ? d->interval_s * DS_PER_SEC * 3 / 2 : 0;
+        uint32_t wait = d ? d->interval_s * DS_PER_SEC * 3 / 2 : 0, delay;
 
-        wait = wait > DELAY_MAX_DS ? DELAY_MAX_DS : wait;
-        return (Judge){.e = e,
+        *j = (Judge){.e = e,
                 .limits = resident->limits,
-                .resident = p->resident,
                 .person = person,
                 .now = now_ds(e),
-                .wait = wait < delay ? delay : wait,
-                .k = (uint8_t)samples[0],
-                .n = (uint8_t)samples[1],
                 .active = active_bits(in),
                 .was_critical = in && in->critical,
                 .found = {.trend = NAN, .limit = NAN}};
+        rule_set(e->registry, p->resident, &j->rules);
+        j->k = (uint8_t)j->rules.value[RULE_SAMPLES][0];
+        j->n = (uint8_t)j->rules.value[RULE_SAMPLES][1];
+        delay = (uint32_t)(rule(j, RULE_DELAY) / 1e5);
+        wait = wait > DELAY_MAX_DS ? DELAY_MAX_DS : wait;
+        j->wait = wait < delay ? delay : wait;
 }
 
 /* Tells what was found, and when to look again. */
@@ -520,7 +517,7 @@ void vitals_expire(Engine *e, uint32_t device)
         if (!resident || !person)
                 return;
         in = table_find(e, GROUP_VITAL, (KeyType)p.key_type, p.key_id);
-        j = begin(e, &p, person, resident, in);
+        begin(&j, e, &p, person, resident, in);
         person->due_ds = 0;
         for (unsigned i = 0; i < VITAL_MAX; i++)
                 if (person->vitals[i].last_ds && (person->vitals[i].since_ds || person->vitals[i].clear_ds))
@@ -532,10 +529,11 @@ static Incident *judge_all(Engine *e, const Event *ev, const Place *p, const Res
         ResidentState *person, uint64_t *ret_seq)
 {
         Incident *in = table_find(e, GROUP_VITAL, (KeyType)p->key_type, p->key_id);
-        Judge j = begin(e, p, person, resident, in);
         uint32_t has = ev->vitals.has;
         uint32_t course = 0, jumps = 0;
+        Judge j;
 
+        begin(&j, e, p, person, resident, in);
         person->due_ds = 0;
         for (unsigned i = 0; i < VITAL_MAX; i++)
                 if (has & BIT(i))

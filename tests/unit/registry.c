@@ -260,6 +260,15 @@ static void test_rules(void **state)
         assert_true(rule_of(r, 1, RULE_RISE + VITAL_TEMP)[0] == 0);
         assert_null(rule_own(r, 2, RULE_RISE + VITAL_TEMP));
         assert_true(rule_of(NULL, 2, RULE_SCORE)[0] == 5);
+        for (uint32_t resident = 0; resident < 4; resident++) { /* all at once: the same */
+                RuleSet set;
+
+                rule_set(r, resident, &set);
+                for (RuleName name = 0; name < RULE_MAX; name++) {
+                        assert_ptr_equal(set.value[name], rule_of(r, resident, name));
+                        assert_int_equal(set.set >> name & 1, rule_own(r, resident, name) != NULL);
+                }
+        }
         registry_unref(r);
         remove_file("rules.csv");
 }
