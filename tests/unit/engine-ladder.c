@@ -471,10 +471,31 @@ static void test_who_presses_now_is_called_before_what_is_overdue(void **state_)
         kit_end(&k);
 }
 
+/* … and for a matter whose own tier is overdue, that tier is called, as without a press. */
+static void test_what_is_overdue_of_a_matter_goes_before_its_press(void **state_)
+{
+        Event ev = device_event(ALARM_SOS, "sos-101", NULL);
+        bool backup = false;
+        Kit k;
+
+        kit_begin(&k);
+        press(&k, "sos-101", "1");
+        k.now.boot_us += 31 * USEC_PER_SEC;
+        k.now.wall_us += 31 * (int64_t)USEC_PER_SEC;
+        (void)engine_step(k.engine, &ev, k.now, &k.list);
+        for (uint32_t i = 0; i < k.list.n; i++)
+                backup = backup ||
+                         (k.list.effects[i].type == EFFECT_NOTIFY &&
+                                 k.list.effects[i].notify.worker == registry_worker_id(&k.registry, "w02"));
+        assert_true(backup);
+        kit_end(&k);
+}
+
 int main(void)
 {
         const struct CMUnitTest tests[] = {
                 cmocka_unit_test(test_a_press_after_a_cancel_does_not_wait_for_it),
+                cmocka_unit_test(test_what_is_overdue_of_a_matter_goes_before_its_press),
                 cmocka_unit_test(test_the_whole_ladder_at_its_times_and_then_without_end),
                 cmocka_unit_test(test_older_tiers_are_called_again_at_the_rate_of_the_loop),
                 cmocka_unit_test(test_tiers_with_the_same_delay_are_called_together),
