@@ -119,7 +119,7 @@ static const Setting settings[] = {
         GATEWAY("RuntimeDirectory", parse_path, runtime_directory, 1, 0, "/run/huyingd", "the control socket for huyingctl"),
         GATEWAY("Registry", parse_path, registry, 0, 0, "/etc/huyingd/registry", "folder of CSV files that fills an empty registry; later: huyingctl import"),
         GATEWAY("DefaultGrid", parse_grid, policy.default_grid, 0, 0, "", "grid whose people are called for sources that nobody can place; empty: those of the whole site"),
-        GATEWAY("IncidentsMax", parse_number, incidents_max, 64, LIMIT_INCIDENTS_MAX, "4096", "open incidents that are told apart; 64 to 100000"),
+        GATEWAY("IncidentsMax", parse_number, incidents_max, 64, LIMIT_INCIDENTS_MAX, "16384", "open incidents that are told apart; 64 to 100000"),
         {SECTION_GATEWAY, "Canary", parse_time, FIELD(Config, canary_us), USEC_PER_SEC, USEC_PER_DAY, true, "5min", "a synthetic alarm travels this often from a device's topic through engine and disk to a worker's topic and back as his receipt, and is an incident of the gateway when it is lost twice; 0: never"},
 
         MQTT("Host", parse_name, mqtt_host, 0, 0, "127.0.0.1", "broker; empty: no MQTT"),

@@ -6,7 +6,7 @@
 #endif
 #include_next <limits.h> /* daemon/ is on the include path: libc's file of this name must still be found */
 
-#define LIMIT_INCIDENTS         4096u       /* open incidents; configurable up to LIMIT_INCIDENTS_MAX */
+#define LIMIT_INCIDENTS         16384u      /* open incidents; configurable up to LIMIT_INCIDENTS_MAX */
 #define LIMIT_INCIDENTS_MAX     100000u
 #define LIMIT_INBOX             4096u       /* events that wait for a turn */
 #define LIMIT_KEYS              65536u      /* (device, event id) and (worker, nonce) seen in the last 24 h */
