@@ -2,6 +2,7 @@
 /* One table: a row a rule, with what it may be and what holds where nobody has set it. */
 #include "base/assert.h"
 #include "base/parse.h"
+#include "base/sorted.h"
 #include "base/str.h"
 #include "engine/roster.h"
 
@@ -207,21 +208,19 @@ const char *rule_value_parse(RuleName name, const char *text, double ret[3])
         return NULL;
 }
 
+/* The rows of one person stand together: the first of them, or of whoever comes next. */
+static uint32_t rules_from(const Registry *r, uint32_t resident)
+{
+        return sorted_first(r->rules, r->n_rules, sizeof(PersonRule), resident);
+}
+
 static const PersonRule *find(const Registry *r, uint32_t resident, RuleName name)
 {
-        uint32_t low = 0, high = r ? r->n_rules : 0;
-
-        while (low < high) {
-                uint32_t middle = low + (high - low) / 2;
-                const PersonRule *at = &r->rules[middle];
-
-                if (at->resident == resident && at->name == name)
-                        return at;
-                if (at->resident < resident || (at->resident == resident && at->name < name))
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
+        if (!r)
+                return NULL;
+        for (uint32_t i = rules_from(r, resident); i < r->n_rules && r->rules[i].resident == resident; i++)
+                if (r->rules[i].name == name)
+                        return &r->rules[i];
         return NULL;
 }
 
@@ -244,23 +243,12 @@ const double *rule_of(const Registry *r, uint32_t resident, RuleName name)
 
 _Static_assert(RULE_MAX <= 64, "a bit for each rule");
 
-/* The rows of one person stand together. */
 static void set_from(const Registry *r, uint32_t resident, RuleSet *set)
 {
-        uint32_t low = 0, high = r->n_rules;
-
-        while (low < high) {
-                uint32_t middle = low + (high - low) / 2;
-
-                if (r->rules[middle].resident < resident)
-                        low = middle + 1;
-                else
-                        high = middle;
-        }
-        for (; low < r->n_rules && r->rules[low].resident == resident; low++) {
-                ASSERT(r->rules[low].name < RULE_MAX);
-                set->value[r->rules[low].name] = r->rules[low].value;
-                set->set |= UINT64_C(1) << r->rules[low].name;
+        for (uint32_t i = rules_from(r, resident); i < r->n_rules && r->rules[i].resident == resident; i++) {
+                ASSERT(r->rules[i].name < RULE_MAX);
+                set->value[r->rules[i].name] = r->rules[i].value;
+                set->set |= UINT64_C(1) << r->rules[i].name;
         }
 }
 
